@@ -1,4 +1,4 @@
-"""What every part of the local Azure does as a process: bind to loopback, say it is ready, stop cleanly."""
+"""What every part of the local Azure does as a process: bind to loopback, say ready, stop."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def listening_socket(port: int, *, purpose: str, option: str) -> socket.socket:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies, so that a killed stack leaves nobody behind.
+    """Ask Linux to end this process when its parent dies: a killed stack leaves nobody behind.
 
     Elsewhere this does nothing: an orderly stop still ends every child.
     """
