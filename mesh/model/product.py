@@ -26,7 +26,7 @@ class OutputPort:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputPort:
-    """What a composite reads (ODPS `inputPorts[]`): the contract of another product's output port."""
+    """What a composite reads (ODPS `inputPorts[]`): the contract of another product's port."""
 
     name: str
     product: ProductId
