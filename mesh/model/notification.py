@@ -1,0 +1,93 @@
+"""Telling one subscriber of one event, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mesh.model.events import ReceivedEvent
+from mesh.model.names import ProductId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notification:
+    """The next attempt at telling a subscriber.
+
+    Attributes:
+        webhook_id: the Standard Webhooks id, the same over all attempts.
+        attempt: 1 for the first.
+        first_at: when the first attempt was due; the schedule counts from there.
+    """
+
+    webhook_id: str
+    subscription: str
+    event: ReceivedEvent
+    attempt: int
+    first_at: datetime
+
+    def to_data(self) -> dict[str, Any]:
+        """The notification as a JSON message."""
+        return {
+            "webhook_id": self.webhook_id,
+            "subscription": self.subscription,
+            "attempt": self.attempt,
+            "first_at": self.first_at.isoformat(),
+            "event": dict(self.event.envelope),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Notification:
+        """Read what `to_data` wrote.
+
+        Raises:
+            KeyError, ValueError: it is not a notification.
+        """
+        return cls(
+            webhook_id=data["webhook_id"],
+            subscription=data["subscription"],
+            attempt=int(data["attempt"]),
+            first_at=datetime.fromisoformat(data["first_at"]),
+            event=ReceivedEvent.from_cloudevent(data["event"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedAttempt:
+    """One attempt at one notification, as it stands in the record of deliveries.
+
+    Attributes:
+        number: 1, 2, 3, …
+        outcome: `delivered`, `retry`, `gone`, `refused`, or `exhausted` for the last of a schedule.
+        status: HTTP status; None when there was no answer, or no HTTP.
+        next_at: when the next attempt is due; None when there is none.
+    """
+
+    product: ProductId
+    sequence: int
+    subscription: str
+    subscriber: str
+    channel: str
+    number: int
+    outcome: str
+    status: int | None
+    reason: str
+    at: datetime
+    duration_s: float
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """What became of one notification: its attempts, oldest first, at least one."""
+
+    subscription: str
+    subscriber: str
+    channel: str
+    attempts: tuple[RecordedAttempt, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no further attempt is to be made."""
+        return self.attempts[-1].outcome != "retry"

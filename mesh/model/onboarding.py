@@ -1,0 +1,90 @@
+"""The onboarding of a product: a saga whose every step is recorded and can be done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from mesh.model.findings import Finding
+from mesh.model.names import ProductId
+
+
+class Step(StrEnum):
+    """The steps, in their order."""
+
+    RECEIVED = "received"
+    CHECKED = "checked"
+    APPROVED = "approved"
+    PROVISIONED = "provisioned"
+    REGISTERED = "registered"
+
+
+class Status(StrEnum):
+    """Where a saga stands. `WAITING` is for an approval; `REFUSED` and `REGISTERED` are ends."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    REGISTERED = "registered"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRecord:
+    """A step that was done, when, and what there is to say about it."""
+
+    step: Step
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Onboarding:
+    """One declaration on its way to a product.
+
+    Attributes:
+        id: digest of the declaration's files: the same files are the same onboarding.
+        run: 1 for the first time, higher when the same declaration was sent again after its end.
+        product: known once the declaration was checked.
+        findings: all that is wrong, when refused.
+        etag: of the row when it was read; None before it was first written.
+    """
+
+    id: str
+    run: int
+    requested_by: str
+    status: Status
+    steps: tuple[StepRecord, ...]
+    product: ProductId | None = None
+    findings: tuple[Finding, ...] = ()
+    etag: str | None = None
+
+    @property
+    def next_step(self) -> Step | None:
+        """The step to be done now; None when the saga has ended."""
+        if self.status in {Status.REFUSED, Status.REGISTERED}:
+            return None
+        order = list(Step)
+        return order[order.index(self.steps[-1].step) + 1]
+
+    def done(self, step: Step, at: datetime, detail: str = "") -> Onboarding:
+        """The saga after `step`."""
+        status = Status.REGISTERED if step is Step.REGISTERED else Status.RUNNING
+        steps = (*self.steps, StepRecord(step=step, at=at, detail=detail))
+        return replace(self, steps=steps, status=status)
+
+    def refused(self, findings: tuple[Finding, ...]) -> Onboarding:
+        """The saga after a refusal."""
+        return replace(self, status=Status.REFUSED, findings=findings)
+
+
+def onboarding_id(files: Mapping[str, str]) -> str:
+    """Digest of a declaration's files, by name."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name, files[name]):
+            data = part.encode()
+            digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()[:24]

@@ -1,0 +1,170 @@
+"""The record of a product: what the mesh has decided about it, and changes in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from mesh.model.events import Announcement, Event
+from mesh.model.names import ProductId
+from mesh.model.product import DataProduct
+
+
+class Verdict(StrEnum):
+    """How a dropped file ended.
+
+    `ACCEPTED`: its good rows are published. `REJECTED`: nothing of it is. `SUPERSEDED`: a newer
+    version of the same blob was there before this one could be judged.
+    """
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """The last good version of one object: an accepted, immutable file.
+
+    Attributes:
+        location: container and name of the published blob, `published/…`.
+        sequence: of the `mesh.product.updated` event that announced it.
+    """
+
+    port: str
+    object_name: str
+    major: int
+    drop: str
+    location: str
+    rows: int
+    sequence: int
+    period: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerEntry:
+    """The decision about one dropped file; there is exactly one per version of a blob.
+
+    Attributes:
+        drop: the drop id (`DroppedFile.id`).
+        place: `DOMAIN/PRODUCT/vMAJOR/OBJECT`, or empty when the file was not placed.
+        contract: `PORT:VERSION` of the contract it was judged by; empty when there was none.
+        landed_at, received_at, decided_at: by the storage's clock, then by ours.
+        receipt: container and name of the receipt.
+        sequence: of the first event that announced the decision; 0 when none did.
+        summary: the verdict in a sentence for the producer.
+    """
+
+    drop: str
+    url: str
+    etag: str
+    sequencer: str
+    file: str
+    place: str
+    contract: str
+    verdict: Verdict
+    rows: int
+    accepted: int
+    rejected: int
+    size: int
+    landed_at: datetime
+    received_at: datetime
+    decided_at: datetime
+    receipt: str
+    sequence: int
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """The row of a product's record that every commit changes, and so orders all commits.
+
+    Attributes:
+        sequence: of the newest event; 0 before the first.
+        etag: of the row when it was read; None when there is no row yet.
+    """
+
+    id: ProductId
+    product: DataProduct | None
+    sequence: int
+    onboarded_at: datetime | None
+    etag: str | None
+
+    @classmethod
+    def new(cls, product: ProductId) -> Head:
+        """The head of a product nothing has been recorded about."""
+        return cls(id=product, product=None, sequence=0, onboarded_at=None, etag=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContractEntry:
+    """A published contract: immutable under its port and version.
+
+    Attributes:
+        digest: SHA-256 of the canonical document.
+        location: container and name of the document; the record schemas lie beside it.
+        schemas: location of the JSON Schema of one record, by object.
+    """
+
+    port: str
+    version: str
+    contract_id: str
+    digest: str
+    location: str
+    schemas: Mapping[str, str]
+    published_at: datetime
+
+    @property
+    def key(self) -> str:
+        return f"{self.port}:{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputState:
+    """What a composite knows of one of its inputs in one period.
+
+    Attributes:
+        port: name of the composite's input port.
+        period: of the deliveries that belong together; empty when they carry none.
+        sequence: of the newest update of the input.
+        used: the sequence that the last announcement of readiness rested on; 0 before the first.
+    """
+
+    port: str
+    product: ProductId
+    period: str
+    sequence: int
+    dataref: str
+    used: int = 0
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.sequence > self.used
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """One change of a product's record; all of it happens, or nothing.
+
+    Attributes:
+        head: as it will be; its `etag` is the one read, so a concurrent change is noticed.
+        events: announced by this change, numbered on from the head that was read.
+    """
+
+    head: Head
+    events: tuple[Event, ...] = ()
+    entry: LedgerEntry | None = None
+    snapshot: Snapshot | None = None
+    contracts: tuple[ContractEntry, ...] = ()
+    inputs: tuple[InputState, ...] = ()
+
+
+def number(head: Head, announcements: tuple[Announcement, ...]) -> tuple[Head, tuple[Event, ...]]:
+    """Give each announcement its place in the product's sequence; returns the moved head too."""
+    events = tuple(
+        Event(product=head.id, sequence=place, announcement=told)
+        for place, told in enumerate(announcements, start=head.sequence + 1)
+    )
+    return replace(head, sequence=head.sequence + len(events)), events

@@ -1,0 +1,104 @@
+"""Who wants to be told what, and how."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mesh.errors import Rejected
+from mesh.model.events import EVENT_TYPES, ReceivedEvent
+from mesh.model.names import OBJECT_RULE, ProductId, is_object_name
+
+
+class Channel(StrEnum):
+    """How a subscriber is told.
+
+    `PULL` is a Service Bus topic subscription that the broker fills; `PUSH` a webhook after
+    Standard Webhooks; `COMPOSITE` the composite product that reads the one subscribed to.
+    """
+
+    PULL = "pull"
+    PUSH = "push"
+    COMPOSITE = "composite"
+
+
+class State(StrEnum):
+    """`ACTIVE` is told; `GONE` is not, for its receiver answered 410 (Gone)."""
+
+    ACTIVE = "active"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """Which events of a product a subscriber wants; an empty set wants all."""
+
+    types: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(self.types - set(EVENT_TYPES))
+        if unknown:
+            message = f"Unknown event type {unknown[0]!r}. The types are: {', '.join(EVENT_TYPES)}."
+            raise Rejected(message, problem="unknown-event-type")
+        for name in self.objects:
+            if not is_object_name(name):
+                message = f"{name!r} cannot name an object. An object name has {OBJECT_RULE}."
+                raise Rejected(message, problem="invalid-name")
+
+    def matches(self, event: ReceivedEvent) -> bool:
+        return (not self.types or event.type in self.types) and (
+            not self.objects or event.object_name in self.objects
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subscription:
+    """A domain's standing wish to be told of one product's events.
+
+    Attributes:
+        subscriber: the consuming domain.
+        target: webhook URL (push), name of the topic subscription (pull), or `DOMAIN/PRODUCT` of
+            the composite.
+        generation: of the signing secret; rotating the secret raises it.
+    """
+
+    id: str
+    product: ProductId
+    subscriber: str
+    channel: Channel
+    target: str
+    filter: Filter
+    state: State
+    created_at: datetime
+    generation: int = 1
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the mesh itself tells this subscriber (the broker tells a pull subscriber)."""
+        return self.state is State.ACTIVE and self.channel is not Channel.PULL
+
+
+def subscription_id(
+    *, product: ProductId, subscriber: str, channel: Channel, target: str, wanted: Filter
+) -> str:
+    """The same wish has the same id: subscribing twice is subscribing once."""
+    parts = [product.key, subscriber, channel, target, *sorted(wanted.types), "/"]
+    parts += sorted(wanted.objects)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def filter_to_data(wanted: Filter) -> dict[str, list[str]]:
+    """The filter as JSON has it: `{"types": […], "objects": […]}`, sorted."""
+    return {"types": sorted(wanted.types), "objects": sorted(wanted.objects)}
+
+
+def filter_from_data(data: Mapping[str, Any]) -> Filter:
+    """The reverse of `filter_to_data`; what is missing wants all."""
+    return Filter(
+        types=frozenset(data.get("types", ())), objects=frozenset(data.get("objects", ()))
+    )

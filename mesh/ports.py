@@ -1,0 +1,205 @@
+"""What the verbs need of the world; `mesh.azure` and `mesh.memory` supply it.
+
+Every method that reaches out may raise `Unavailable`. Nothing else of an SDK comes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from mesh.model.catalogue import ProductSummary
+from mesh.model.delivery import DeliveryAttempt
+from mesh.model.events import Event
+from mesh.model.names import ProductId
+from mesh.model.notification import Delivery, RecordedAttempt
+from mesh.model.onboarding import Onboarding
+from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
+from mesh.model.subscription import Filter, Subscription
+
+
+class Registry(Protocol):
+    """The record: one partition per product, changed only through `commit`."""
+
+    def head(self, product: ProductId) -> Head:
+        """The product's head; `Head.new` when nothing is recorded."""
+
+    def commit(self, commit: Commit) -> None:
+        """Change the record in one transaction, events going to log and outbox.
+
+        Raises:
+            Conflict: the head has changed since it was read.
+        """
+
+    def versions(self, product: ProductId, blob_key: str) -> Sequence[LedgerEntry]:
+        """The decisions about all versions of one blob."""
+
+    def entry(self, product: ProductId, drop: str) -> LedgerEntry | None: ...
+
+    def entries(
+        self, product: ProductId, *, file: str | None = None, limit: int
+    ) -> Sequence[LedgerEntry]:
+        """The product's newest decisions, newest first; `file` picks those about a file's name."""
+
+    def contract(self, product: ProductId, key: str) -> ContractEntry | None:
+        """The contract published as `key` (`PORT:VERSION`)."""
+
+    def contracts(self, product: ProductId) -> Sequence[ContractEntry]: ...
+
+    def snapshots(self, product: ProductId) -> Sequence[Snapshot]:
+        """The last good version of each object."""
+
+    def inputs(self, product: ProductId, period: str) -> Sequence[InputState]: ...
+
+    def events(self, product: ProductId, *, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
+        """CloudEvents of the product with a sequence above `after`, in order."""
+
+    def outbox(self, product: ProductId, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        """CloudEvents that were committed and are not known to have been published, in order."""
+
+    def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
+        """Take events off the outbox; what is no longer there is left in peace."""
+
+
+class Catalogue(Protocol):
+    """All products, for finding them; derived from the record and written after it."""
+
+    def put(self, summary: ProductSummary) -> None: ...
+
+    def products(self) -> Iterator[ProductSummary]:
+        """Every product, in the order of their keys."""
+
+
+class Onboardings(Protocol):
+    """The sagas."""
+
+    def get(self, onboarding: str) -> Onboarding | None: ...
+
+    def put(self, onboarding: Onboarding) -> None:
+        """Write, if nobody else has since it was read (`etag` None: if there is none yet).
+
+        Raises:
+            Conflict: somebody has.
+        """
+
+    def of_product(self, product: ProductId) -> Sequence[Onboarding]: ...
+
+
+class Subscriptions(Protocol):
+    """Who is to be told what."""
+
+    def add(self, subscription: Subscription) -> None:
+        """Write, or write again."""
+
+    def get(self, product: ProductId, subscription: str) -> Subscription | None: ...
+
+    def of_product(self, product: ProductId) -> Sequence[Subscription]: ...
+
+    def remove(self, product: ProductId, subscription: str) -> None: ...
+
+
+class Deliveries(Protocol):
+    """What became of each notification."""
+
+    def get(self, product: ProductId, sequence: int, subscription: str) -> Delivery | None: ...
+
+    def record(self, attempt: RecordedAttempt) -> None:
+        """Add one attempt; recording it twice is recording it once."""
+
+    def of_event(self, product: ProductId, sequence: int) -> Sequence[Delivery]: ...
+
+
+class Storage(Protocol):
+    """Blobs, each named by its location: `container/name`."""
+
+    def open(self, location: str, *, etag: str | None = None) -> Iterator[bytes]:
+        """Stream a blob in chunks of a few MiB; nothing is read before the first is asked for.
+
+        Raises:
+            Gone: there is no such blob, or no longer the version that `etag` names.
+        """
+
+    def read(self, location: str) -> bytes | None:
+        """A small blob whole; None when there is none."""
+
+    def write(self, location: str, data: bytes, *, content_type: str) -> None:
+        """Write a blob whole, over what was there."""
+
+    def writer(self, location: str, *, content_type: str) -> Writer:
+        """Write a blob piece by piece; it appears when committed, or never."""
+
+    def exists(self, container: str) -> bool: ...
+
+    def url(self, location: str) -> str:
+        """Where others find the blob; no signature, no secret."""
+
+
+class Gone(Exception):  # noqa: N818 - a state of a blob, not a failure
+    """The blob, or the version of it that was asked for, is not there any more."""
+
+
+class Writer(Protocol):
+    """A blob in the making."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def commit(self) -> None:
+        """Let the blob appear with all that was written, over what was there."""
+
+    def discard(self) -> None:
+        """Forget what was written."""
+
+
+class Topic(Protocol):
+    """The Event Grid topic `mesh-events`."""
+
+    def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Publish CloudEvents; all or none are accepted."""
+
+
+class Queues(Protocol):
+    """The mesh's own Service Bus queues."""
+
+    def send(self, queue: str, messages: Iterable[Message]) -> None:
+        """Send, or schedule those with a `due` time. The queue drops a repeated id."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A JSON message.
+
+    Attributes:
+        id: the same for the same work; at most 128 characters.
+        due: when the queue is to let it appear; None for at once.
+    """
+
+    id: str
+    body: Mapping[str, Any]
+    due: datetime | None = None
+    traceparent: str | None = None
+
+
+class PullSubscriptions(Protocol):
+    """Subscriptions of the Service Bus topic `product-events`, one per pull subscriber."""
+
+    def create(self, name: str, *, product: ProductId, wanted: Filter) -> None:
+        """Make sure that it exists, with rules for just this product and filter."""
+
+    def delete(self, name: str) -> None:
+        """Make sure that it does not."""
+
+
+class Webhooks(Protocol):
+    """The way out to subscribers."""
+
+    def verify(self, url: str) -> None:
+        """Ask the receiver whether it wants our notifications (CloudEvents webhook handshake).
+
+        Raises:
+            Rejected: it does not, or the URL is one we do not send to.
+        """
+
+    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+        """Make one attempt; what the receiver does with it is a value."""

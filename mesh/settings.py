@@ -1,0 +1,99 @@
+"""The app's settings: every environment variable that the app itself reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+class MissingSettings(ValueError):  # noqa: N818 - it names what is missing
+    """Settings that are not there, or make no sense; all of them are named at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The settings, read once.
+
+    `storage` and `service_bus` are connections in the sense of Functions bindings: either one
+    setting holds a connection string (local), or settings with a `__` suffix name an account or a
+    namespace that is reached by identity (Azure). See `docs/settings.md`.
+
+    Attributes:
+        storage: connection string of the storage account, for the local Azure.
+        storage_account: name of the storage account (`STORAGE__accountName`).
+        service_bus: connection string of the namespace, for the local Azure.
+        service_bus_namespace: its fully qualified name (`SERVICE_BUS__fullyQualifiedNamespace`).
+        service_bus_admin: connection string of the administration endpoint where that is another
+            one than the namespace's own, as in the local Azure.
+        service_bus_admin_certificate: file with the certificate to trust there.
+        event_grid_topic: endpoint of the topic `mesh-events`.
+        event_grid_key: its access key, for the local Azure; identity otherwise.
+        webhook_signing_key: master key (base64) that subscribers' signing secrets derive from.
+        webhook_origin: who we say we are in the CloudEvents webhook handshake.
+        allow_loopback_webhooks: whether webhooks may be http and loopback; the local Azure only.
+        identity_client_id: of the user-assigned identity (`AZURE_CLIENT_ID`).
+    """
+
+    storage: str = ""
+    storage_account: str = ""
+    service_bus: str = ""
+    service_bus_namespace: str = ""
+    service_bus_admin: str = ""
+    service_bus_admin_certificate: str = ""
+    event_grid_topic: str
+    event_grid_key: str = ""
+    webhook_signing_key: str
+    webhook_origin: str
+    allow_loopback_webhooks: bool = False
+    identity_client_id: str = ""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the settings from environment variables.
+
+        Raises:
+            MissingSettings: some are missing or wrong; the message names each.
+        """
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for name, variable in VARIABLES.items():
+            text = environ.get(variable, "")
+            if name == "allow_loopback_webhooks":
+                if text.lower() not in {"", "true", "false"}:
+                    wrong.append(f"{variable} is {text!r}, and may be true or false")
+                values[name] = text.lower() == "true"
+            else:
+                values[name] = text
+        for either, other in (
+            ("storage", "storage_account"),
+            ("service_bus", "service_bus_namespace"),
+        ):
+            if not values[either] and not values[other]:
+                wrong.append(f"{VARIABLES[either]} or {VARIABLES[other]} is missing")
+        for name in ("event_grid_topic", "webhook_signing_key", "webhook_origin"):
+            if not values[name]:
+                wrong.append(f"{VARIABLES[name]} is missing")
+        if wrong:
+            message = f"The app cannot start: {'; '.join(wrong)}. See local.settings.sample.json."
+            raise MissingSettings(message)
+        return cls(**values)
+
+
+VARIABLES = {
+    "storage": "STORAGE",
+    "storage_account": "STORAGE__accountName",
+    "service_bus": "SERVICE_BUS",
+    "service_bus_namespace": "SERVICE_BUS__fullyQualifiedNamespace",
+    "service_bus_admin": "SERVICE_BUS_ADMIN",
+    "service_bus_admin_certificate": "SERVICE_BUS_ADMIN_CERTIFICATE",
+    "event_grid_topic": "EVENT_GRID_TOPIC",
+    "event_grid_key": "EVENT_GRID_KEY",
+    "webhook_signing_key": "WEBHOOK_SIGNING_KEY",
+    "webhook_origin": "WEBHOOK_ORIGIN",
+    "allow_loopback_webhooks": "ALLOW_LOOPBACK_WEBHOOKS",
+    "identity_client_id": "AZURE_CLIENT_ID",
+}
+"""The environment variable of each setting."""
+
+assert set(VARIABLES) == {field.name for field in fields(Settings)}
