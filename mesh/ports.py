@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from mesh.model.catalogue import ProductSummary
 from mesh.model.delivery import DeliveryAttempt
-from mesh.model.events import Event
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
@@ -136,7 +135,7 @@ class Storage(Protocol):
         """Where others find the blob; no signature, no secret."""
 
 
-class Gone(Exception):  # noqa: N818 - a state of a blob, not a failure
+class Gone(Exception):
     """The blob, or the version of it that was asked for, is not there any more."""
 
 

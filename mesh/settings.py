@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 
-class MissingSettings(ValueError):  # noqa: N818 - it names what is missing
+class MissingSettings(ValueError):
     """Settings that are not there, or make no sense; all of them are named at once."""
 
 
@@ -71,9 +71,8 @@ class Settings:
         ):
             if not values[either] and not values[other]:
                 wrong.append(f"{VARIABLES[either]} or {VARIABLES[other]} is missing")
-        for name in ("event_grid_topic", "webhook_signing_key", "webhook_origin"):
-            if not values[name]:
-                wrong.append(f"{VARIABLES[name]} is missing")
+        required = ("event_grid_topic", "webhook_signing_key", "webhook_origin")
+        wrong.extend(f"{VARIABLES[name]} is missing" for name in required if not values[name])
         if wrong:
             message = f"The app cannot start: {'; '.join(wrong)}. See local.settings.sample.json."
             raise MissingSettings(message)
