@@ -18,14 +18,17 @@ class Notification:
     Attributes:
         webhook_id: the Standard Webhooks id, the same over all attempts.
         attempt: 1 for the first.
-        first_at: when the first attempt was due; the schedule counts from there.
     """
 
     webhook_id: str
     subscription: str
     event: ReceivedEvent
     attempt: int
-    first_at: datetime
+
+    @property
+    def message_id(self) -> str:
+        """The same for the same attempt, so that the queue drops it when it is sent twice."""
+        return f"{self.webhook_id}-{self.attempt}"
 
     def to_data(self) -> dict[str, Any]:
         """The notification as a JSON message."""
@@ -33,7 +36,6 @@ class Notification:
             "webhook_id": self.webhook_id,
             "subscription": self.subscription,
             "attempt": self.attempt,
-            "first_at": self.first_at.isoformat(),
             "event": dict(self.event.envelope),
         }
 
@@ -48,7 +50,6 @@ class Notification:
             webhook_id=data["webhook_id"],
             subscription=data["subscription"],
             attempt=int(data["attempt"]),
-            first_at=datetime.fromisoformat(data["first_at"]),
             event=ReceivedEvent.from_cloudevent(data["event"]),
         )
 

@@ -65,6 +65,7 @@ class Subscription:
         target: webhook URL (push), name of the topic subscription (pull), or `DOMAIN/PRODUCT` of
             the composite.
         generation: of the signing secret; rotating the secret raises it.
+        previous_until: how long the generation before it still signs too.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Subscription:
     state: State
     created_at: datetime
     generation: int = 1
+    previous_until: datetime | None = None
 
     @property
     def is_told(self) -> bool:

@@ -1,0 +1,47 @@
+"""Change a product's record while others change it too."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from mesh.backbone import Backbone
+from mesh.errors import Conflict
+from mesh.model.names import ProductId
+from mesh.model.record import Commit, Head
+
+ATTEMPTS = 50
+"""Each attempt fails only because another writer got through, so all of 50 writers do."""
+
+LONGEST_PAUSE_S = 0.2
+
+
+def commit(
+    backbone: Backbone, product: ProductId, decide: Callable[[Head], Commit | None]
+) -> Commit | None:
+    """Read the head, decide, commit; again from the start when another writer was faster.
+
+    Args:
+        decide: makes the change from the head as it is now; None when there is nothing to change.
+
+    Returns:
+        What was committed; None when `decide` had nothing.
+
+    Raises:
+        Conflict: other writers were faster every time.
+    """
+    for attempt in range(ATTEMPTS):
+        change = decide(backbone.registry.head(product))
+        if change is None:
+            return None
+        try:
+            backbone.registry.commit(change)
+        except Conflict:
+            if attempt == ATTEMPTS - 1:
+                raise
+            pause = min(LONGEST_PAUSE_S, 0.005 * 2**attempt)
+            time.sleep(random.uniform(0, pause))  # noqa: S311 - it spreads load
+        else:
+            return change
+    raise AssertionError  # the loop returns or raises

@@ -1,0 +1,28 @@
+"""One event becomes one notification per subscriber that the mesh itself tells."""
+
+from __future__ import annotations
+
+from mesh import notifications
+from mesh.backbone import Backbone
+from mesh.model.delivery import webhook_id
+from mesh.model.events import ReceivedEvent
+from mesh.model.notification import Notification
+
+
+def fan_out(backbone: Backbone, event: ReceivedEvent) -> int:
+    """Enqueue the notifications of an event; returns how many.
+
+    Pull subscribers are not among them: the broker has put the event on their own subscription.
+    """
+    first = [
+        Notification(
+            webhook_id=webhook_id(event.product.source, event.id, subscription.id),
+            subscription=subscription.id,
+            event=event,
+            attempt=1,
+        )
+        for subscription in backbone.subscriptions.of_product(event.product)
+        if subscription.is_told and subscription.filter.matches(event)
+    ]
+    notifications.enqueue(backbone, first, after=backbone.policy.schedule[0])
+    return len(first)

@@ -1,0 +1,48 @@
+"""The organisation's policy: what people, not code, decide (`policy.json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from mesh.model.delivery import STANDARD_SCHEDULE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """The policy, read once.
+
+    Attributes:
+        approval_classifications: a contract with a field of one of these classifications is
+            published only after somebody approved it.
+        schedule: pause before each attempt at a notification.
+        violations_shown: how many violations a receipt holds in full; all are in the reject files.
+    """
+
+    approval_classifications: frozenset[str] = frozenset({"restricted"})
+    schedule: tuple[timedelta, ...] = STANDARD_SCHEDULE
+    violations_shown: int = 100
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Policy:
+        """Read the content of `policy.json`.
+
+        Raises:
+            ValueError: something is missing or of the wrong type; the message names it.
+        """
+        try:
+            seconds = data["notifications"]["schedule_seconds"]
+            policy = cls(
+                approval_classifications=frozenset(data["approval"]["classifications"]),
+                schedule=tuple(timedelta(seconds=pause) for pause in seconds),
+                violations_shown=int(data["receipts"]["violations_shown"]),
+            )
+        except (KeyError, TypeError, ValueError) as wrong:
+            message = f"policy.json cannot be read: {type(wrong).__name__}: {wrong}."
+            raise ValueError(message) from None
+        if not policy.schedule or min(policy.schedule) < timedelta(0):
+            message = "policy.json: notifications.schedule_seconds needs pauses of 0 or more."
+            raise ValueError(message)
+        return policy

@@ -1,0 +1,114 @@
+"""Tell one subscriber of one event: an attempt, its record, and the next attempt if it failed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from mesh import composites
+from mesh.backbone import Backbone
+from mesh.model.delivery import DeliveryAttempt, live_generations, next_attempt
+from mesh.model.notification import Notification, RecordedAttempt
+from mesh.model.subscription import Channel, State, Subscription
+from mesh.ports import Message
+
+QUEUE = "notifications"
+
+
+def enqueue(backbone: Backbone, notifications: Sequence[Notification], *, after: timedelta) -> None:
+    """Put notifications on the queue, to appear there after a pause."""
+    due = backbone.now() + after if after else None
+    messages = [
+        Message(
+            id=notification.message_id,
+            body=notification.to_data(),
+            due=due,
+            traceparent=notification.event.envelope.get("traceparent"),
+        )
+        for notification in notifications
+    ]
+    if messages:
+        backbone.queues.send(QUEUE, messages)
+
+
+def notify(backbone: Backbone, notification: Notification) -> RecordedAttempt | None:
+    """Make one attempt and record it; None when there is nothing (more) to be done.
+
+    The attempt is recorded before the next is scheduled. After a crash between the two the message
+    comes again, finds the attempt on record, and schedules the next without telling twice.
+    """
+    event = notification.event
+    subscription = backbone.subscriptions.get(event.product, notification.subscription)
+    if subscription is None or not subscription.is_told:
+        return None
+    earlier = backbone.deliveries.get(event.product, event.sequence, subscription.id)
+    made = {} if earlier is None else {attempt.number: attempt for attempt in earlier.attempts}
+    if earlier is not None and earlier.is_settled:
+        return None
+    recorded = made.get(notification.attempt)
+    if recorded is None:
+        recorded = _attempt(backbone, notification, subscription)
+        backbone.deliveries.record(recorded)
+    if recorded.outcome == "gone":
+        backbone.subscriptions.add(replace(subscription, state=State.GONE))
+    if recorded.next_at is not None:
+        following = replace(notification, attempt=notification.attempt + 1)
+        enqueue(backbone, [following], after=max(recorded.next_at - backbone.now(), _AT_ONCE))
+    return recorded
+
+
+_AT_ONCE = timedelta(0)
+
+
+def _attempt(
+    backbone: Backbone, notification: Notification, subscription: Subscription
+) -> RecordedAttempt:
+    at = backbone.now()
+    if subscription.channel is Channel.COMPOSITE:
+        made = composites.input_updated(backbone, subscription, notification.event)
+    else:
+        made = _push(backbone, notification, subscription, at)
+    pause = None
+    if made.outcome == "retry":
+        pause = next_attempt(
+            backbone.policy.schedule,
+            notification.attempt,
+            retry_after=made.retry_after,
+            jitter=random.random(),  # noqa: S311 - it spreads load, it guards nothing
+        )
+    exhausted = made.outcome == "retry" and pause is None
+    return RecordedAttempt(
+        product=notification.event.product,
+        sequence=notification.event.sequence,
+        subscription=subscription.id,
+        subscriber=subscription.subscriber,
+        channel=subscription.channel.value,
+        number=notification.attempt,
+        outcome="exhausted" if exhausted else made.outcome,
+        status=made.status,
+        reason=made.reason,
+        at=at,
+        duration_s=made.duration_s,
+        next_at=None if pause is None else backbone.now() + pause,
+    )
+
+
+def _push(
+    backbone: Backbone, notification: Notification, subscription: Subscription, at: datetime
+) -> DeliveryAttempt:
+    body = json.dumps(
+        dict(notification.event.envelope), separators=(",", ":"), ensure_ascii=False
+    ).encode()
+    headers = backbone.signing.headers(
+        subscription=subscription.id,
+        generations=live_generations(
+            subscription.generation, previous_until=subscription.previous_until, now=at
+        ),
+        webhook_id=notification.webhook_id,
+        at=at,
+        body=body,
+    )
+    return backbone.webhooks.deliver(url=subscription.target, body=body, headers=headers)

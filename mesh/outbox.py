@@ -1,0 +1,73 @@
+"""Events leave by the outbox only: committed with the change they tell of, published afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from mesh.backbone import Backbone
+from mesh.model.dropped_file import UNPLACED
+from mesh.model.events import Event
+from mesh.model.names import ProductId
+
+BATCH = 100
+"""Events published at once; an event is a few kB at most, and a batch may hold 1 MB."""
+
+LEFT_BEHIND = timedelta(minutes=1)
+"""An event still in the outbox after this long was left there by a crash."""
+
+_log = logging.getLogger(__name__)
+
+
+def publish(backbone: Backbone, product: ProductId, events: Sequence[Event]) -> None:
+    """Publish what has just been committed, and note it.
+
+    A crash in between publishes again: the same id, at least once.
+    """
+    if events:
+        backbone.topic.publish([event.to_cloudevent() for event in events])
+        backbone.registry.relayed(product, [event.sequence for event in events])
+
+
+def relay(backbone: Backbone, product: ProductId, *, older_than: timedelta | None = None) -> int:
+    """Publish what the product's outbox holds, in order; returns how many events.
+
+    Args:
+        older_than: leave younger events to those who have just committed them.
+    """
+    total = 0
+    while True:
+        pending = backbone.registry.outbox(product, limit=BATCH)
+        due = [
+            event
+            for event in pending
+            if older_than is None
+            or datetime.fromisoformat(event["time"]) <= backbone.now() - older_than
+        ]
+        if due:
+            backbone.topic.publish(due)
+            backbone.registry.relayed(product, [int(event["sequence"]) for event in due])
+        total += len(due)
+        if len(due) < BATCH:
+            return total
+
+
+def relay_all(backbone: Backbone) -> int:
+    """Publish what crashes left in any product's outbox; returns how many events.
+
+    One product's trouble does not keep the others' events back: it is raised at the end.
+    """
+    total = 0
+    failures: list[Exception] = []
+    for product in (UNPLACED, *(summary.id for summary in backbone.catalogue.products())):
+        try:
+            total += relay(backbone, product, older_than=LEFT_BEHIND)
+        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
+            failures.append(failure)
+    if total:
+        _log.warning("relayed %d events that were left in the outbox", total)
+    if failures:
+        message = "some products' outboxes could not be relayed"
+        raise ExceptionGroup(message, failures)
+    return total
