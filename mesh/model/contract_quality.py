@@ -1,0 +1,80 @@
+"""The quality rules of a contract, as ODCS writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.model.contract_schema import column_name
+
+OPERATORS = (
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+)
+_OLD_METRICS = {
+    "nullCheck": "nullValues",
+    "duplicateCount": "duplicateValues",
+    "rowCountCheck": "rowCount",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QualityRule:
+    """One rule on a field or on the object as a whole.
+
+    Attributes:
+        pointer: JSON Pointer of the rule in the contract.
+        kind: `library`, `sql`, `custom` or `text`.
+        metric: What a library rule counts (`nullValues`, …); the query of an SQL rule.
+        field: Name of the field the rule stands at, None at the object.
+        operator: One of `OPERATORS`, None for rules for people.
+        limit: What the count is compared with: a number, or two for the `Between` operators.
+        percent: Whether the count is a share of the rows, in percent.
+        severity: As the contract says it; `error` when it does not.
+        arguments: Of a library metric: `missingValues`, `validValues`, `pattern`, `properties`.
+        name: For people.
+    """
+
+    pointer: str
+    kind: str
+    metric: str | None
+    field: str | None
+    operator: str | None
+    limit: Any
+    percent: bool
+    severity: str
+    arguments: Mapping[str, Any]
+    name: str
+
+
+def quality_rules(element: Mapping[str, Any], pointer: str) -> Iterator[QualityRule]:
+    """All rules of a schema object: its own, then those of its fields."""
+    yield from _rules(element, pointer, field=None)
+    for index, item in enumerate(element.get("properties") or ()):
+        yield from _rules(item, f"{pointer}/properties/{index}", field=column_name(item))
+
+
+def _rules(element: Mapping[str, Any], pointer: str, *, field: str | None) -> Iterator[QualityRule]:
+    for index, rule in enumerate(element.get("quality") or ()):
+        operator = next((name for name in OPERATORS if name in rule), None)
+        metric = rule.get("metric") or rule.get("rule")
+        kind = rule.get("type") or "library"
+        yield QualityRule(
+            pointer=f"{pointer}/quality/{index}",
+            kind=kind,
+            metric=rule.get("query") if kind == "sql" else _OLD_METRICS.get(metric, metric),
+            field=field,
+            operator=operator,
+            limit=rule.get(operator) if operator else None,
+            percent=str(rule.get("unit") or "").lower() in {"percent", "%"},
+            severity=rule.get("severity") or "error",
+            arguments=rule.get("arguments") or {},
+            name=rule.get("name") or rule.get("description") or "",
+        )

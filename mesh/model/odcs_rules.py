@@ -1,0 +1,332 @@
+"""What a contract must hold beyond the official JSON Schema, so that its files can be judged."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeGuard
+
+from mesh.model.contract import major_version
+from mesh.model.contract_profile import ACCEPTANCE, DIALECT, is_profile_property
+from mesh.model.contract_schema import column_name
+from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
+from mesh.model.jdk_dates import UnsupportedLayoutError, layout_expression, parse
+
+_OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_TEMPORAL = {"date", "timestamp", "time"}
+_PAIRS = (
+    ("minLength", "maxLength"),
+    ("minimum", "maximum"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+)
+
+
+class Problem(NamedTuple):
+    """A finding before it knows its file."""
+
+    path: str
+    rule: str
+    message: str
+    remedy: str
+
+
+def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> Iterator[Problem]:
+    """What the standard's text and this project's profile demand of an ODCS document.
+
+    Tolerates a document that breaks the JSON Schema anywhere: those findings are another's.
+    """
+    version = document.get("version")
+    if isinstance(version, str) and major_version(version) is None:
+        yield Problem(
+            "/version",
+            "contract.version",
+            f"Version {version!r} does not start with a major number.",
+            "Use a semantic version such as 1.0.0: consumers are told by it what breaks.",
+        )
+    yield from _profile_problems(document, "", profile)
+    objects = document.get("schema")
+    if objects is None or objects == []:
+        yield Problem(
+            "/schema" if objects == [] else "",
+            "odcs.schema",
+            "The contract describes no data: it has no `schema`, which the standard demands.",
+            "Describe at least one object with its properties under `schema`.",
+        )
+        return
+    elements = [
+        (element, f"/schema/{index}")
+        for index, element in enumerate(_list(objects))
+        if isinstance(element, Mapping)
+    ]
+    yield from _duplicates(elements, "name", "odcs.object.duplicate", "objects")
+    for element, path in elements:
+        yield from _object_problems(element, path)
+        yield from _profile_problems(element, path, profile)
+
+
+def record_schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with a plain JSON Schema of one record."""
+    import jsonschema
+    from jsonschema.validators import validator_for
+
+    cls = validator_for(document, default=jsonschema.Draft202012Validator)
+    drafts = (
+        jsonschema.Draft7Validator,
+        jsonschema.Draft201909Validator,
+        jsonschema.Draft202012Validator,
+    )
+    if cls not in drafts or not _known_dialect(document, cls):
+        yield Problem(
+            "/$schema",
+            "jsonschema.dialect",
+            f"$schema {document.get('$schema')!r} is not a draft that can be checked.",
+            "Use draft 7, 2019-09 or 2020-12.",
+        )
+        return
+    for error in cls(cls.META_SCHEMA).iter_errors(document):
+        path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.path)
+        yield Problem(
+            path,
+            f"jsonschema.{error.validator}",
+            f"{error.message[:160]}.",
+            "Correct the keyword as its draft of JSON Schema describes it.",
+        )
+    yield from _schema_patterns(document, "")
+
+
+def _known_dialect(document: Mapping[str, Any], cls: Any) -> bool:
+    named = str(document.get("$schema", "")).rstrip("#")
+    return not named or named == str(cls.META_SCHEMA.get("$id", "")).rstrip("#")
+
+
+def _schema_patterns(schema: object, path: str) -> Iterator[Problem]:
+    if isinstance(schema, Mapping):
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str):
+            yield from _pattern_problems(pattern, f"{path}/pattern")
+        for name, value in schema.items():
+            if name not in {"enum", "const", "examples", "default"}:
+                token = str(name).replace("~", "~0").replace("/", "~1")
+                yield from _schema_patterns(value, f"{path}/{token}")
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from _schema_patterns(value, f"{path}/{index}")
+
+
+def _object_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    name = element.get("name")
+    if isinstance(name, str) and not _OBJECT_NAME.fullmatch(name):
+        yield Problem(
+            f"{path}/name",
+            "contract.object.name",
+            f"Object name {name!r} cannot stand in the path of a file.",
+            "Use letters, digits, '-', '_' and '.', starting with a letter or digit, 128 at most.",
+        )
+    if not element.get("properties"):
+        yield Problem(
+            path,
+            "odcs.properties",
+            f"Object {name!r} has no properties: no record could be checked.",
+            "List its fields under `properties`.",
+        )
+    yield from _properties_problems(element, path)
+
+
+def _properties_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    items = [
+        (item, f"{path}/properties/{index}")
+        for index, item in enumerate(_list(element.get("properties")))
+        if isinstance(item, Mapping)
+    ]
+    yield from _duplicates(items, "name", "odcs.property.duplicate", "properties")
+    yield from _key_problems(items)
+    for item, at in items:
+        yield from _property_problems(item, at)
+
+
+def _duplicates(
+    elements: Sequence[tuple[Mapping[str, Any], str]], key: str, rule: str, plural: str
+) -> Iterator[Problem]:
+    named = [(column_name(item), at) for item, at in elements if isinstance(item.get(key), str)]
+    counts = Counter(name for name, _ in named)
+    seen: set[str] = set()
+    for name, at in named:
+        if counts[name] > 1 and name in seen:
+            yield Problem(
+                f"{at}/{key}",
+                rule,
+                f"Two {plural} are called {name!r} in files.",
+                "Give each a name of its own; in files, a physicalName goes before the name.",
+            )
+        seen.add(name)
+
+
+def _key_problems(items: Sequence[tuple[Mapping[str, Any], str]]) -> Iterator[Problem]:
+    taken: dict[int, str] = {}
+    for item, at in items:
+        position = item.get("primaryKeyPosition")
+        if not item.get("primaryKey") or not isinstance(position, int) or position < 0:
+            continue
+        if position in taken:
+            yield Problem(
+                f"{at}/primaryKeyPosition",
+                "odcs.primaryKey.position",
+                f"{taken[position]!r} already has position {position} in the primary key.",
+                "Number the fields of the key 1, 2, 3, … in their order.",
+            )
+        taken[position] = str(item.get("name"))
+
+
+def _property_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    options = item.get("logicalTypeOptions")
+    if isinstance(options, Mapping):
+        at = f"{path}/logicalTypeOptions"
+        yield from _option_problems(item.get("logicalType"), options, at)
+    yield from _enum_problems(item, path)
+    yield from _properties_problems(item, path)
+    entry = item.get("map")
+    nested = [(item.get("items"), f"{path}/items")]
+    if isinstance(entry, Mapping):
+        nested += [(entry.get("key"), f"{path}/map/key"), (entry.get("value"), f"{path}/map/value")]
+    for inner, at in nested:
+        if isinstance(inner, Mapping):
+            yield from _property_problems(inner, at)
+
+
+def _option_problems(
+    logical_type: object, options: Mapping[str, Any], path: str
+) -> Iterator[Problem]:
+    pattern, layout = options.get("pattern"), options.get("format")
+    if isinstance(pattern, str):
+        yield from _pattern_problems(pattern, f"{path}/pattern")
+    if logical_type in _TEMPORAL:
+        if isinstance(layout, str):
+            yield from _layout_problems(layout, options, path)
+        return
+    for low, high in _PAIRS:
+        least, most = options.get(low), options.get(high)
+        if _is_number(least) and _is_number(most) and least > most:
+            yield Problem(
+                f"{path}/{low}",
+                "odcs.bounds",
+                f"{low} {least} is above {high} {most}: no value could pass.",
+                "Exchange or correct the two.",
+            )
+
+
+def _pattern_problems(pattern: str, path: str) -> Iterator[Problem]:
+    try:
+        compile_pattern(pattern)
+    except UnsupportedPatternError as error:
+        yield Problem(
+            path,
+            "contract.pattern",
+            f"Pattern {pattern[:80]!r} cannot be checked as ECMA-262 means it: {error}.",
+            "Write it without that construct; docs/contract-profile.md lists what is understood.",
+        )
+
+
+def _layout_problems(layout: str, options: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    try:
+        layout_expression(layout)
+    except UnsupportedLayoutError as error:
+        yield Problem(
+            f"{path}/format",
+            "contract.layout",
+            f"Layout {layout!r} cannot be read: {error}.",
+            "Use a layout of Java's DateTimeFormatter such as yyyy-MM-dd or dd/MM/yyyy HH:mm.",
+        )
+        return
+    for name in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+        limit = options.get(name)
+        if isinstance(limit, str) and parse(limit, layout) is None:
+            yield Problem(
+                f"{path}/{name}",
+                "odcs.bounds",
+                f"{name} {limit!r} is not written in the field's own layout {layout!r}.",
+                "Write the bound as the values of the field are written.",
+            )
+
+
+def _enum_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    logical_type = item.get("logicalType")
+    for index, entry in enumerate(_list(item.get("enum"))):
+        value = entry.get("value") if isinstance(entry, Mapping) else None
+        wrong = (
+            (logical_type in {"string", *_TEMPORAL} and not isinstance(value, str))
+            or (logical_type in {"integer", "number"} and not _is_number(value))
+            or (logical_type == "boolean" and not isinstance(value, bool))
+        )
+        if value is not None and wrong:
+            yield Problem(
+                f"{path}/enum/{index}/value",
+                "odcs.enum.type",
+                f"The enum value {value!r} is not a {logical_type}: no record could hold it.",
+                "Write it as a value of the field's type; in YAML, quotes make a string.",
+            )
+
+
+def _profile_problems(
+    element: Mapping[str, Any], path: str, profile: Mapping[str, Any]
+) -> Iterator[Problem]:
+    import jsonschema
+
+    for index, entry in enumerate(_list(element.get("customProperties"))):
+        for name in (DIALECT, ACCEPTANCE):
+            if not is_profile_property(entry, name):
+                continue
+            at = f"{path}/customProperties/{index}/value"
+            schema = {**profile, "$ref": f"#/$defs/{name}"}
+            value = entry.get("value")
+            for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
+                where = at + "".join(f"/{part}" for part in error.absolute_path)
+                yield Problem(
+                    where,
+                    f"profile.{name}",
+                    f"{error.message}.",
+                    "docs/contract-profile.md lists the settings and their values.",
+                )
+            if name == DIALECT and isinstance(value, Mapping):
+                yield from _dialect_problems(value, at)
+
+
+def _dialect_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    marks = [value.get("separator", ","), value.get("quote", '"'), value.get("escape")]
+    given = [mark for mark in marks if mark is not None]
+    if len(set(given)) != len(given):
+        yield Problem(
+            path,
+            "profile.fileDialect",
+            "Separator, quote and escape must differ from each other.",
+            "A doubled quote needs no escape character: leave `escape` out.",
+        )
+    encoding = value.get("encoding")
+    if isinstance(encoding, str) and not _is_readable(encoding):
+        yield Problem(
+            f"{path}/encoding",
+            "profile.encoding",
+            f"Files in encoding {encoding!r} cannot be read.",
+            "Use utf-8, us-ascii, a single-byte encoding such as iso-8859-1 or windows-1252, or "
+            "utf-16.",
+        )
+
+
+def _is_readable(encoding: str) -> bool:
+    """Whether it is a text encoding whose lines can be cut, or one that is recoded first."""
+    try:
+        name = codecs.lookup(encoding).name
+        ascii_compatible = bytes(range(128)).decode(encoding) == "".join(map(chr, range(128)))
+    except (LookupError, UnicodeError, TypeError):
+        return encoding.lower().replace("_", "-") in {"utf-16", "utf-16le", "utf-16be"}
+    return ascii_compatible or name.startswith("utf-16")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
