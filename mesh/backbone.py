@@ -1,0 +1,165 @@
+"""Everything a verb needs of the world, in one value that is handed to it.
+
+Only handlers and the `mesh` command call `backbone()`; a verb takes a `Backbone` as its argument.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mesh
+from mesh.settings import Settings
+
+if TYPE_CHECKING:
+    from mesh.model.policy import Policy
+    from mesh.ports import (
+        Catalogue,
+        Deliveries,
+        Onboardings,
+        PullSubscriptions,
+        Queues,
+        Registry,
+        Storage,
+        Subscriptions,
+        Topic,
+        Webhooks,
+    )
+    from mesh.webhooks.secrets import SigningSecrets
+
+POLICY_FILE = Path(__file__).parents[1] / "policy.json"
+"""At the app's root, beside `host.json`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backbone:
+    """The ports, and what else a verb cannot know by itself.
+
+    Attributes:
+        now: the clock; its times are in UTC and say so.
+    """
+
+    registry: Registry
+    catalogue: Catalogue
+    onboardings: Onboardings
+    subscriptions: Subscriptions
+    deliveries: Deliveries
+    storage: Storage
+    topic: Topic
+    queues: Queues
+    pull: PullSubscriptions
+    webhooks: Webhooks
+    signing: SigningSecrets
+    policy: Policy
+    now: Callable[[], datetime]
+
+
+_lock = threading.Lock()
+_current: Backbone | None = None
+
+
+def backbone() -> Backbone:
+    """The backbone of this process, made from the environment when first asked for.
+
+    Nothing is connected to before it is used.
+
+    Raises:
+        MissingSettings: the environment lacks something; the message names all of it.
+        ValueError: the policy or the signing key cannot be read.
+    """
+    global _current  # noqa: PLW0603 - one per process, as the Functions worker offers no other place
+    with _lock:
+        if _current is None:
+            _current = on_azure(Settings.from_environ(os.environ))
+        return _current
+
+
+@contextmanager
+def replace_backbone(replacement: Backbone) -> Iterator[Backbone]:
+    """Let `backbone()` return another one for a while; for tests of what calls it."""
+    global _current  # noqa: PLW0603 - see above
+    with _lock:
+        before, _current = _current, replacement
+    try:
+        yield replacement
+    finally:
+        with _lock:
+            _current = before
+
+
+def on_azure(settings: Settings) -> Backbone:
+    """A backbone on Azure, or on the local Azure; which of them, the settings alone say."""
+    from mesh.azure.clients import Clients
+    from mesh.azure.event_grid import EventGridTopic
+    from mesh.azure.registry import TableRegistry
+    from mesh.azure.service_bus import ServiceBusQueues
+    from mesh.azure.storage import BlobStorage
+    from mesh.azure.tables import (
+        TableCatalogue,
+        TableDeliveries,
+        TableOnboardings,
+        TableSubscriptions,
+    )
+    from mesh.azure.topic_subscriptions import TopicSubscriptions
+    from mesh.webhooks.secrets import SigningSecrets
+    from mesh.webhooks.sender import WebhookSender
+
+    clients = Clients(settings)
+    return Backbone(
+        registry=TableRegistry(clients.table("record")),
+        catalogue=TableCatalogue(clients.table("catalogue")),
+        onboardings=TableOnboardings(clients.table("onboardings")),
+        subscriptions=TableSubscriptions(clients.table("subscriptions")),
+        deliveries=TableDeliveries(clients.table("deliveries")),
+        storage=BlobStorage(clients),
+        topic=EventGridTopic(clients),
+        queues=ServiceBusQueues(clients),
+        pull=TopicSubscriptions(clients),
+        webhooks=WebhookSender(
+            origin=settings.webhook_origin,
+            version=mesh.__version__,
+            allow_loopback=settings.allow_loopback_webhooks,
+        ),
+        signing=SigningSecrets.from_setting(settings.webhook_signing_key),
+        policy=_policy(),
+        now=_utc_now,
+    )
+
+
+def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
+    """A backbone that touches nothing; with `dataclasses.replace`, any port can be another one."""
+    from mesh import memory
+    from mesh.webhooks.secrets import MASTER_KEY_BYTES, SigningSecrets
+
+    return Backbone(
+        registry=memory.Registry(),
+        catalogue=memory.Catalogue(),
+        onboardings=memory.Onboardings(),
+        subscriptions=memory.Subscriptions(),
+        deliveries=memory.Deliveries(),
+        storage=memory.Storage(),
+        topic=memory.Topic(),
+        queues=memory.Queues(),
+        pull=memory.PullSubscriptions(),
+        webhooks=memory.Webhooks(),
+        signing=SigningSecrets(master_keys=(bytes(MASTER_KEY_BYTES),)),
+        policy=_policy(),
+        now=now or _utc_now,
+    )
+
+
+def _policy() -> Policy:
+    from mesh.model.policy import Policy
+
+    return Policy.from_data(json.loads(POLICY_FILE.read_text(encoding="utf-8")))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,125 @@
+"""Topic, queues, pull subscriptions and webhooks, in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mesh.errors import Rejected
+from mesh.model.delivery import DeliveryAttempt
+from mesh.model.names import ProductId
+from mesh.model.subscription import Filter
+from mesh.ports import Message
+
+
+class Topic:
+    """`mesh.ports.Topic` in memory.
+
+    Attributes:
+        published: every CloudEvent, in order.
+        failure: when set, raised in place of publishing.
+    """
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, Any]] = []
+        self.failure: Exception | None = None
+        self._lock = threading.Lock()
+
+    def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        copies = [json.loads(json.dumps(event)) for event in events]
+        with self._lock:
+            self.published.extend(copies)
+
+
+class Queues:
+    """`mesh.ports.Queues` in memory; nobody receives unless `take` is called.
+
+    Attributes:
+        failure: when set, raised in place of sending.
+    """
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self._waiting: defaultdict[str, list[Message]] = defaultdict(list)
+        self._seen: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def send(self, queue: str, messages: Iterable[Message]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        with self._lock:
+            for message in messages:
+                if (queue, message.id) not in self._seen:
+                    self._seen.add((queue, message.id))
+                    body = json.loads(json.dumps(message.body))
+                    self._waiting[queue].append(replace(message, body=body))
+
+    def waiting(self, queue: str) -> list[Message]:
+        """What is in the queue, scheduled messages included, in the order it was sent."""
+        with self._lock:
+            return list(self._waiting[queue])
+
+    def take(self, queue: str) -> list[Message]:
+        """Take everything out of the queue, whether due or not."""
+        with self._lock:
+            return self._waiting.pop(queue, [])
+
+
+class PullSubscriptions:
+    """`mesh.ports.PullSubscriptions` in memory.
+
+    Attributes:
+        existing: product and filter of each subscription, by name.
+    """
+
+    def __init__(self) -> None:
+        self.existing: dict[str, tuple[ProductId, Filter]] = {}
+
+    def create(self, name: str, *, product: ProductId, wanted: Filter) -> None:
+        self.existing[name] = (product, wanted)
+
+    def delete(self, name: str) -> None:
+        self.existing.pop(name, None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """A request that a receiver was sent."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Webhooks:
+    """`mesh.ports.Webhooks` in memory: receivers that answer what they are told to.
+
+    Attributes:
+        requests: all attempts, in order.
+        answers: what comes of the next attempts; when empty, receivers answer 200.
+        unwilling: URLs of receivers that do not want our notifications.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Delivered] = []
+        self.answers: deque[DeliveryAttempt] = deque()
+        self.unwilling: set[str] = set()
+        self._lock = threading.Lock()
+
+    def verify(self, url: str) -> None:
+        if url in self.unwilling:
+            message = f"The receiver at {url} does not want our notifications."
+            raise Rejected(message, problem="webhook-unverified", status=422)
+
+    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+        with self._lock:
+            self.requests.append(Delivered(url=url, body=body, headers=dict(headers)))
+            if self.answers:
+                return self.answers.popleft()
+        return DeliveryAttempt(outcome="delivered", status=200, reason="200 OK", duration_s=0.001)

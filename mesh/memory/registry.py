@@ -1,0 +1,130 @@
+"""The record, in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mesh.errors import Conflict
+from mesh.model.names import ProductId
+from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
+
+
+@dataclass(slots=True)
+class _Partition:
+    """Everything about one product."""
+
+    head: Head | None = None
+    entries: dict[str, LedgerEntry] = field(default_factory=dict)
+    contracts: dict[str, ContractEntry] = field(default_factory=dict)
+    snapshots: dict[tuple[int, str], Snapshot] = field(default_factory=dict)
+    inputs: dict[tuple[str, str], InputState] = field(default_factory=dict)
+    events: dict[int, str] = field(default_factory=dict)
+    outbox: set[int] = field(default_factory=set)
+
+
+class Registry:
+    """`mesh.ports.Registry` in memory.
+
+    Attributes:
+        commits: every change that succeeded, in order.
+    """
+
+    def __init__(self) -> None:
+        self.commits: list[Commit] = []
+        self._partitions: defaultdict[ProductId, _Partition] = defaultdict(_Partition)
+        self._lock = threading.RLock()
+
+    def head(self, product: ProductId) -> Head:
+        with self._lock:
+            return self._partitions[product].head or Head.new(product)
+
+    def commit(self, commit: Commit) -> None:
+        with self._lock:
+            partition = self._partitions[commit.head.id]
+            _check(partition, commit)
+            self.commits.append(commit)
+            partition.head = replace(commit.head, etag=f'W/"{len(self.commits)}"')
+            if commit.entry is not None:
+                partition.entries[commit.entry.drop] = commit.entry
+            if commit.snapshot is not None:
+                key = (commit.snapshot.major, commit.snapshot.object_name)
+                partition.snapshots[key] = commit.snapshot
+            partition.contracts.update({contract.key: contract for contract in commit.contracts})
+            partition.inputs.update({(told.period, told.port): told for told in commit.inputs})
+            for event in commit.events:
+                partition.events[event.sequence] = json.dumps(event.to_cloudevent())
+                partition.outbox.add(event.sequence)
+
+    def versions(self, product: ProductId, blob_key: str) -> Sequence[LedgerEntry]:
+        with self._lock:
+            entries = self._partitions[product].entries
+            return [entries[drop] for drop in sorted(entries) if drop.startswith(f"{blob_key}-")]
+
+    def entry(self, product: ProductId, drop: str) -> LedgerEntry | None:
+        with self._lock:
+            return self._partitions[product].entries.get(drop)
+
+    def entries(
+        self, product: ProductId, *, file: str | None = None, limit: int
+    ) -> Sequence[LedgerEntry]:
+        with self._lock:
+            found = [
+                entry
+                for entry in self._partitions[product].entries.values()
+                if file is None or entry.file == file
+            ]
+        found.sort(key=lambda entry: entry.drop)
+        found.sort(key=lambda entry: entry.decided_at, reverse=True)
+        return found[:limit]
+
+    def contract(self, product: ProductId, key: str) -> ContractEntry | None:
+        with self._lock:
+            return self._partitions[product].contracts.get(key)
+
+    def contracts(self, product: ProductId) -> Sequence[ContractEntry]:
+        with self._lock:
+            contracts = self._partitions[product].contracts
+            return [contracts[key] for key in sorted(contracts)]
+
+    def snapshots(self, product: ProductId) -> Sequence[Snapshot]:
+        with self._lock:
+            return list(self._partitions[product].snapshots.values())
+
+    def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
+        with self._lock:
+            inputs = self._partitions[product].inputs
+            return [inputs[key] for key in sorted(inputs) if key[0] == period]
+
+    def events(self, product: ProductId, *, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
+        with self._lock:
+            events = self._partitions[product].events
+            chosen = [sequence for sequence in sorted(events) if sequence > after][:limit]
+            return [json.loads(events[sequence]) for sequence in chosen]
+
+    def outbox(self, product: ProductId, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        with self._lock:
+            partition = self._partitions[product]
+            return [json.loads(partition.events[at]) for at in sorted(partition.outbox)[:limit]]
+
+    def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
+        with self._lock:
+            self._partitions[product].outbox.difference_update(sequences)
+
+
+def _check(partition: _Partition, commit: Commit) -> None:
+    product = commit.head.id
+    if commit.head.etag != (partition.head and partition.head.etag):
+        message = f"The record of {product} was changed by another writer since it was read."
+        raise Conflict(message)
+    if commit.entry is not None and commit.entry.drop in partition.entries:
+        message = f"The record of {product} holds a decision about {commit.entry.drop} already."
+        raise Conflict(message)
+    for event in commit.events:
+        if event.sequence in partition.events:
+            message = f"The record of {product} holds an event {event.sequence} already."
+            raise Conflict(message)

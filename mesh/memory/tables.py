@@ -1,0 +1,116 @@
+"""Catalogue, sagas, subscriptions and deliveries, in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+
+from mesh.errors import Conflict
+from mesh.model.catalogue import ProductSummary
+from mesh.model.names import ProductId
+from mesh.model.notification import Delivery, RecordedAttempt
+from mesh.model.onboarding import Onboarding
+from mesh.model.subscription import Subscription
+
+
+class Catalogue:
+    """`mesh.ports.Catalogue` in memory."""
+
+    def __init__(self) -> None:
+        self._summaries: dict[str, ProductSummary] = {}
+        self._lock = threading.Lock()
+
+    def put(self, summary: ProductSummary) -> None:
+        with self._lock:
+            self._summaries[summary.id.key] = summary
+
+    def products(self) -> Iterator[ProductSummary]:
+        with self._lock:
+            found = [self._summaries[key] for key in sorted(self._summaries)]
+        return iter(found)
+
+
+class Onboardings:
+    """`mesh.ports.Onboardings` in memory."""
+
+    def __init__(self) -> None:
+        self._sagas: dict[str, Onboarding] = {}
+        self._versions = count(1)
+        self._lock = threading.Lock()
+
+    def get(self, onboarding: str) -> Onboarding | None:
+        with self._lock:
+            return self._sagas.get(onboarding)
+
+    def put(self, onboarding: Onboarding) -> None:
+        with self._lock:
+            known = self._sagas.get(onboarding.id)
+            if onboarding.etag != (known and known.etag):
+                message = f"Onboarding {onboarding.id} was changed by another writer."
+                raise Conflict(message)
+            self._sagas[onboarding.id] = replace(onboarding, etag=f'W/"{next(self._versions)}"')
+
+    def of_product(self, product: ProductId) -> Sequence[Onboarding]:
+        with self._lock:
+            sagas = [self._sagas[key] for key in sorted(self._sagas)]
+        return [saga for saga in sagas if saga.product == product]
+
+
+class Subscriptions:
+    """`mesh.ports.Subscriptions` in memory."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[tuple[ProductId, str], Subscription] = {}
+        self._lock = threading.Lock()
+
+    def add(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._subscriptions[subscription.product, subscription.id] = subscription
+
+    def get(self, product: ProductId, subscription: str) -> Subscription | None:
+        with self._lock:
+            return self._subscriptions.get((product, subscription))
+
+    def of_product(self, product: ProductId) -> Sequence[Subscription]:
+        with self._lock:
+            keys = sorted(key for key in self._subscriptions if key[0] == product)
+            return [self._subscriptions[key] for key in keys]
+
+    def remove(self, product: ProductId, subscription: str) -> None:
+        with self._lock:
+            self._subscriptions.pop((product, subscription), None)
+
+
+class Deliveries:
+    """`mesh.ports.Deliveries` in memory."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[tuple[ProductId, int, str], dict[int, RecordedAttempt]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, product: ProductId, sequence: int, subscription: str) -> Delivery | None:
+        with self._lock:
+            attempts = self._attempts.get((product, sequence, subscription))
+            return None if attempts is None else _delivery(attempts)
+
+    def record(self, attempt: RecordedAttempt) -> None:
+        with self._lock:
+            key = (attempt.product, attempt.sequence, attempt.subscription)
+            self._attempts.setdefault(key, {})[attempt.number] = attempt
+
+    def of_event(self, product: ProductId, sequence: int) -> Sequence[Delivery]:
+        with self._lock:
+            keys = sorted(key for key in self._attempts if key[:2] == (product, sequence))
+            return [_delivery(self._attempts[key]) for key in keys]
+
+
+def _delivery(attempts: dict[int, RecordedAttempt]) -> Delivery:
+    ordered = tuple(attempts[number] for number in sorted(attempts))
+    return Delivery(
+        subscription=ordered[0].subscription,
+        subscriber=ordered[0].subscriber,
+        channel=ordered[0].channel,
+        attempts=ordered,
+    )
