@@ -26,11 +26,20 @@ class OutputPort:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputPort:
-    """What a composite reads (ODPS `inputPorts[]`): the contract of another product's port."""
+    """What a composite reads (ODPS `inputPorts[]`): the contract of another product's port.
+
+    Attributes:
+        version: of the contract that is read; None when any version will do.
+    """
 
     name: str
     product: ProductId
     contract_id: str
+    version: str | None = None
+
+    @property
+    def major(self) -> int | None:
+        return None if self.version is None else major_of(self.version)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
