@@ -18,12 +18,17 @@ LONGEST_PAUSE_S = 0.2
 
 
 def commit(
-    backbone: Backbone, product: ProductId, decide: Callable[[Head], Commit | None]
+    backbone: Backbone,
+    product: ProductId,
+    decide: Callable[[Head], Commit | None],
+    *,
+    first: Head | None = None,
 ) -> Commit | None:
     """Read the head, decide, commit; again from the start when another writer was faster.
 
     Args:
         decide: makes the change from the head as it is now; None when there is nothing to change.
+        first: the head, when it has just been read.
 
     Returns:
         What was committed; None when `decide` had nothing.
@@ -32,7 +37,8 @@ def commit(
         Conflict: other writers were faster every time.
     """
     for attempt in range(ATTEMPTS):
-        change = decide(backbone.registry.head(product))
+        head = first if first is not None and attempt == 0 else backbone.registry.head(product)
+        change = decide(head)
         if change is None:
             return None
         try:

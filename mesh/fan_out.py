@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mesh import notifications
 from mesh.backbone import Backbone
-from mesh.model.delivery import webhook_id
 from mesh.model.events import ReceivedEvent
 from mesh.model.notification import Notification
 
@@ -15,12 +14,7 @@ def fan_out(backbone: Backbone, event: ReceivedEvent) -> int:
     Pull subscribers are not among them: the broker has put the event on their own subscription.
     """
     first = [
-        Notification(
-            webhook_id=webhook_id(event.product.source, event.id, subscription.id),
-            subscription=subscription.id,
-            event=event,
-            attempt=1,
-        )
+        Notification.first(event, subscription.id)
         for subscription in backbone.subscriptions.of_product(event.product)
         if subscription.is_told and subscription.filter.matches(event)
     ]

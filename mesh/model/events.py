@@ -11,6 +11,7 @@ from typing import Any
 from mesh.model.names import ProductId
 
 PRODUCT_ONBOARDED = "mesh.product.onboarded.v1"
+PRODUCT_CHANGED = "mesh.product.changed.v1"
 CONTRACT_PUBLISHED = "mesh.contract.published.v1"
 PRODUCT_UPDATED = "mesh.product.updated.v1"
 FILE_QUARANTINED = "mesh.file.quarantined.v1"
@@ -18,6 +19,7 @@ INPUTS_READY = "mesh.composite.inputs-ready.v1"
 
 EVENT_TYPES = (
     PRODUCT_ONBOARDED,
+    PRODUCT_CHANGED,
     CONTRACT_PUBLISHED,
     PRODUCT_UPDATED,
     FILE_QUARANTINED,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mesh.model.delivery import webhook_id
 from mesh.model.events import ReceivedEvent
 from mesh.model.names import ProductId
 
@@ -24,6 +25,16 @@ class Notification:
     subscription: str
     event: ReceivedEvent
     attempt: int
+
+    @classmethod
+    def first(cls, event: ReceivedEvent, subscription: str) -> Notification:
+        """The first attempt at telling a subscription of an event."""
+        return cls(
+            webhook_id=webhook_id(event.product.source, event.id, subscription),
+            subscription=subscription,
+            event=event,
+            attempt=1,
+        )
 
     @property
     def message_id(self) -> str:

@@ -47,7 +47,7 @@ class Onboarding:
     Attributes:
         id: digest of the declaration's files: the same files are the same onboarding.
         run: 1 for the first time, higher when the same declaration was sent again after its end.
-        product: known once the declaration was checked.
+        product, digest: known once the declaration was checked.
         findings: all that is wrong, when refused.
         etag: of the row when it was read; None before it was first written.
     """
@@ -58,13 +58,18 @@ class Onboarding:
     status: Status
     steps: tuple[StepRecord, ...]
     product: ProductId | None = None
+    digest: str = ""
     findings: tuple[Finding, ...] = ()
     etag: str | None = None
 
     @property
+    def has_ended(self) -> bool:
+        return self.status in {Status.REFUSED, Status.REGISTERED}
+
+    @property
     def next_step(self) -> Step | None:
         """The step to be done now; None when the saga has ended."""
-        if self.status in {Status.REFUSED, Status.REGISTERED}:
+        if self.has_ended:
             return None
         order = list(Step)
         return order[order.index(self.steps[-1].step) + 1]

@@ -1,0 +1,105 @@
+"""Published contracts: where they lie, how they are written, and their compiled plans."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from mesh.backbone import Backbone
+from mesh.errors import NotFound, Unavailable
+from mesh.model.contract import DataContract, record_schema
+from mesh.model.names import ProductId
+from mesh.model.product import OutputPort
+from mesh.model.record import ContractEntry
+from mesh.ports import Storage
+from mesh.validation import Plan, compile_object
+
+CONTAINER = "contracts"
+PLANS_KEPT = 128
+
+
+def publish(
+    backbone: Backbone, product: ProductId, port: OutputPort, document: Mapping[str, Any]
+) -> ContractEntry:
+    """Write a contract and the JSON Schema of each object's record to the contracts container.
+
+    A contract is immutable, so writing it again writes the same. Whether its version is already
+    taken by another document has been checked before.
+    """
+    contract = DataContract.from_document(document)
+    folder = _folder(product, port)
+    schemas = {}
+    for name in contract.objects:
+        schemas[name] = f"{folder}/{name}.schema.json"
+        schema = canonical(record_schema(contract, name))
+        backbone.storage.write(schemas[name], schema, content_type="application/schema+json")
+    data = canonical(document)
+    location = _location(product, port)
+    backbone.storage.write(location, data, content_type="application/json")
+    return ContractEntry(
+        port=port.name,
+        version=port.version,
+        contract_id=port.contract_id,
+        digest=hashlib.sha256(data).hexdigest(),
+        location=location,
+        schemas=schemas,
+        published_at=backbone.now(),
+    )
+
+
+def plan(backbone: Backbone, product: ProductId, port: OutputPort, object_name: str) -> Plan:
+    """The compiled contract of one object; read from storage once in the life of a process.
+
+    Raises:
+        Unavailable: the contract is not in storage, though it is on record.
+    """
+    return _plan(backbone.storage, _location(product, port), object_name)
+
+
+def document(backbone: Backbone, product: ProductId, key: str, object_name: str | None) -> bytes:
+    """The published contract `PORT:VERSION`, or the JSON Schema of a record of one of its objects.
+
+    Raises:
+        NotFound: there is no such contract, or it has no such object.
+    """
+    entry = backbone.registry.contract(product, key)
+    if entry is None:
+        message = f"{product} has published no contract {key}."
+        raise NotFound(message, problem="unknown-contract")
+    location = entry.location if object_name is None else entry.schemas.get(object_name)
+    if location is None:
+        message = (
+            f"Contract {key} has no object {object_name!r}; it has {', '.join(entry.schemas)}."
+        )
+        raise NotFound(message, problem="unknown-object")
+    found = backbone.storage.read(location)
+    if found is None:
+        message = f"{location} is on record but not in storage."
+        raise Unavailable(message)
+    return found
+
+
+def canonical(data: Mapping[str, Any]) -> bytes:
+    """JSON with sorted keys and no white space: the same data is the same bytes."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+@lru_cache(maxsize=PLANS_KEPT)
+def _plan(storage: Storage, location: str, object_name: str) -> Plan:
+    found = storage.read(location)
+    if found is None:
+        message = f"{location} is on record but not in storage."
+        raise Unavailable(message)
+    return compile_object(DataContract.from_document(json.loads(found)), object_name)
+
+
+def _folder(product: ProductId, port: OutputPort) -> str:
+    return f"{CONTAINER}/{product}/{port.name}/{port.version}"
+
+
+def _location(product: ProductId, port: OutputPort) -> str:
+    return f"{_folder(product, port)}/contract.json"

@@ -1,0 +1,64 @@
+"""What registering a product announces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mesh.model.events import (
+    CONTRACT_PUBLISHED,
+    PRODUCT_CHANGED,
+    PRODUCT_ONBOARDED,
+    Announcement,
+    trace_id_of,
+)
+from mesh.model.product import DataProduct
+from mesh.model.record import ContractEntry
+
+
+def announcements(
+    before: DataProduct | None,
+    product: DataProduct,
+    published: tuple[ContractEntry, ...],
+    *,
+    at: datetime,
+) -> tuple[Announcement, ...]:
+    """The newly published contracts, then the product itself: onboarded, or changed."""
+    trace_id = trace_id_of(f"{product.id.key}\n{product.digest}")
+    contracts = tuple(
+        Announcement(
+            type=CONTRACT_PUBLISHED,
+            key=entry.key,
+            subject=entry.port,
+            time=at,
+            trace_id=trace_id,
+            data={
+                "port": entry.port,
+                "contract": {"id": entry.contract_id, "version": entry.version},
+                "digest": entry.digest,
+                "objects": sorted(entry.schemas),
+            },
+        )
+        for entry in published
+    )
+    told = Announcement(
+        type=PRODUCT_ONBOARDED if before is None else PRODUCT_CHANGED,
+        key=product.digest,
+        subject="product",
+        time=at,
+        trace_id=trace_id,
+        data={
+            "name": product.name,
+            "version": product.version,
+            "purpose": product.purpose,
+            "owner": product.owner.name,
+            "ports": [
+                {
+                    "name": port.name,
+                    "contract": {"id": port.contract_id, "version": port.version},
+                    "objects": list(port.objects),
+                }
+                for port in product.output_ports
+            ],
+        },
+    )
+    return (*contracts, told)

@@ -1,0 +1,239 @@
+"""A declaration becomes a product, in steps that are recorded and can be done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mesh import outbox, provisioning
+from mesh.backbone import Backbone
+from mesh.committing import commit
+from mesh.documents import read_declaration
+from mesh.errors import NotFound, Rejected, Unavailable
+from mesh.model import onboarding_events
+from mesh.model.catalogue import ProductSummary
+from mesh.model.declaration import Declaration
+from mesh.model.findings import Finding
+from mesh.model.onboarding import Onboarding, Status, Step, StepRecord, onboarding_id
+from mesh.model.product import DataProduct
+from mesh.model.record import Commit, Head, number
+from mesh.onboarding_checks import check_against_record, classifications
+from mesh.ports import Message
+
+QUEUE = "onboarding"
+
+
+def request(backbone: Backbone, files: Mapping[str, str], *, requested_by: str) -> Onboarding:
+    """Take in a declaration: its files, by name. The rest happens step by step, on the queue.
+
+    A declaration that is on its way, or whose product is registered just so, is not taken in again.
+    """
+    identity = onboarding_id(files)
+    known = backbone.onboardings.get(identity)
+    if known is not None and (not known.has_ended or _is_in_force(backbone, known)):
+        _send_on(backbone, known)
+        return known
+    body = json.dumps(dict(files), sort_keys=True, ensure_ascii=False).encode()
+    backbone.storage.write(_location(identity), body, content_type="application/json")
+    received = Onboarding(
+        id=identity,
+        run=1 if known is None else known.run + 1,
+        requested_by=requested_by,
+        status=Status.RUNNING,
+        steps=(StepRecord(step=Step.RECEIVED, at=backbone.now()),),
+        etag=None if known is None else known.etag,
+    )
+    backbone.onboardings.put(received)
+    _send_on(backbone, received)
+    return received
+
+
+def advance(backbone: Backbone, identity: str) -> Onboarding:
+    """Do the next step of a saga, record it, and put the saga back on the queue unless it ended.
+
+    Raises:
+        NotFound: there is no such onboarding.
+    """
+    saga = find(backbone, identity)
+    step = saga.next_step
+    if step is None or saga.status is Status.WAITING:
+        return saga
+    moved = _STEPS[step](backbone, saga)
+    backbone.onboardings.put(moved)
+    _send_on(backbone, moved)
+    return moved
+
+
+def approve(backbone: Backbone, identity: str, *, approver: str, reason: str) -> Onboarding:
+    """Let a saga go on that waits for approval.
+
+    Raises:
+        NotFound: there is no such onboarding.
+        Rejected: it does not wait.
+    """
+    saga = _waiting(backbone, identity)
+    moved = saga.done(Step.APPROVED, backbone.now(), f"approved by {approver}: {reason}")
+    backbone.onboardings.put(moved)
+    _send_on(backbone, moved)
+    return moved
+
+
+def refuse(backbone: Backbone, identity: str, *, approver: str, reason: str) -> Onboarding:
+    """End a saga that waits for approval.
+
+    Raises:
+        NotFound: there is no such onboarding.
+        Rejected: it does not wait.
+    """
+    finding = Finding(
+        file="",
+        path="",
+        rule="approval.refused",
+        message=f"{approver} refused the declaration: {reason}",
+        remedy="Settle it with the approver, then send the declaration again.",
+    )
+    moved = _waiting(backbone, identity).refused((finding,))
+    backbone.onboardings.put(moved)
+    return moved
+
+
+def find(backbone: Backbone, identity: str) -> Onboarding:
+    """The onboarding with this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    saga = backbone.onboardings.get(identity)
+    if saga is None:
+        message = f"There is no onboarding {identity!r}."
+        raise NotFound(message, problem="unknown-onboarding")
+    return saga
+
+
+def _waiting(backbone: Backbone, identity: str) -> Onboarding:
+    saga = find(backbone, identity)
+    if saga.status is not Status.WAITING:
+        message = f"Onboarding {identity} is {saga.status}; it does not wait for an approval."
+        raise Rejected(message, problem="not-waiting", status=409)
+    return saga
+
+
+def _is_in_force(backbone: Backbone, saga: Onboarding) -> bool:
+    if saga.product is None or saga.status is not Status.REGISTERED:
+        return False
+    product = backbone.registry.head(saga.product).product
+    return product is not None and product.digest == saga.digest
+
+
+def _send_on(backbone: Backbone, saga: Onboarding) -> None:
+    if saga.has_ended or saga.status is Status.WAITING:
+        return
+    message = Message(
+        id=f"{saga.id}-{saga.run}-{saga.steps[-1].step}", body={"onboarding": saga.id}
+    )
+    backbone.queues.send(QUEUE, [message])
+
+
+def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
+    declaration = read_declaration(_files(backbone, saga))
+    if not isinstance(declaration, Declaration):
+        return saga.refused(declaration)
+    saga = replace(saga, product=declaration.product.id, digest=declaration.product.digest)
+    findings = check_against_record(backbone, declaration)
+    if findings:
+        return saga.refused(findings)
+    return saga.done(Step.CHECKED, backbone.now(), f"{len(declaration.contracts)} contract(s)")
+
+
+def _approve(backbone: Backbone, saga: Onboarding) -> Onboarding:
+    asked = backbone.policy.approval_classifications
+    sensitive = sorted(classifications(_declaration(backbone, saga)) & asked)
+    if sensitive:
+        return replace(saga, status=Status.WAITING)
+    return saga.done(Step.APPROVED, backbone.now(), "policy asks for nobody's approval")
+
+
+def _provision(backbone: Backbone, saga: Onboarding) -> Onboarding:
+    for container in ("landing", "published", "quarantine", "receipts"):
+        if not backbone.storage.exists(container):
+            message = f"The container {container!r} does not exist; deploy the infrastructure."
+            raise Unavailable(message)
+    declaration = _declaration(backbone, saga)
+    entries = provisioning.publish_contracts(backbone, declaration)
+    provisioning.subscribe_to_inputs(backbone, declaration.product)
+    return saga.done(Step.PROVISIONED, backbone.now(), f"{len(entries)} contract(s) written")
+
+
+def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
+    declaration = _declaration(backbone, saga)
+    product = declaration.product
+    entries = provisioning.publish_contracts(backbone, declaration)
+
+    def decide(head: Head) -> Commit | None:
+        if head.product is not None and head.product.digest == product.digest:
+            return None
+        new = tuple(
+            entry for entry in entries if backbone.registry.contract(product.id, entry.key) is None
+        )
+        told = onboarding_events.announcements(head.product, product, new, at=backbone.now())
+        moved, events = number(head, told)
+        onboarded_at = head.onboarded_at or backbone.now()
+        moved = replace(moved, product=product, onboarded_at=onboarded_at)
+        return Commit(head=moved, events=events, contracts=new)
+
+    done = commit(backbone, product.id, decide)
+    if done is None:
+        outbox.relay(backbone, product.id)
+    else:
+        outbox.publish(backbone, product.id, done.events)
+    provisioning.backfill_inputs(backbone, product)
+    backbone.catalogue.put(_summary(backbone.registry.head(product.id), product))
+    return saga.done(Step.REGISTERED, backbone.now(), "" if done else "nothing had changed")
+
+
+_STEPS = {
+    Step.CHECKED: _check,
+    Step.APPROVED: _approve,
+    Step.PROVISIONED: _provision,
+    Step.REGISTERED: _register,
+}
+
+
+def _location(identity: str) -> str:
+    return f"declarations/{identity}.json"
+
+
+def _files(backbone: Backbone, saga: Onboarding) -> dict[str, str]:
+    data = backbone.storage.read(_location(saga.id))
+    if data is None:
+        message = f"The declaration of onboarding {saga.id} is not in storage."
+        raise Unavailable(message)
+    files: dict[str, str] = json.loads(data)
+    return files
+
+
+def _declaration(backbone: Backbone, saga: Onboarding) -> Declaration:
+    declaration = read_declaration(_files(backbone, saga))
+    if not isinstance(declaration, Declaration):
+        message = f"The declaration of onboarding {saga.id} was good and is not any more."
+        raise Unavailable(message)
+    return declaration
+
+
+def _summary(head: Head, product: DataProduct) -> ProductSummary:
+    assert head.onboarded_at is not None  # the commit before has set it
+    return ProductSummary(
+        id=product.id,
+        name=product.name,
+        purpose=product.purpose,
+        version=product.version,
+        status=product.status,
+        owner=product.owner.name,
+        tags=product.tags,
+        ports=tuple(f"{port.name}:{port.version}" for port in product.output_ports),
+        objects=tuple(
+            f"v{port.major}/{name}" for port in product.output_ports for name in port.objects
+        ),
+        onboarded_at=head.onboarded_at,
+    )

@@ -1,0 +1,118 @@
+"""Where a dropped file is: its decision, the events that told of it, and each subscriber's story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.backbone import Backbone
+from mesh.errors import NotFound
+from mesh.model.dropped_file import UNPLACED
+from mesh.model.events import ReceivedEvent
+from mesh.model.names import ProductId
+from mesh.model.notification import Delivery
+from mesh.model.record import LedgerEntry
+from mesh.model.subscription import Subscription
+
+EVENTS_PER_DROP = 2
+"""A split file has two: what was published, and what was put in quarantine."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A subscriber whose filter lets an event through.
+
+    Attributes:
+        delivery: None before the first attempt; always None for pull, where the broker delivers.
+    """
+
+    subscription: Subscription
+    delivery: Delivery | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announced:
+    """An event that told of the file, and who is told of it."""
+
+    event: Mapping[str, Any]
+    told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Journey:
+    """All that happened to one version of a dropped file."""
+
+    product: ProductId
+    entry: LedgerEntry
+    announced: tuple[Announced, ...]
+
+
+def journey(backbone: Backbone, product: ProductId, drop: str) -> Journey:
+    """The journey of a file version that has been decided.
+
+    Raises:
+        NotFound: no decision is on record under this id. The file may still be on its way.
+    """
+    entry = backbone.registry.entry(product, drop)
+    if entry is None:
+        message = f"{product} has no decision on {drop!r} yet; a file takes a moment to be judged."
+        raise NotFound(message, problem="unknown-drop")
+    subscriptions = backbone.subscriptions.of_product(product)
+    events = _events(backbone, product, entry)
+    return Journey(
+        product=product,
+        entry=entry,
+        announced=tuple(_announced(backbone, event, subscriptions) for event in events),
+    )
+
+
+def find(
+    backbone: Backbone, *, file: str | None, product: ProductId | None, limit: int
+) -> Sequence[tuple[ProductId, LedgerEntry]]:
+    """The newest decisions, newest first: of one product or of all, about one file name or any."""
+    products = [product] if product else [UNPLACED, *(s.id for s in backbone.catalogue.products())]
+    found = [
+        (place, entry)
+        for place in products
+        for entry in backbone.registry.entries(place, file=file, limit=limit)
+    ]
+    found.sort(key=lambda pair: pair[1].decided_at, reverse=True)
+    return found[:limit]
+
+
+def receipt(backbone: Backbone, product: ProductId, drop: str) -> bytes:
+    """The receipt of a decided file version, JSON.
+
+    Raises:
+        NotFound: no decision is on record under this id.
+    """
+    entry = backbone.registry.entry(product, drop)
+    found = None if entry is None else backbone.storage.read(entry.receipt)
+    if found is None:
+        message = f"{product} has no receipt for {drop!r} yet."
+        raise NotFound(message, problem="unknown-drop")
+    return found
+
+
+def _events(backbone: Backbone, product: ProductId, entry: LedgerEntry) -> list[Mapping[str, Any]]:
+    if not entry.sequence:
+        return []
+    near = backbone.registry.events(product, after=entry.sequence - 1, limit=EVENTS_PER_DROP)
+    return [event for event in near if event["data"].get("drop") == entry.drop]
+
+
+def _announced(
+    backbone: Backbone, envelope: Mapping[str, Any], subscriptions: Sequence[Subscription]
+) -> Announced:
+    event = ReceivedEvent.from_cloudevent(envelope)
+    deliveries = {
+        delivery.subscription: delivery
+        for delivery in backbone.deliveries.of_event(event.product, event.sequence)
+    }
+    told = tuple(
+        Told(subscription=wants, delivery=deliveries.get(wants.id))
+        for wants in subscriptions
+        if wants.filter.matches(event) or wants.id in deliveries
+    )
+    return Announced(event=envelope, told=told)
