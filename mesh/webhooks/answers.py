@@ -65,7 +65,7 @@ def retry_after(answer: Answer, *, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(seconds, LONGEST_RETRY_AFTER.total_seconds()))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)  # "-0000", which HTTP does not have

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 Scheme = Literal["v1", "v1a"]
-"""`v1`: HMAC-SHA256, with a secret that both sides hold. `v1a`: ed25519; receivers hold no secret."""
+"""`v1`: HMAC-SHA256, the receiver holds the same secret. `v1a`: ed25519, it holds a public key."""
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 """Of every body: one CloudEvent in structured mode."""

@@ -62,6 +62,8 @@ def test_what_a_status_means(status: int, outcome: str, reason: str) -> None:
         ("soon", None),
         ("١٢", None),
         ("Wed, 99 Mar 2026 12:05:00 GMT", None),
+        ("70 Jan ::  00:-9999999999999 99", None),
+        ("Jan 0 -9999999999999 12:05:00 70", None),
     ],
 )
 def test_retry_after(text: str, pause: timedelta | None) -> None:

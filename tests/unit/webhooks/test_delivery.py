@@ -84,7 +84,10 @@ def test_where_a_name_ends_matters() -> None:
 
 def test_an_id_stays_what_it_was() -> None:
     """Receivers recognise a repeated notification by it, over releases too."""
-    assert webhook_id("urn:mesh:geography:countries", "e.1", "s1") == "msg_db512333837e08511b1ac025d5469a51"
+    assert (
+        webhook_id("urn:mesh:geography:countries", "e.1", "s1")
+        == "msg_db512333837e08511b1ac025d5469a51"
+    )
 
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)

@@ -44,7 +44,10 @@ def test_a_secret_that_was_given_out_stays_what_it_was() -> None:
     """Receivers hold this one: a release that derives another breaks them all."""
     secrets = SigningSecrets.from_setting(OLD_KEY)
     assert secrets.reveal("sub-1", 1) == "whsec_q/nYv6JIlB+qMQYI9iJh7ZNWsaae3bdzOgWRawCd61Q="
-    assert secrets.reveal("sub-1", 1, scheme="v1a") == "whpk_AH5mIp7rwRsM+4pnnCbR7vNk8gBdCLfMSvFev/yNN9w="
+    assert (
+        secrets.reveal("sub-1", 1, scheme="v1a")
+        == "whpk_AH5mIp7rwRsM+4pnnCbR7vNk8gBdCLfMSvFev/yNN9w="
+    )
 
 
 def test_each_subscription_generation_scheme_and_master_key_has_its_own() -> None:

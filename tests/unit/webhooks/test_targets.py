@@ -54,7 +54,7 @@ REFUSED = {
     "https://example.com/\t": "holds characters that no URL has",
     "https://example.com/\n": "holds characters that no URL has",
     "https://bücher.example/": "in its ASCII form (xn--…)",
-    "https://１２７.0.0.1/": "in its ASCII form (xn--…)",
+    "https://\uff11\uff12\uff17.0.0.1/": "in its ASCII form (xn--…)",
     "https://①②⑦.⓪.⓪.①/": "in its ASCII form (xn--…)",
     "https://example。com/": "in its ASCII form (xn--…)",
     "https://example.com:0x1bb/": "host or port cannot be read",
@@ -126,7 +126,7 @@ def test_public_addresses_are_fine() -> None:
 
 @pytest.mark.parametrize("inside", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "fd00::1", "what"])
 def test_one_address_inside_is_enough_to_refuse_and_is_not_told(inside: str) -> None:
-    with pytest.raises(Rejected, match="example.com is not on the public internet") as refused:
+    with pytest.raises(Rejected, match=r"example\.com is not on the public") as refused:
         check_addresses(_https(), [*PUBLIC, inside])
     assert refused.value.problem == "webhook-not-public"
     assert inside not in str(refused.value)
