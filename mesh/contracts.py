@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from mesh.backbone import Backbone
 from mesh.errors import NotFound, Unavailable
+from mesh.model.canonical import canonical_json
 from mesh.model.contract import DataContract, record_schema
+from mesh.model.declaration import DeclaredContract
 from mesh.model.names import ProductId
 from mesh.model.product import OutputPort
 from mesh.model.record import ContractEntry
@@ -21,29 +20,28 @@ CONTAINER = "contracts"
 PLANS_KEPT = 128
 
 
-def publish(
-    backbone: Backbone, product: ProductId, port: OutputPort, document: Mapping[str, Any]
-) -> ContractEntry:
+def publish(backbone: Backbone, product: ProductId, declared: DeclaredContract) -> ContractEntry:
     """Write a contract and the JSON Schema of each object's record to the contracts container.
 
     A contract is immutable, so writing it again writes the same. Whether its version is already
     taken by another document has been checked before.
     """
-    contract = DataContract.from_document(document)
+    port = declared.port
+    contract = DataContract.from_document(declared.document)
     folder = _folder(product, port)
     schemas = {}
     for name in contract.objects:
         schemas[name] = f"{folder}/{name}.schema.json"
-        schema = canonical(record_schema(contract, name))
+        schema = canonical_json(record_schema(contract, name)).encode()
         backbone.storage.write(schemas[name], schema, content_type="application/schema+json")
-    data = canonical(document)
+    data = canonical_json(declared.document).encode()
     location = _location(product, port)
     backbone.storage.write(location, data, content_type="application/json")
     return ContractEntry(
         port=port.name,
         version=port.version,
         contract_id=port.contract_id,
-        digest=hashlib.sha256(data).hexdigest(),
+        digest=declared.digest,
         location=location,
         schemas=schemas,
         published_at=backbone.now(),
@@ -80,12 +78,6 @@ def document(backbone: Backbone, product: ProductId, key: str, object_name: str 
         message = f"{location} is on record but not in storage."
         raise Unavailable(message)
     return found
-
-
-def canonical(data: Mapping[str, Any]) -> bytes:
-    """JSON with sorted keys and no white space: the same data is the same bytes."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
 
 
 @lru_cache(maxsize=PLANS_KEPT)

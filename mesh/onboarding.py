@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from mesh import outbox, provisioning
 from mesh.backbone import Backbone
@@ -47,6 +48,21 @@ def request(backbone: Backbone, files: Mapping[str, str], *, requested_by: str) 
     backbone.onboardings.put(received)
     _send_on(backbone, received)
     return received
+
+
+def handle(backbone: Backbone, message: Mapping[str, Any]) -> Onboarding:
+    """Handle a message of the queue: a whole declaration, or the id of a saga whose step is due.
+
+    Args:
+        message: `{"files": {NAME: TEXT, …}, "requested_by": …}`, or `{"onboarding": ID}`.
+
+    Raises:
+        KeyError, NotFound: it is neither; the queue dead-letters it in the end.
+    """
+    if "files" in message:
+        by = str(message.get("requested_by", "queue"))
+        return request(backbone, message["files"], requested_by=by)
+    return advance(backbone, message["onboarding"])
 
 
 def advance(backbone: Backbone, identity: str) -> Onboarding:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from mesh.backbone import Backbone
-from mesh.contracts import canonical
 from mesh.model.contract import DataContract
-from mesh.model.declaration import Declaration
+from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.findings import Finding
-from mesh.model.product import InputPort, OutputPort
+from mesh.model.product import InputPort
 
 
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
     """All that speaks against a declaration which is good by itself."""
-    findings = [_taken(backbone, declaration, port) for port in declaration.product.output_ports]
-    findings += [_unknown(backbone, declaration, port) for port in declaration.product.input_ports]
+    findings = [_taken(backbone, declaration, declared) for declared in declaration.contracts]
+    findings += [_unknown(backbone, port) for port in declaration.product.input_ports]
     return tuple(finding for finding in findings if finding is not None)
 
 
@@ -23,23 +20,22 @@ def classifications(declaration: Declaration) -> frozenset[str]:
     """The classifications of all fields of all contracts, in lower case."""
     return frozenset(
         field.classification.lower()
-        for port in declaration.product.output_ports
-        for item in DataContract.from_document(
-            declaration.contract_of(port).document
-        ).objects.values()
+        for declared in declaration.contracts
+        for item in DataContract.from_document(declared.document).objects.values()
         for field in item.fields
         if field.classification
     )
 
 
-def _taken(backbone: Backbone, declaration: Declaration, port: OutputPort) -> Finding | None:
-    contract = declaration.contract_of(port)
+def _taken(
+    backbone: Backbone, declaration: Declaration, declared: DeclaredContract
+) -> Finding | None:
+    port = declared.port
     entry = backbone.registry.contract(declaration.product.id, f"{port.name}:{port.version}")
-    digest = hashlib.sha256(canonical(contract.document)).hexdigest()
-    if entry is None or entry.digest == digest:
+    if entry is None or entry.digest == declared.digest:
         return None
     return Finding(
-        file=contract.file,
+        file=declared.file,
         path="/version",
         rule="contract.immutable",
         message=f"Version {port.version} of {port.name!r} is published with another content.",
@@ -47,14 +43,14 @@ def _taken(backbone: Backbone, declaration: Declaration, port: OutputPort) -> Fi
     )
 
 
-def _unknown(backbone: Backbone, declaration: Declaration, port: InputPort) -> Finding | None:
+def _unknown(backbone: Backbone, port: InputPort) -> Finding | None:
     product = backbone.registry.head(port.product).product
     known = [] if product is None else [offered.contract_id for offered in product.output_ports]
     if port.contract_id in known:
         return None
     offers = f"offers {', '.join(known)}" if known else "is not onboarded"
     return Finding(
-        file=declaration.file,
+        file="product.odps.yaml",
         path="/inputPorts",
         rule="product.unknown-input",
         message=f"The input {port.name!r} reads {port.contract_id}, but {port.product} {offers}.",

@@ -17,10 +17,9 @@ _WANTED = Filter(types=frozenset({PRODUCT_UPDATED}))
 
 def publish_contracts(backbone: Backbone, declaration: Declaration) -> list[ContractEntry]:
     """Publish the contract of each output port."""
-    product = declaration.product
     return [
-        contracts.publish(backbone, product.id, port, declaration.contract_of(port).document)
-        for port in product.output_ports
+        contracts.publish(backbone, declaration.product.id, declared)
+        for declared in declaration.contracts
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mesh.backbone import Backbone
+from mesh.catalogue import find_product
 from mesh.errors import NotFound, Rejected
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
@@ -137,19 +138,6 @@ def of_product(backbone: Backbone, product: ProductId) -> Sequence[Subscription]
     """
     find_product(backbone, product)
     return backbone.subscriptions.of_product(product)
-
-
-def find_product(backbone: Backbone, product: ProductId) -> DataProduct:
-    """An onboarded product.
-
-    Raises:
-        NotFound: there is none at this address.
-    """
-    found = backbone.registry.head(product).product
-    if found is None:
-        message = f"There is no product {product}. `mesh products` lists those there are."
-        raise NotFound(message, problem="unknown-product")
-    return found
 
 
 def _check_names(product: DataProduct, subscriber: str, wanted: Filter) -> None:

@@ -1,4 +1,4 @@
-"""Where a dropped file is: its decision, the events that told of it, and each subscriber's story."""
+"""Where a dropped file is: its decision, the events that told of it, and who was told of them."""
 
 from __future__ import annotations
 

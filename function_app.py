@@ -1,0 +1,16 @@
+"""The Functions app: every trigger there is, from `handlers`."""
+
+import azure.functions as func
+
+from handlers import api, fan_out, landing, notifications, onboarding, outbox
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+for blueprint in (
+    onboarding.blueprint,
+    landing.blueprint,
+    outbox.blueprint,
+    fan_out.blueprint,
+    notifications.blueprint,
+    api.blueprint,
+):
+    app.register_functions(blueprint)

@@ -1,0 +1,210 @@
+"""The HTTP API under `/api`; `schemas/openapi.json` describes it."""
+
+import json
+
+import azure.functions as func
+
+from handlers import representations as shown
+from handlers.problems import answer, answers
+from mesh import catalogue, contracts, onboarding, schemas, subscriptions, tracking
+from mesh.backbone import backbone
+from mesh.errors import Rejected
+from mesh.model.names import ProductId
+from mesh.model.subscription import filter_from_data
+
+blueprint = func.Blueprint()
+
+PRODUCT = "products/{domain}/{product}"
+
+
+@blueprint.function_name("health")
+@blueprint.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers
+def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - a trigger has its binding
+    return answer({"status": "ok"})
+
+
+@blueprint.function_name("openapi")
+@blueprint.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers
+def openapi(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - a trigger has its binding
+    return answer(schemas.openapi())
+
+
+@blueprint.function_name("request_onboarding")
+@blueprint.route("onboardings", methods=["POST"])
+@answers
+def request_onboarding(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/onboarding.v1")
+    by = asked.get("requested_by", "http")
+    saga = onboarding.request(backbone(), asked["files"], requested_by=by)
+    location = f"/api/onboardings/{saga.id}"
+    return answer(shown.onboarding(saga), status=202, location=location)
+
+
+@blueprint.function_name("get_onboarding")
+@blueprint.route("onboardings/{onboarding}", methods=["GET"])
+@answers
+def get_onboarding(req: func.HttpRequest) -> func.HttpResponse:
+    saga = onboarding.find(backbone(), req.route_params["onboarding"])
+    return answer(shown.onboarding(saga))
+
+
+@blueprint.function_name("decide_onboarding")
+@blueprint.route("onboardings/{onboarding}/approval", methods=["POST"])
+@answers
+def decide_onboarding(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/approval.v1")
+    decide = {"approve": onboarding.approve, "refuse": onboarding.refuse}[asked["decision"]]
+    saga = decide(
+        backbone(),
+        req.route_params["onboarding"],
+        approver=asked["approver"],
+        reason=asked["reason"],
+    )
+    return answer(shown.onboarding(saga))
+
+
+@blueprint.function_name("list_products")
+@blueprint.route("products", methods=["GET"])
+@answers
+def list_products(req: func.HttpRequest) -> func.HttpResponse:
+    found = catalogue.search(backbone(), words=req.params.get("search", ""), limit=_limit(req))
+    return answer({"products": [shown.summary(entry) for entry in found]})
+
+
+@blueprint.function_name("get_product")
+@blueprint.route(PRODUCT, methods=["GET"])
+@answers
+def get_product(req: func.HttpRequest) -> func.HttpResponse:
+    return answer(shown.product(catalogue.page(backbone(), _product(req))))
+
+
+@blueprint.function_name("get_contract")
+@blueprint.route(PRODUCT + "/contracts/{port}/{version}", methods=["GET"])
+@answers
+def get_contract(req: func.HttpRequest) -> func.HttpResponse:
+    key = f"{req.route_params['port']}:{req.route_params['version']}"
+    return _json(contracts.document(backbone(), _product(req), key, None))
+
+
+@blueprint.function_name("get_schema")
+@blueprint.route(PRODUCT + "/contracts/{port}/{version}/schemas/{object}", methods=["GET"])
+@answers
+def get_schema(req: func.HttpRequest) -> func.HttpResponse:
+    key = f"{req.route_params['port']}:{req.route_params['version']}"
+    return _json(contracts.document(backbone(), _product(req), key, req.route_params["object"]))
+
+
+@blueprint.function_name("find_drops")
+@blueprint.route("drops", methods=["GET"])
+@answers
+def find_drops(req: func.HttpRequest) -> func.HttpResponse:
+    found = tracking.find(backbone(), file=req.params.get("file"), product=None, limit=_limit(req))
+    return answer({"drops": [shown.drop(product, entry) for product, entry in found]})
+
+
+@blueprint.function_name("list_drops")
+@blueprint.route(PRODUCT + "/drops", methods=["GET"])
+@answers
+def list_drops(req: func.HttpRequest) -> func.HttpResponse:
+    found = tracking.find(
+        backbone(), file=req.params.get("file"), product=_product(req), limit=_limit(req)
+    )
+    return answer({"drops": [shown.drop(product, entry) for product, entry in found]})
+
+
+@blueprint.function_name("get_drop")
+@blueprint.route(PRODUCT + "/drops/{drop}", methods=["GET"])
+@answers
+def get_drop(req: func.HttpRequest) -> func.HttpResponse:
+    journey = tracking.journey(backbone(), _product(req), req.route_params["drop"])
+    return answer(shown.journey(journey))
+
+
+@blueprint.function_name("get_receipt")
+@blueprint.route(PRODUCT + "/drops/{drop}/receipt", methods=["GET"])
+@answers
+def get_receipt(req: func.HttpRequest) -> func.HttpResponse:
+    return _json(tracking.receipt(backbone(), _product(req), req.route_params["drop"]))
+
+
+@blueprint.function_name("list_events")
+@blueprint.route(PRODUCT + "/events", methods=["GET"])
+@answers
+def list_events(req: func.HttpRequest) -> func.HttpResponse:
+    after = _number(req, "after", 0, highest=10**18)
+    found = catalogue.events(backbone(), _product(req), after=after, limit=_limit(req))
+    return answer({"events": list(found)})
+
+
+@blueprint.function_name("subscribe")
+@blueprint.route(PRODUCT + "/subscriptions", methods=["POST"])
+@answers
+def subscribe(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/subscription.v1")
+    made = subscriptions.subscribe(
+        backbone(),
+        _product(req),
+        subscriber=asked["subscriber"],
+        webhook=asked.get("webhook"),
+        wanted=filter_from_data(asked.get("filter", {})),
+    )
+    location = f"/api/products/{made.subscription.product}/subscriptions/{made.subscription.id}"
+    return answer(shown.subscribed(made), status=201, location=location)
+
+
+@blueprint.function_name("list_subscriptions")
+@blueprint.route(PRODUCT + "/subscriptions", methods=["GET"])
+@answers
+def list_subscriptions(req: func.HttpRequest) -> func.HttpResponse:
+    found = subscriptions.of_product(backbone(), _product(req))
+    return answer({"subscriptions": [shown.subscription(wants) for wants in found]})
+
+
+@blueprint.function_name("get_subscription")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}", methods=["GET"])
+@answers
+def get_subscription(req: func.HttpRequest) -> func.HttpResponse:
+    wants = subscriptions.find(backbone(), _product(req), req.route_params["subscription"])
+    return answer(shown.subscription(wants))
+
+
+@blueprint.function_name("unsubscribe")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}", methods=["DELETE"])
+@answers
+def unsubscribe(req: func.HttpRequest) -> func.HttpResponse:
+    subscriptions.unsubscribe(backbone(), _product(req), req.route_params["subscription"])
+    return func.HttpResponse(status_code=204)
+
+
+@blueprint.function_name("rotate_secret")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}/secret", methods=["POST"])
+@answers
+def rotate_secret(req: func.HttpRequest) -> func.HttpResponse:
+    identity = req.route_params["subscription"]
+    return answer(
+        shown.subscribed(subscriptions.rotate_secret(backbone(), _product(req), identity))
+    )
+
+
+def _product(req: func.HttpRequest) -> ProductId:
+    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])
+
+
+def _limit(req: func.HttpRequest) -> int:
+    return _number(req, "limit", 100, lowest=1, highest=1000)
+
+
+def _number(
+    req: func.HttpRequest, name: str, default: int, *, lowest: int = 0, highest: int
+) -> int:
+    text = req.params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and lowest <= int(text[:20]) <= highest):
+        message = f"{name} is {text[:40]!r}; it may be a number from {lowest} to {highest}."
+        raise Rejected(message, problem="invalid-query")
+    return int(text)
+
+
+def _json(data: bytes) -> func.HttpResponse:
+    return answer(json.loads(data))

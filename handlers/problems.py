@@ -1,0 +1,81 @@
+"""Answers of the HTTP API: JSON, and problem+json (RFC 9457) for what was refused."""
+
+import functools
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import azure.functions as func
+
+from mesh.errors import Rejected, Unavailable
+
+PROBLEMS = "urn:mesh:problems:"
+"""With a slug, the `type` of a problem; `docs/problems.md` lists them."""
+
+_log = logging.getLogger(__name__)
+
+
+def answer(data: object, *, status: int = 200, location: str | None = None) -> func.HttpResponse:
+    """A JSON answer."""
+    headers = {} if location is None else {"Location": location}
+    return func.HttpResponse(
+        json.dumps(data, ensure_ascii=False),
+        status_code=status,
+        headers=headers,
+        mimetype="application/json",
+    )
+
+
+def problem(refusal: Rejected) -> func.HttpResponse:
+    """The answer to a call that was refused."""
+    findings = [asdict(found) for found in refusal.findings if _is_record(found)]
+    return _problem(
+        refusal.problem, str(refusal), refusal.status, {"findings": findings} if findings else {}
+    )
+
+
+def answers(
+    handle: Callable[[func.HttpRequest], func.HttpResponse],
+) -> Callable[[func.HttpRequest], func.HttpResponse]:
+    """Let a handler raise: `Rejected` becomes its problem, `Unavailable` 503 with Retry-After."""
+
+    @functools.wraps(handle)
+    def wrapped(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            return handle(req)
+        except Rejected as refusal:
+            return problem(refusal)
+        except Unavailable as failure:
+            _log.warning("%s %s: %s", req.method, req.url.partition("?")[0], failure)
+            text = "Something the mesh depends on does not answer. Try again in a moment."
+            return _problem("unavailable", text, 503, {}, {"Retry-After": "5"})
+
+    return wrapped
+
+
+def _problem(
+    slug: str,
+    detail: str,
+    status: int,
+    more: dict[str, Any],
+    headers: dict[str, str] | None = None,
+) -> func.HttpResponse:
+    body = {
+        "type": f"{PROBLEMS}{slug}",
+        "title": slug.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    return func.HttpResponse(
+        json.dumps(body, ensure_ascii=False),
+        status_code=status,
+        headers=headers,
+        mimetype="application/problem+json",
+    )
+
+
+def _is_record(found: object) -> bool:
+    return is_dataclass(found) and not isinstance(found, type)

@@ -1,0 +1,182 @@
+"""The mesh's nouns as the HTTP API tells of them; `schemas/openapi.json` says the same."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from mesh.catalogue import ProductPage
+from mesh.model.catalogue import ProductSummary
+from mesh.model.names import ProductId
+from mesh.model.notification import Delivery
+from mesh.model.onboarding import Onboarding
+from mesh.model.record import LedgerEntry
+from mesh.model.subscription import Subscription, filter_to_data
+from mesh.subscriptions import Subscribed
+from mesh.tracking import Announced, Journey, Told
+
+
+def time(at: datetime | None) -> str | None:
+    """RFC 3339, in UTC."""
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def onboarding(saga: Onboarding) -> dict[str, Any]:
+    return {
+        "id": saga.id,
+        "run": saga.run,
+        "status": saga.status.value,
+        "product": None if saga.product is None else str(saga.product),
+        "requested_by": saga.requested_by,
+        "steps": [
+            {"step": done.step.value, "at": time(done.at), "detail": done.detail}
+            for done in saga.steps
+        ],
+        "findings": [asdict(finding) for finding in saga.findings],
+    }
+
+
+def summary(entry: ProductSummary) -> dict[str, Any]:
+    return {
+        "product": str(entry.id),
+        "name": entry.name,
+        "purpose": entry.purpose,
+        "version": entry.version,
+        "status": entry.status,
+        "owner": entry.owner,
+        "tags": list(entry.tags),
+        "ports": list(entry.ports),
+        "objects": list(entry.objects),
+        "onboarded_at": time(entry.onboarded_at),
+    }
+
+
+def product(page: ProductPage) -> dict[str, Any]:
+    found = page.product
+    return {
+        "product": str(found.id),
+        "name": found.name,
+        "version": found.version,
+        "status": found.status,
+        "purpose": found.purpose,
+        "tags": list(found.tags),
+        "owner": asdict(found.owner),
+        "output_ports": [
+            {
+                "name": port.name,
+                "version": port.version,
+                "contract_id": port.contract_id,
+                "objects": list(port.objects),
+                "landing": [f"landing/{found.id}/v{port.major}/{name}/" for name in port.objects],
+            }
+            for port in found.output_ports
+        ],
+        "input_ports": [
+            {"name": port.name, "product": str(port.product), "contract_id": port.contract_id}
+            for port in found.input_ports
+        ],
+        "contracts": [
+            {
+                "port": entry.port,
+                "version": entry.version,
+                "digest": entry.digest,
+                "published_at": time(entry.published_at),
+                "objects": sorted(entry.schemas),
+            }
+            for entry in page.contracts
+        ],
+        "snapshots": [
+            {
+                "object": snapshot.object_name,
+                "major": snapshot.major,
+                "drop": snapshot.drop,
+                "location": snapshot.location,
+                "rows": snapshot.rows,
+                "sequence": snapshot.sequence,
+                "period": snapshot.period,
+            }
+            for snapshot in page.snapshots
+        ],
+    }
+
+
+def drop(address: ProductId, entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "drop": entry.drop,
+        "product": str(address),
+        "file": entry.file,
+        "place": entry.place,
+        "url": entry.url,
+        "etag": entry.etag,
+        "contract": entry.contract,
+        "verdict": entry.verdict.value,
+        "summary": entry.summary,
+        "rows": entry.rows,
+        "accepted": entry.accepted,
+        "rejected": entry.rejected,
+        "size": entry.size,
+        "landed_at": time(entry.landed_at),
+        "received_at": time(entry.received_at),
+        "decided_at": time(entry.decided_at),
+        "receipt": entry.receipt,
+        "sequence": entry.sequence,
+    }
+
+
+def journey(told: Journey) -> dict[str, Any]:
+    announced = [_announced(one) for one in told.announced]
+    return {**drop(told.product, told.entry), "events": announced}
+
+
+def subscription(wants: Subscription) -> dict[str, Any]:
+    return {
+        "id": wants.id,
+        "product": str(wants.product),
+        "subscriber": wants.subscriber,
+        "channel": wants.channel.value,
+        "target": wants.target,
+        "filter": filter_to_data(wants.filter),
+        "state": wants.state.value,
+        "created_at": time(wants.created_at),
+    }
+
+
+def subscribed(made: Subscribed) -> dict[str, Any]:
+    return {**subscription(made.subscription), "secret": made.secret}
+
+
+def _announced(one: Announced) -> dict[str, Any]:
+    event: Mapping[str, Any] = one.event
+    return {
+        "id": event["id"],
+        "type": event["type"],
+        "sequence": int(event["sequence"]),
+        "time": event["time"],
+        "subscribers": [_told(told) for told in one.told],
+    }
+
+
+def _told(told: Told) -> dict[str, Any]:
+    wants = told.subscription
+    return {
+        "subscription": wants.id,
+        "subscriber": wants.subscriber,
+        "channel": wants.channel.value,
+        "target": wants.target,
+        "attempts": [] if told.delivery is None else _attempts(told.delivery),
+    }
+
+
+def _attempts(delivery: Delivery) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": attempt.number,
+            "at": time(attempt.at),
+            "outcome": attempt.outcome,
+            "status": attempt.status,
+            "reason": attempt.reason,
+            "duration_s": attempt.duration_s,
+            "next_at": time(attempt.next_at),
+        }
+        for attempt in delivery.attempts
+    ]

@@ -1,0 +1,72 @@
+"""Find products, and see what there is to know about one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.backbone import Backbone
+from mesh.errors import NotFound
+from mesh.model.catalogue import ProductSummary
+from mesh.model.names import ProductId
+from mesh.model.product import DataProduct
+from mesh.model.record import ContractEntry, Snapshot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductPage:
+    """A product with its published contracts and the last good version of each object."""
+
+    product: DataProduct
+    contracts: Sequence[ContractEntry]
+    snapshots: Sequence[Snapshot]
+
+
+def search(backbone: Backbone, *, words: str = "", limit: int) -> list[ProductSummary]:
+    """The products whose entry mentions each of `words`, in the order of their addresses."""
+    found = []
+    for summary in backbone.catalogue.products():
+        if len(found) == limit:
+            break
+        if summary.mentions(words):
+            found.append(summary)
+    return found
+
+
+def page(backbone: Backbone, product: ProductId) -> ProductPage:
+    """All there is to know about a product.
+
+    Raises:
+        NotFound: there is none at this address.
+    """
+    return ProductPage(
+        product=find_product(backbone, product),
+        contracts=backbone.registry.contracts(product),
+        snapshots=backbone.registry.snapshots(product),
+    )
+
+
+def events(
+    backbone: Backbone, product: ProductId, *, after: int, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """The product's CloudEvents with a sequence above `after`, in order.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    find_product(backbone, product)
+    return backbone.registry.events(product, after=after, limit=limit)
+
+
+def find_product(backbone: Backbone, product: ProductId) -> DataProduct:
+    """An onboarded product.
+
+    Raises:
+        NotFound: there is none at this address.
+    """
+    found = backbone.registry.head(product).product
+    if found is None:
+        message = f"There is no product {product}. `mesh products` lists those there are."
+        raise NotFound(message, problem="unknown-product")
+    return found
