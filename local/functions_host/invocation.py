@@ -1,0 +1,281 @@
+"""One invocation: decode what arrived, call the function, encode what it gave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import os
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from azure.functions.meta import Datum
+
+from local.functions_host.context import Retry, Trace, WorkerContext
+from local.functions_host.indexing import IndexedFunction, Parameter
+from local.functions_host.logs import RESULTS, Running, running
+
+_results = logging.getLogger(RESULTS)
+_log = logging.getLogger("Host.Executor")
+
+
+class InvocationFailedError(Exception):
+    """A function did not do its work: it raised, timed out, or its outputs could not be written.
+
+    `__cause__` is what happened.
+    """
+
+
+class FunctionTimeoutError(Exception):
+    """A function ran longer than `functionTimeout` of `host.json`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """What a trigger hands over: its own datum and metadata, as the host would send to the worker.
+
+    `properties` are the binding expressions (`{name}`) that other bindings of the function may
+    use; `reason` says in the log why the function ran.
+    """
+
+    data: Datum | None
+    metadata: Mapping[str, Datum]
+    reason: str
+    trace: Trace = field(default_factory=Trace.start)
+    retry: Retry = field(default_factory=Retry)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Out:
+    """A `func.Out` parameter while the function runs."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+    def set(self, val: Any) -> None:
+        self.value = val
+
+    def get(self) -> Any:
+        return self.value
+
+
+class Bindings(Protocol):
+    """Where input bindings are read and output bindings are written."""
+
+    async def read(self, parameter: Parameter, properties: Mapping[str, Any]) -> Datum | None: ...
+    async def write(
+        self, parameter: Parameter, datum: Datum, properties: Mapping[str, Any]
+    ) -> None: ...
+
+
+class Worker:
+    """Where functions run: `async` ones on an event loop of their own, others in a thread pool.
+
+    The loop has its own thread, so that a function that blocks it stops neither lock renewal nor
+    HTTP, as a worker process of its own would not.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="function")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="worker", daemon=True)
+        self._thread.start()
+
+    async def run(
+        self, function: IndexedFunction, arguments: dict[str, Any], limit: float | None
+    ) -> Any:
+        """Call the function.
+
+        Raises:
+            FunctionTimeoutError: it took more than `limit` seconds. A coroutine is cancelled; a
+                thread cannot be ended and runs on, where Azure would restart the worker.
+            Exception: whatever the function raised.
+        """
+        if function.is_async:
+            future = asyncio.wrap_future(self._submit(function, arguments))
+        else:
+            context = contextvars.copy_context()
+            future = asyncio.get_running_loop().run_in_executor(
+                self._pool, lambda: context.run(function.call, **arguments)
+            )
+        if limit is None:
+            return await future
+        done, _ = await asyncio.wait({future}, timeout=limit)
+        if not done:
+            future.cancel()
+            raise FunctionTimeoutError(
+                f"Function '{function.name}' ran longer than {limit:g} s, the functionTimeout of "
+                "host.json. Make it faster, split the work, or raise the bound."
+            )
+        return future.result()
+
+    def _submit(self, function: IndexedFunction, arguments: dict[str, Any]) -> Any:
+        now = running.get()
+
+        async def _call() -> Any:
+            running.set(now)
+            return await function.call(**arguments)
+
+        return asyncio.run_coroutine_threadsafe(_call(), self._loop)
+
+    def stop(self) -> None:
+        """Stop taking calls. Does not wait: the grace for running functions has passed."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=1)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Invoker:
+    """Runs invocations and counts those in flight."""
+
+    def __init__(self, *, worker: Worker, bindings: Bindings, timeout: float | None) -> None:
+        self._worker = worker
+        self._bindings = bindings
+        self._timeout = timeout
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    async def wait_until_idle(self) -> None:
+        await self._idle.wait()
+
+    async def invoke(self, function: IndexedFunction, call: Call) -> Datum | None:
+        """Run a function once and write its outputs.
+
+        Returns:
+            What an `http` binding is to answer, else None.
+
+        Raises:
+            InvocationFailedError: with the cause; it was logged.
+        """
+        invocation = str(uuid.uuid4())
+        token = running.set(
+            Running(function=function.name, invocation=invocation, trace_id=call.trace.trace_id)
+        )
+        self._in_flight += 1
+        self._idle.clear()
+        started = time.perf_counter()
+        _results.info("Executing '%s' (%s)", function.name, call.reason)
+        try:
+            answer = await self._invoke(function, call, invocation)
+        except Exception as error:
+            self._report(function, call, started, error)
+            raise InvocationFailedError(f"{type(error).__name__}: {error}") from error
+        else:
+            self._report(function, call, started, None)
+            return answer
+        finally:
+            running.reset(token)
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def _invoke(self, function: IndexedFunction, call: Call, invocation: str) -> Datum | None:
+        arguments = await self._arguments(function, call, invocation)
+        outs = {name: Out() for name in function.outputs}
+        result = await self._worker.run(function, arguments | outs, self._timeout)
+        if result is not None and function.returns is None:
+            raise RuntimeError(
+                f"function '{function.name}' has no binding for a return value and returned "
+                f"{type(result).__name__}; add an output binding named $return, or return None"
+            )
+        for name, parameter in function.outputs.items():
+            if outs[name].value is not None:
+                datum = _encode(parameter, outs[name].value)
+                if datum is not None:
+                    await self._bindings.write(parameter, datum, call.properties)
+        if function.returns is None:
+            return None
+        return await self._return(function.returns, result, call.properties)
+
+    async def _return(
+        self, returns: Parameter, result: Any, properties: Mapping[str, Any]
+    ) -> Datum | None:
+        if result is None and returns.binding.name != "$return":
+            return None  # an implied binding (a trigger without a converter) that returned nothing
+        datum = _encode(returns, result)
+        if returns.binding.type == "http":
+            return datum
+        if datum is not None and datum.type is not None:
+            await self._bindings.write(returns, datum, properties)
+        return None
+
+    async def _arguments(
+        self, function: IndexedFunction, call: Call, invocation: str
+    ) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        for name, parameter in function.inputs.items():
+            if name == function.trigger.name:
+                data: Datum | None = call.data
+            else:
+                data = await self._bindings.read(parameter, call.properties)
+            metadata = call.metadata if parameter.converter.has_trigger_support() else {}
+            arguments[name] = parameter.converter.decode(data, trigger_metadata=metadata)
+        if function.wants_context:
+            arguments["context"] = WorkerContext.of(
+                function=function.name,
+                directory=str(function.directory),
+                invocation=invocation,
+                trace=call.trace,
+                retry=call.retry,
+            )
+        return arguments
+
+    def _report(
+        self, function: IndexedFunction, call: Call, started: float, error: Exception | None
+    ) -> None:
+        duration = round((time.perf_counter() - started) * 1000, 3)
+        outcome = "Failed" if error else "Succeeded"
+        _results.log(
+            logging.ERROR if error else logging.INFO,
+            "Executed '%s' (%s, Duration=%.0fms)",
+            function.name,
+            outcome,
+            duration,
+            extra={"outcome": outcome, "duration_ms": duration, "retry": call.retry.count},
+            exc_info=error,
+        )
+
+
+def _encode(parameter: Parameter, value: Any) -> Datum | None:
+    try:
+        return parameter.converter.encode(value, expected_type=parameter.python_type)
+    except NotImplementedError:
+        raise TypeError(
+            f"the binding '{parameter.binding.type}' cannot take a value of the type "
+            f"{type(value).__name__} (parameter '{parameter.binding.name}')"
+        ) from None
+
+
+def failed_retry(retry: Retry, error: BaseException, maximum: int) -> Retry:
+    """Describe the run that follows one that failed."""
+    return Retry(
+        count=retry.count + 1,
+        maximum=maximum,
+        message=f"{type(error).__name__}: {error}",
+        stack_trace="".join(traceback.format_exception(error)),
+    )
+
+
+def thread_count(environ: Mapping[str, str] = os.environ) -> int | None:
+    """Size of the thread pool: `PYTHON_THREADPOOL_THREAD_COUNT`, else Python's own default."""
+    text = environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
+    if not text:
+        return None
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    _log.warning(
+        "PYTHON_THREADPOOL_THREAD_COUNT must be a whole number from 1, not %r; using the default",
+        text,
+    )
+    return None
