@@ -113,11 +113,11 @@ def on_azure(settings: Settings) -> Backbone:
 
     clients = Clients(settings)
     return Backbone(
-        registry=TableRegistry(clients.table("record")),
-        catalogue=TableCatalogue(clients.table("catalogue")),
-        onboardings=TableOnboardings(clients.table("onboardings")),
-        subscriptions=TableSubscriptions(clients.table("subscriptions")),
-        deliveries=TableDeliveries(clients.table("deliveries")),
+        registry=TableRegistry(clients),
+        catalogue=TableCatalogue(clients),
+        onboardings=TableOnboardings(clients),
+        subscriptions=TableSubscriptions(clients),
+        deliveries=TableDeliveries(clients),
         storage=BlobStorage(clients),
         topic=EventGridTopic(clients),
         queues=ServiceBusQueues(clients),

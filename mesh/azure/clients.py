@@ -1,0 +1,204 @@
+"""The SDK's clients: made when first needed, kept, shared by all threads.
+
+A setting with a connection string (local Azure) comes first; else an account or namespace is named
+and reached with the app's identity. Which of the two it is matters nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from azure.core.exceptions import AzureError
+
+from mesh.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.transport import HttpTransport
+    from azure.data.tables import TableClient, TableServiceClient
+    from azure.eventgrid import EventGridPublisherClient
+    from azure.servicebus import ServiceBusClient, ServiceBusSender
+    from azure.servicebus.management import ServiceBusAdministrationClient
+    from azure.storage.blob import BlobServiceClient
+
+PIECE = 4 * 1024 * 1024
+"""Bytes of a blob that are read, or written, at once; a smaller blob is one transaction."""
+
+CONNECTIONS = 64
+"""HTTP connections kept per host; as many threads as work at once, or the rest reconnect."""
+
+TIMEOUTS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
+"""Seconds; a message's lock lasts a minute and is renewed while its function runs."""
+
+RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.5, "retry_backoff_max": 5}
+"""Short and few: the queue, not the SDK, retries what takes longer."""
+
+_NOISY = (
+    "azure.core.pipeline.policies.http_logging_policy",
+    "azure.identity",
+    "azure.servicebus",
+)
+
+_Client = TypeVar("_Client")
+
+
+class Clients:
+    """All clients of one process.
+
+    Args:
+        transport: sends the HTTP requests to storage; for tests that count them.
+    """
+
+    def __init__(
+        self, settings: Settings, *, transport: HttpTransport[Any, Any] | None = None
+    ) -> None:
+        self.settings = settings
+        self._transport = transport
+        self._made: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._sender_locks: dict[str, threading.Lock] = {}
+        for name in _NOISY:
+            logger = logging.getLogger(name)
+            if logger.level == logging.NOTSET:  # they log each request and its headers
+                logger.setLevel(logging.WARNING)
+
+    def table(self, name: str) -> TableClient:
+        return self._once(f"table {name}", lambda: self._tables().get_table_client(name))
+
+    def blobs(self) -> BlobServiceClient:
+        return self._once("blobs", self._make_blobs)
+
+    def topic(self) -> EventGridPublisherClient:
+        return self._once("topic", self._make_topic)
+
+    def administration(self) -> ServiceBusAdministrationClient:
+        return self._once("administration", self._make_administration)
+
+    @contextmanager
+    def sender(self, queue: str) -> Iterator[ServiceBusSender]:
+        """The queue's one sender, for this thread alone: the SDK's senders are not thread-safe.
+
+        It stays open, for opening one takes half a second; the SDK keeps the idle connection alive
+        and mends a broken one. A sender that failed all the same is replaced by the next call.
+        """
+        with self._lock:
+            lock = self._sender_locks.setdefault(queue, threading.Lock())
+        with lock:
+            name = f"sender {queue}"
+            sender = self._once(name, lambda: self._service_bus().get_queue_sender(queue))
+            try:
+                yield sender
+            except AzureError:
+                with self._lock:
+                    self._made.pop(name, None)
+                with suppress(AzureError, OSError):
+                    sender.close()
+                raise
+
+    def close(self) -> None:
+        """Close all connections; the next use opens new ones."""
+        with self._lock:
+            made, self._made = self._made, {}
+        # What was made last may rest on what was made before it.
+        for client in reversed(made.values()):
+            close = getattr(client, "close", None)
+            if close is not None:
+                close()
+
+    def _once(self, name: str, make: Callable[[], _Client]) -> _Client:
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            client: _Client = self._made[name]
+            return client
+
+    def _tables(self) -> TableServiceClient:
+        return self._once("tables", self._make_tables)
+
+    def _service_bus(self) -> ServiceBusClient:
+        return self._once("service bus", self._make_service_bus)
+
+    def _make_tables(self) -> TableServiceClient:
+        from azure.data.tables import TableServiceClient
+
+        options: dict[str, Any] = {"transport": self._storage_transport(), **RETRIES}
+        if self.settings.storage:
+            return TableServiceClient.from_connection_string(self.settings.storage, **options)
+        endpoint = f"https://{self.settings.storage_account}.table.core.windows.net"
+        return TableServiceClient(endpoint=endpoint, credential=self._credential(), **options)
+
+    def _make_blobs(self) -> BlobServiceClient:
+        from azure.storage.blob import BlobServiceClient, ExponentialRetry
+
+        options: dict[str, Any] = {
+            "transport": self._storage_transport(),
+            # The default waits 15 s before the first retry.
+            "retry_policy": ExponentialRetry(
+                initial_backoff=1, increment_base=2, retry_total=3, random_jitter_range=1
+            ),
+            "max_single_get_size": PIECE,
+            "max_chunk_get_size": PIECE,
+        }
+        if self.settings.storage:
+            return BlobServiceClient.from_connection_string(self.settings.storage, **options)
+        url = f"https://{self.settings.storage_account}.blob.core.windows.net"
+        return BlobServiceClient(url, credential=self._credential(), **options)
+
+    def _make_topic(self) -> EventGridPublisherClient:
+        from azure.core.credentials import AzureKeyCredential
+        from azure.eventgrid import EventGridPublisherClient
+
+        key = self.settings.event_grid_key
+        credential = AzureKeyCredential(key) if key else self._credential()
+        return EventGridPublisherClient(
+            self.settings.event_grid_topic, credential, **TIMEOUTS, **RETRIES
+        )
+
+    def _make_service_bus(self) -> ServiceBusClient:
+        from azure.servicebus import ServiceBusClient
+
+        if self.settings.service_bus:
+            return ServiceBusClient.from_connection_string(self.settings.service_bus, **RETRIES)
+        namespace = self.settings.service_bus_namespace
+        return ServiceBusClient(namespace, self._credential(), **RETRIES)
+
+    def _make_administration(self) -> ServiceBusAdministrationClient:
+        from azure.servicebus.management import ServiceBusAdministrationClient
+
+        options: dict[str, Any] = {**TIMEOUTS, **RETRIES}
+        if self.settings.service_bus_admin_certificate:
+            options["connection_verify"] = self.settings.service_bus_admin_certificate
+        connection = self.settings.service_bus_admin or self.settings.service_bus
+        if connection:
+            return ServiceBusAdministrationClient.from_connection_string(connection, **options)
+        namespace = self.settings.service_bus_namespace
+        return ServiceBusAdministrationClient(namespace, self._credential(), **options)
+
+    def _credential(self) -> TokenCredential:
+        return self._once("credential", self._make_credential)
+
+    def _make_credential(self) -> TokenCredential:
+        from azure.identity import DefaultAzureCredential
+
+        client_id = self.settings.identity_client_id or None
+        return DefaultAzureCredential(managed_identity_client_id=client_id)
+
+    def _storage_transport(self) -> HttpTransport[Any, Any]:
+        return self._transport or self._once("transport", _pooled_transport)
+
+
+def _pooled_transport() -> HttpTransport[Any, Any]:
+    """The SDK's own transport; the larger pool keeps the connections of many busy threads."""
+    import requests
+    from azure.core.pipeline.transport import RequestsTransport
+
+    session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    transport: HttpTransport[Any, Any] = RequestsTransport(session=session, **TIMEOUTS)
+    return transport

@@ -1,0 +1,200 @@
+"""The record, in the table `record`.
+
+The PartitionKey is `DOMAIN.PRODUCT`, so that a change of a product is one entity group transaction,
+and one product's load is its own. The RowKeys:
+
+    head                           Head; every change replaces it, if it is still the one read
+    contract:PORT:VERSION          ContractEntry
+    drop:BLOB-VERSION              LedgerEntry; the versions of one blob are one range
+    recent:TIME:BLOB-VERSION       the same, newest first (TIME counts down); `file` is a digest
+    snapshot:vMAJOR:OBJECT         Snapshot
+    input:PERIOD:PORT              InputState
+    event:SEQUENCE                 a CloudEvent
+    outbox:SEQUENCE                the same, until it is known to have been published
+
+A table sorts by key and has no other index: hence `recent`, and the outbox with the whole event.
+Reads are point reads or ranges within the partition; each method costs one storage transaction,
+plus one for each further thousand rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError
+
+from mesh.azure.clients import Clients
+from mesh.azure.failures import code_of, unavailable
+from mesh.azure.rows import (
+    MOST_OPERATIONS,
+    between,
+    check_transaction,
+    document,
+    get,
+    noun,
+    row,
+    row_key,
+    under,
+)
+from mesh.errors import Conflict
+from mesh.model.events import sequence_text
+from mesh.model.names import ProductId
+from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
+
+TABLE = "record"
+
+_Operation = tuple[str, dict[str, Any], dict[str, Any]]
+
+_INSERT: dict[str, Any] = {}
+_REPLACE: dict[str, Any] = {"mode": "replace"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 10**17 - 1
+_LOST = {"UpdateConditionNotSatisfied", "ConditionNotMet", "EntityAlreadyExists"}
+_GONE = {"ResourceNotFound", "EntityNotFound"}
+
+
+class TableRegistry:
+    """`mesh.ports.Registry` on Azure Table storage."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def head(self, product: ProductId) -> Head:
+        found = get(self._table, product.key, "head")
+        if found is None:
+            return Head.new(product)
+        return replace(noun(Head, found), etag=found.metadata["etag"])
+
+    def commit(self, commit: Commit) -> None:
+        """See `mesh.ports.Registry.commit`.
+
+        A `Conflict` may be one with ourselves: when the answer to a transaction is lost, the SDK
+        sends it again. Whoever reads again then finds the change made.
+
+        Raises:
+            Conflict: the head, or the decision about the file, has been written meanwhile.
+            Rejected: the change is larger than a table allows.
+        """
+        operations = _operations(commit)
+        check_transaction(entity for _, entity, _ in operations)
+        product = commit.head.id
+        with unavailable(f"Changing the record of {product}"):
+            try:
+                self._table.submit_transaction(operations)
+            except HttpResponseError as failure:
+                if code_of(failure) not in _LOST | _GONE:
+                    raise
+                message = f"The record of {product} was changed by another writer since it was read"
+                raise Conflict(f"{message} ({code_of(failure)}).") from None
+
+    def versions(self, product: ProductId, blob_key: str) -> Sequence[LedgerEntry]:
+        start = row_key("drop", blob_key)
+        found = between(self._table, product.key, f"{start}-", f"{start}.")
+        return [noun(LedgerEntry, entity) for entity in found]
+
+    def entry(self, product: ProductId, drop: str) -> LedgerEntry | None:
+        found = get(self._table, product.key, row_key("drop", drop))
+        return None if found is None else noun(LedgerEntry, found)
+
+    def entries(
+        self, product: ProductId, *, file: str | None = None, limit: int
+    ) -> Sequence[LedgerEntry]:
+        column = None if file is None else ("file", _digest(file))
+        found = between(self._table, product.key, "recent:", "recent;", limit=limit, column=column)
+        return [noun(LedgerEntry, entity) for entity in found]
+
+    def contract(self, product: ProductId, key: str) -> ContractEntry | None:
+        found = get(self._table, product.key, row_key("contract", *key.split(":")))
+        return None if found is None else noun(ContractEntry, found)
+
+    def contracts(self, product: ProductId) -> Sequence[ContractEntry]:
+        return [noun(ContractEntry, found) for found in under(self._table, product.key, "contract")]
+
+    def snapshots(self, product: ProductId) -> Sequence[Snapshot]:
+        return [noun(Snapshot, found) for found in under(self._table, product.key, "snapshot")]
+
+    def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
+        found = under(self._table, product.key, "input", period)
+        return [noun(InputState, entity) for entity in found]
+
+    def events(self, product: ProductId, *, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
+        low = f"event:{sequence_text(after)}"
+        found = between(self._table, product.key, low, "event;", limit=limit)
+        return [document(entity) for entity in found]
+
+    def outbox(self, product: ProductId, *, limit: int) -> Sequence[Mapping[str, Any]]:
+        found = between(self._table, product.key, "outbox:", "outbox;", limit=limit)
+        return [document(entity) for entity in found]
+
+    def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
+        keys = [f"outbox:{sequence_text(sequence)}" for sequence in sequences]
+        for start in range(0, len(keys), MOST_OPERATIONS):
+            self._delete(product, keys[start : start + MOST_OPERATIONS])
+
+    def _delete(self, product: ProductId, keys: Sequence[str]) -> None:
+        with unavailable(f"Taking events of {product} off the outbox"):
+            if len(keys) > 1:
+                rows = [{"PartitionKey": product.key, "RowKey": key} for key in keys]
+                try:
+                    self._table.submit_transaction([("delete", entity) for entity in rows])
+                except HttpResponseError as failure:
+                    # One row that is no longer there fails all: the others go one by one then.
+                    if code_of(failure) not in _GONE:
+                        raise
+                else:
+                    return
+            for key in keys:
+                self._table.delete_entity(product.key, key)
+
+    @property
+    def _table(self) -> Any:
+        return self._clients.table(TABLE)
+
+
+def _operations(commit: Commit) -> list[_Operation]:
+    partition = commit.head.id.key
+    operations: list[_Operation] = [_head_operation(commit.head)]
+    if commit.entry is not None:
+        drop, file = commit.entry.drop, _digest(commit.entry.file)
+        recent = row_key("recent", _countdown(commit.entry.decided_at), drop)
+        operations += [
+            ("create", row(partition, row_key("drop", drop), commit.entry), _INSERT),
+            ("create", row(partition, recent, commit.entry, file=file), _INSERT),
+        ]
+    if commit.snapshot is not None:
+        key = row_key("snapshot", f"v{commit.snapshot.major}", commit.snapshot.object_name)
+        operations.append(("upsert", row(partition, key, commit.snapshot), _REPLACE))
+    for contract in commit.contracts:
+        key = row_key("contract", contract.port, contract.version)
+        operations.append(("upsert", row(partition, key, contract), _REPLACE))
+    for told in commit.inputs:
+        key = row_key("input", told.period, told.port)
+        operations.append(("upsert", row(partition, key, told), _REPLACE))
+    for event in commit.events:
+        for place in ("event", "outbox"):
+            key = f"{place}:{sequence_text(event.sequence)}"
+            operations.append(("create", row(partition, key, event.to_cloudevent()), _INSERT))
+    return operations
+
+
+def _head_operation(head: Head) -> _Operation:
+    entity = row(head.id.key, "head", replace(head, etag=None))
+    if head.etag is None:
+        return ("create", entity, _INSERT)
+    condition = {"etag": head.etag, "match_condition": MatchConditions.IfNotModified}
+    return ("update", entity, {**_REPLACE, **condition})
+
+
+def _countdown(at: datetime) -> str:
+    """Later times come first, as strings."""
+    return f"{_LAST - (at - _EPOCH) // timedelta(microseconds=1):017d}"
+
+
+def _digest(file: str) -> str:
+    """Of a file's name, which may be of any length and in any script: queries are URLs."""
+    return hashlib.sha256(file.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,84 @@
+"""The mesh's queues, on Service Bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from mesh.azure.clients import Clients
+from mesh.azure.failures import unavailable
+from mesh.errors import Rejected
+from mesh.ports import Message
+
+if TYPE_CHECKING:
+    from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender
+
+SEND_SECONDS = 30
+"""How long sending may take, reconnecting included."""
+
+
+class ServiceBusQueues:
+    """`mesh.ports.Queues` on Service Bus.
+
+    All messages of a call, scheduled ones too, travel in one AMQP transfer, or in a few when they
+    are too many. When one of several fails, the others were sent: the queue drops the repeated ids.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def send(self, queue: str, messages: Iterable[Message]) -> None:
+        """See `mesh.ports.Queues.send`.
+
+        Raises:
+            Rejected: a message is larger than the queue takes.
+        """
+        made = [_message(message) for message in messages]
+        if not made:
+            return
+        with unavailable(f"Sending to the queue {queue}"), self._clients.sender(queue) as sender:
+            _send(sender, made, queue)
+
+
+def _send(sender: ServiceBusSender, messages: list[ServiceBusMessage], queue: str) -> None:
+    batch = sender.create_message_batch()
+    for message in messages:
+        if _fits(message, batch):
+            continue
+        if len(batch) > 0:
+            sender.send_messages(batch, timeout=SEND_SECONDS)
+            batch = sender.create_message_batch()
+            if _fits(message, batch):
+                continue
+        text = (
+            f"The message {message.message_id} is too large for the queue {queue}: "
+            f"{batch.max_size_in_bytes} bytes are allowed. Messages carry references, not data."
+        )
+        raise Rejected(text, problem="too-large", status=413)
+    sender.send_messages(batch, timeout=SEND_SECONDS)
+
+
+def _fits(message: ServiceBusMessage, batch: ServiceBusMessageBatch) -> bool:
+    from azure.servicebus.exceptions import MessageSizeExceededError
+
+    try:
+        batch.add_message(message)
+    except MessageSizeExceededError:
+        return False
+    return True
+
+
+def _message(message: Message) -> ServiceBusMessage:
+    from azure.servicebus import ServiceBusMessage
+
+    properties: dict[str | bytes, Any] = {}
+    if message.traceparent is not None:
+        properties["traceparent"] = message.traceparent
+    return ServiceBusMessage(
+        json.dumps(message.body, separators=(",", ":"), ensure_ascii=False).encode(),
+        content_type="application/json",
+        message_id=message.id,
+        application_properties=properties,
+        scheduled_enqueue_time_utc=message.due,
+    )

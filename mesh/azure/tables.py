@@ -1,0 +1,182 @@
+"""Catalogue, sagas, subscriptions and deliveries, each in a table of its own.
+
+    table          PartitionKey      RowKey                       holds
+    catalogue      products          DOMAIN.PRODUCT               ProductSummary
+    onboardings    onboardings       ID                           Onboarding; column `product`
+    subscriptions  DOMAIN.PRODUCT    ID                           Subscription
+    deliveries     DOMAIN.PRODUCT    SEQUENCE:SUBSCRIPTION        attempt_001, attempt_002, …
+
+Each method costs one storage transaction, plus one for each further thousand rows it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.data.tables import UpdateMode
+
+from mesh.azure.clients import Clients
+from mesh.azure.failures import code_of, unavailable
+from mesh.azure.rows import (
+    between,
+    check_row,
+    from_json,
+    get,
+    noun,
+    row,
+    row_key,
+    to_json,
+    under,
+)
+from mesh.errors import Conflict
+from mesh.model.catalogue import ProductSummary
+from mesh.model.events import sequence_text
+from mesh.model.names import ProductId
+from mesh.model.notification import Delivery, RecordedAttempt
+from mesh.model.onboarding import Onboarding
+from mesh.model.subscription import Subscription
+
+_FIRST, _LAST = " ", "~~"
+"""Every key of a row lies between these."""
+
+
+class TableCatalogue:
+    """`mesh.ports.Catalogue` on Azure Table storage."""
+
+    _PARTITION = "products"
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def put(self, summary: ProductSummary) -> None:
+        entity = row(self._PARTITION, row_key(summary.id.key), summary)
+        with unavailable(f"Writing {summary.id} into the catalogue"):
+            self._clients.table("catalogue").upsert_entity(entity, mode=UpdateMode.REPLACE)
+
+    def products(self) -> Iterator[ProductSummary]:
+        table = self._clients.table("catalogue")
+        for entity in between(table, self._PARTITION, _FIRST, _LAST):
+            yield noun(ProductSummary, entity)
+
+
+class TableOnboardings:
+    """`mesh.ports.Onboardings` on Azure Table storage."""
+
+    _PARTITION = "onboardings"
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def get(self, onboarding: str) -> Onboarding | None:
+        found = get(self._clients.table("onboardings"), self._PARTITION, row_key(onboarding))
+        return None if found is None else _saga(found)
+
+    def put(self, onboarding: Onboarding) -> None:
+        product = "" if onboarding.product is None else onboarding.product.key
+        key, content = row_key(onboarding.id), replace(onboarding, etag=None)
+        entity = row(self._PARTITION, key, content, product=product)
+        table = self._clients.table("onboardings")
+        with unavailable(f"Writing onboarding {onboarding.id}"):
+            try:
+                if onboarding.etag is None:
+                    table.create_entity(entity)
+                else:
+                    condition = {"match_condition": MatchConditions.IfNotModified}
+                    table.update_entity(
+                        entity, mode=UpdateMode.REPLACE, etag=onboarding.etag, **condition
+                    )
+            except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as failure:
+                if code_of(failure) == "TableNotFound":
+                    raise
+                message = f"Onboarding {onboarding.id} was changed by another writer."
+                raise Conflict(message) from None
+
+    def of_product(self, product: ProductId) -> Sequence[Onboarding]:
+        table, column = self._clients.table("onboardings"), ("product", product.key)
+        found = between(table, self._PARTITION, _FIRST, _LAST, column=column)
+        return [_saga(entity) for entity in found]
+
+
+class TableSubscriptions:
+    """`mesh.ports.Subscriptions` on Azure Table storage."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def add(self, subscription: Subscription) -> None:
+        entity = row(subscription.product.key, row_key(subscription.id), subscription)
+        with unavailable(f"Writing subscription {subscription.id}"):
+            self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
+
+    def get(self, product: ProductId, subscription: str) -> Subscription | None:
+        found = get(self._table, product.key, row_key(subscription))
+        return None if found is None else noun(Subscription, found)
+
+    def of_product(self, product: ProductId) -> Sequence[Subscription]:
+        found = between(self._table, product.key, _FIRST, _LAST)
+        return [noun(Subscription, entity) for entity in found]
+
+    def remove(self, product: ProductId, subscription: str) -> None:
+        with unavailable(f"Removing subscription {subscription}"):
+            self._table.delete_entity(product.key, row_key(subscription))
+
+    @property
+    def _table(self) -> Any:
+        return self._clients.table("subscriptions")
+
+
+class TableDeliveries:
+    """`mesh.ports.Deliveries` on Azure Table storage.
+
+    An attempt is a property of its own, merged into the row: no read, no lost update.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def get(self, product: ProductId, sequence: int, subscription: str) -> Delivery | None:
+        key = row_key(sequence_text(sequence), subscription)
+        found = get(self._table, product.key, key)
+        return None if found is None else _delivery(found)
+
+    def record(self, attempt: RecordedAttempt) -> None:
+        entity = {
+            "PartitionKey": attempt.product.key,
+            "RowKey": row_key(sequence_text(attempt.sequence), attempt.subscription),
+            f"attempt_{attempt.number:03d}": to_json(attempt),
+        }
+        check_row(entity)
+        with unavailable(f"Recording attempt {attempt.number} of {entity['RowKey']}"):
+            self._table.upsert_entity(entity, mode=UpdateMode.MERGE)
+
+    def of_event(self, product: ProductId, sequence: int) -> Sequence[Delivery]:
+        found = under(self._table, product.key, sequence_text(sequence))
+        return [_delivery(entity) for entity in found]
+
+    @property
+    def _table(self) -> Any:
+        return self._clients.table("deliveries")
+
+
+def _saga(entity: Any) -> Onboarding:
+    return replace(noun(Onboarding, entity), etag=entity.metadata["etag"])
+
+
+def _delivery(entity: Mapping[str, Any]) -> Delivery:
+    names = sorted(name for name in entity if name.startswith("attempt_"))
+    what = f"The delivery {entity['RowKey']!r} of {entity['PartitionKey']!r}"
+    attempts = tuple(from_json(RecordedAttempt, entity[name], what=what) for name in names)
+    return Delivery(
+        subscription=attempts[0].subscription,
+        subscriber=attempts[0].subscriber,
+        channel=attempts[0].channel,
+        attempts=attempts,
+    )
