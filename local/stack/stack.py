@@ -1,0 +1,208 @@
+"""Start every part in its order, give the app its settings, stop all."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.process import LocalError
+from local.stack.config import StackConfig
+from local.stack.parts import Part
+from local.stack.storage import make, read_names
+
+READY_FILE = "azure.json"
+"""In the state folder: the settings of the running stack, for those who want to talk to it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """Where the parts listen; 0 takes a free port."""
+
+    blob: int = 10000
+    queue: int = 10001
+    table: int = 10002
+    service_bus: int = 5672
+    service_bus_admin: int = 5300
+    event_grid: int = 6500
+    functions: int = 7071
+
+
+class Stack:
+    """The local Azure of one app; use it with `async with`.
+
+    Attributes:
+        settings: the app's settings, once the parts run.
+        parts: the running parts, in the order of their start.
+    """
+
+    def __init__(self, config: StackConfig, *, state: Path, ports: Ports) -> None:
+        self._config = config
+        self._state = state
+        self._ports = ports
+        self._exit = AsyncExitStack()
+        self.settings: dict[str, str] = {}
+        self.parts: list[Part] = []
+
+    async def __aenter__(self) -> Stack:
+        async with AsyncExitStack() as started:
+            self._exit = started
+            await self._start()
+            self._exit = started.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        (self._state / READY_FILE).unlink(missing_ok=True)
+        await self._exit.aclose()
+
+    async def first_death(self) -> str:
+        """Wait until one of the parts ends by itself; returns what there is to say about that."""
+        deaths = [asyncio.create_task(part.died()) for part in self.parts]
+        try:
+            done, _ = await asyncio.wait(deaths, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for death in deaths:
+                death.cancel()
+            await asyncio.gather(*deaths, return_exceptions=True)
+
+    async def _start(self) -> None:
+        names = read_names(self._config.storage)
+        _make_folder(self._state)
+        async with asyncio.TaskGroup() as group:
+            storage = group.create_task(self._azurite(names))
+            bus = group.create_task(self._service_bus())
+        addresses = _addresses(storage.result(), bus.result())
+        grid = await self._event_grid(addresses)
+        keys = _keys(self._state)
+        addresses |= {
+            "event_grid": grid.ready["url"],
+            "event_grid_key": grid.ready["key"],
+            "functions_key": keys["host.function.default"],
+            "random_key": _random_key(self._state),
+        }
+        self.settings = self._resolve(addresses)
+        host = await self._functions_host()
+        reached = {"MESH_URL": host.ready["url"] + "/api", "MESH_KEY": addresses["functions_key"]}
+        self._tell({**self.settings, **reached})
+
+    async def _run(
+        self, name: str, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> Part:
+        log = self._state / "logs" / f"{name}.log"
+        part = await Part.start(name, *arguments, log=log, environ=environ)
+        self._exit.push_async_callback(part.stop)
+        self.parts.append(part)
+        return part
+
+    async def _azurite(self, names: dict[str, list[str]]) -> Part:
+        ports = self._ports
+        part = await self._run(
+            "azurite",
+            f"--state={self._state / 'azurite'}",
+            f"--blob-port={ports.blob}",
+            f"--queue-port={ports.queue}",
+            f"--table-port={ports.table}",
+        )
+        await asyncio.to_thread(make, names, part.ready["connection_string"])
+        return part
+
+    async def _service_bus(self) -> Part:
+        return await self._run(
+            "service_bus",
+            f"--entities={self._config.service_bus}",
+            f"--state={self._state / 'service-bus'}",
+            f"--port={self._ports.service_bus}",
+            f"--admin-port={self._ports.service_bus_admin}",
+        )
+
+    async def _event_grid(self, addresses: Mapping[str, str]) -> Part:
+        return await self._run(
+            "event_grid",
+            f"--topology={self._config.event_grid}",
+            f"--state={self._state / 'event-grid'}",
+            f"--port={self._ports.event_grid}",
+            f"--service-bus={addresses['service_bus']}",
+            f"--storage={addresses['storage']}",
+            f"--journal={addresses['storage_journal']}",
+        )
+
+    async def _functions_host(self) -> Part:
+        return await self._run(
+            "functions_host",
+            f"--app={self._config.app}",
+            f"--state={self._state / 'functions'}",
+            f"--keys={self._state / 'keys.json'}",
+            f"--port={self._ports.functions}",
+            environ=self.settings,
+        )
+
+    def _resolve(self, addresses: Mapping[str, str]) -> dict[str, str]:
+        resolved = {}
+        for name, template in self._config.settings.items():
+            try:
+                resolved[name] = template.format_map(addresses)
+            except (KeyError, ValueError, IndexError) as wrong:
+                known = ", ".join(sorted(f"{{{key}}}" for key in addresses))
+                message = (
+                    f"The setting {name}, {template!r}, has an unknown {wrong}. Known: {known}."
+                )
+                raise LocalError(message) from None
+        return resolved
+
+    def _tell(self, settings: Mapping[str, str]) -> None:
+        said = {"settings": settings, "parts": {part.name: part.ready for part in self.parts}}
+        _write_private(self._state / READY_FILE, json.dumps(said, indent=2))
+
+
+def _addresses(storage: Part, bus: Part) -> dict[str, str]:
+    return {
+        "storage": storage.ready["connection_string"],
+        "storage_journal": storage.ready["journal"],
+        "service_bus": bus.ready["connection_string"],
+        "service_bus_admin": bus.ready["admin_connection_string"],
+        "service_bus_certificate": bus.ready["certificate"],
+    }
+
+
+def _make_folder(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except (FileExistsError, NotADirectoryError, PermissionError) as refused:
+        message = (
+            f"{state} cannot be the state folder: {refused.strerror}. Choose one with --state."
+        )
+        raise LocalError(message) from None
+
+
+def _keys(state: Path) -> dict[str, str]:
+    """The host's keys, made once."""
+    path = state / "keys.json"
+    if not path.exists():
+        made = {
+            name: secrets.token_urlsafe(32) for name in ("host.master", "host.function.default")
+        }
+        _write_private(path, json.dumps(made))
+    keys: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return keys
+
+
+def _random_key(state: Path) -> str:
+    """32 random bytes in base64, made once: for a setting that needs a secret of its own."""
+    path = state / "random.key"
+    if not path.exists():
+        _write_private(path, base64.b64encode(secrets.token_bytes(32)).decode())
+    return path.read_text(encoding="utf-8")
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
