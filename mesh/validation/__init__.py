@@ -1,0 +1,33 @@
+"""A contract compiled to a plan; bytes in, accepted records, rejects and violations out.
+
+`compile_object` makes the plan, `validate` judges a file by it. Importing this package loads only
+the standard library.
+"""
+
+from mesh.validation.engine import validate
+from mesh.validation.file_format import FileFormat
+from mesh.validation.plan import Plan, compile_object
+from mesh.validation.report import (
+    FileProblem,
+    Limits,
+    RejectedRecord,
+    Sink,
+    ValidationReport,
+    Violation,
+)
+from mesh.validation.sinks import NullSink, StreamSink
+
+__all__ = [
+    "FileFormat",
+    "FileProblem",
+    "Limits",
+    "NullSink",
+    "Plan",
+    "RejectedRecord",
+    "Sink",
+    "StreamSink",
+    "ValidationReport",
+    "Violation",
+    "compile_object",
+    "validate",
+]

@@ -1,0 +1,190 @@
+"""Chunks of any size become blocks of valid UTF-8 of a size worth working on."""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from mesh.validation.report import FileRefusedError
+
+BLOCK = 1 << 20
+_UTF8_BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+def plain_chunks(
+    chunks: Iterable[bytes], compression: Literal["none", "gzip", "zstd"]
+) -> Iterator[bytes]:
+    """The decompressed file, in pieces of bounded size.
+
+    Raises:
+        FileRefusedError: The file is not compressed in this way, or is cut short.
+    """
+    if compression == "none":
+        return iter(chunks)
+    return _gunzip(chunks) if compression == "gzip" else _unzstd(chunks)
+
+
+def text_blocks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Blocks of about a megabyte whose bytes are whole characters of the encoding.
+
+    A UTF-8 byte-order mark is dropped. UTF-16 comes out as UTF-8; other encodings come out as
+    they are, for they keep ASCII, and with it separators and line ends, in its place.
+
+    Raises:
+        FileRefusedError: A byte that the encoding does not know, and where it stands.
+    """
+    name = codecs.lookup(encoding).name
+    blocks = _coalesced(chunks)
+    if name.startswith("utf-16"):
+        return _recoded(blocks, encoding)
+    if name in {"utf-8", "utf-8-sig", "ascii"}:
+        return _utf8(blocks)
+    return _single_byte(blocks, encoding)
+
+
+def _coalesced(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces of about BLOCK bytes: many small ones joined, large ones cut."""
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        for start in range(0, len(chunk), BLOCK):
+            piece = chunk if len(chunk) <= BLOCK else chunk[start : start + BLOCK]
+            held.append(bytes(piece))
+            size += len(piece)
+            if size >= BLOCK:
+                yield b"".join(held)
+                held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    offset = 0
+    first = True
+    for block in blocks:
+        data = rest + block if rest else block
+        rest = b""
+        if first and len(data) > 2:
+            first = False
+            _refuse_wide(data)
+        if not data.isascii():
+            data, rest = _cut(data, offset)
+        offset += len(data)
+        yield data
+    if rest:
+        raise _not_utf8(offset, rest)
+
+
+def _cut(data: bytes, offset: int) -> tuple[bytes, bytes]:
+    """Whole characters, and the beginning of the character that the next block continues."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data" and len(data) - error.start < 4:
+            return data[: error.start], data[error.start :]
+        raise _not_utf8(offset + error.start, data[error.start : error.start + 1]) from None
+    return data, b""
+
+
+def _not_utf8(offset: int, byte: bytes) -> FileRefusedError:
+    return FileRefusedError(
+        "encoding",
+        f"The file is not UTF-8: byte {byte[0]:#04x} at offset {offset} starts no character.",
+        "Write the file as UTF-8, or say its encoding in the contract's fileDialect.",
+    )
+
+
+def _refuse_wide(data: bytes) -> None:
+    if data[:2] in _WIDE_BOMS:
+        raise FileRefusedError(
+            "encoding",
+            "The file is UTF-16 (its byte-order mark says so), not UTF-8.",
+            "Write the file as UTF-8, or say encoding: utf-16 in the contract's fileDialect.",
+        )
+
+
+def _recoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = 0
+    try:
+        for block in blocks:
+            yield decoder.decode(block).removeprefix("\ufeff").encode()
+            offset += len(block)
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        raise _not_in(encoding, offset + getattr(error, "start", 0)) from None
+
+
+def _single_byte(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    offset = 0
+    for block in blocks:
+        try:
+            block.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise _not_in(encoding, offset + error.start) from None
+        offset += len(block)
+        yield block
+
+
+def _not_in(encoding: str, offset: int) -> FileRefusedError:
+    return FileRefusedError(
+        "encoding",
+        f"The file is not {encoding}: the byte at offset {offset} stands for no character.",
+        "Write the file in the encoding that the contract's fileDialect names, or correct it.",
+    )
+
+
+def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    engine = zlib.decompressobj(wbits=31)
+    started = False
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data:
+                if engine.eof:  # another member of the same file
+                    engine = zlib.decompressobj(wbits=31)
+                started = True
+                yield engine.decompress(data, BLOCK)
+                data = engine.unused_data if engine.eof else engine.unconsumed_tail
+        if started and not engine.eof:
+            yield engine.flush()
+    except zlib.error as error:
+        raise FileRefusedError(
+            "compression",
+            f"The file cannot be decompressed as gzip: {error}.",
+            "Compress it again, or take .gz off its name when it is not compressed.",
+        ) from None
+    if started and not engine.eof:
+        raise FileRefusedError(
+            "compression",
+            "The gzip file is cut short: its end is missing.",
+            "Send the whole file again.",
+        )
+
+
+def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        import zstandard
+    except ImportError:
+        raise FileRefusedError(
+            "compression",
+            "This installation cannot read zstd files.",
+            "Compress with gzip, or install the zstandard package.",
+        ) from None
+    engine = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(
+        read_across_frames=True
+    )
+    try:
+        for chunk in chunks:
+            for start in range(0, len(chunk), 1 << 14):
+                yield engine.decompress(chunk[start : start + (1 << 14)])
+    except zstandard.ZstdError as error:
+        raise FileRefusedError(
+            "compression",
+            f"The file cannot be decompressed as zstd: {error}.",
+            "Compress it again, or take .zst off its name when it is not compressed.",
+        ) from None

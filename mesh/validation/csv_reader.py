@@ -1,0 +1,165 @@
+"""Reads delimited text record by record and has each judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
+from mesh.validation.csv_header import Layout, read_header
+from mesh.validation.csv_values import CellReader
+from mesh.validation.judge import Fault, Judge
+from mesh.validation.plan import Plan
+from mesh.validation.report import MASK, FileRefusedError, Limits
+from mesh.validation.tally import Keys, Tally
+
+
+class CsvReader:
+    """Takes blocks of text, cuts them into records, and tells the tally about each."""
+
+    def __init__(self, plan: Plan, separator: str, tally: Tally, limits: Limits) -> None:
+        self._plan, self._tally, self._limits = plan, tally, limits
+        self._grammar = CsvGrammar(plan.dialect, separator)
+        self._rest = b""
+        self._offset = 0
+        self._line = 1
+        self._started = False
+        self._layout: Layout | None = None
+        self._cells: CellReader | None = None
+        self._judge: Judge | None = None
+        self._keys = Keys(plan)
+        if not plan.dialect.header:
+            self._use(Layout.of_columns(plan))
+
+    def feed(self, block: bytes) -> None:
+        """Judge all records that end in what has come so far."""
+        if not self._started and block:
+            self._started = True
+            if block.startswith(b"\xef\xbb\xbf"):
+                block = block[3:]
+                self._offset = 3
+        data = self._rest + block if self._rest else block
+        self._rest = data[self._records(data, final=False) :]
+        if len(self._rest) > self._limits.record_bytes:
+            raise self._too_long(self._rest)
+
+    def finish(self) -> None:
+        """Judge what the last line end has left."""
+        self._records(self._rest, final=True)
+        self._rest = b""
+        if self._layout is None:
+            raise FileRefusedError(
+                "empty",
+                "The file is empty: it holds neither a header nor a record."
+                if not self._offset
+                else "The file holds only blank lines: neither a header nor a record.",
+                "Write the header line, even when there are no records.",
+            )
+
+    def _records(self, data: bytes, *, final: bool) -> int:
+        """Take all complete records of the data; returns where the incomplete one starts."""
+        at, size, match = 0, len(data), self._grammar.record.match
+        while at < size:
+            found = match(data, at)
+            assert found
+            end = found.end()
+            if end < size and data[end] != 10:
+                if not final:
+                    return at
+                raise self._open_quote()
+            if end == size and not final:
+                return at
+            end += end < size
+            self._take(data[at:end])
+            at = end
+        return at
+
+    def _take(self, raw: bytes) -> None:
+        if len(raw) > self._limits.record_bytes:
+            raise self._too_long(raw)
+        bare = without_line_end(raw)
+        if bare or (self._layout and len(self._layout.columns) == 1):
+            if self._layout is None:
+                self._use(read_header(self._plan, self._grammar, bare))
+                self._tally.header(raw)
+            else:
+                self._record(raw, bare)
+        elif self._layout is not None:
+            self._tally.blank(raw)
+        self._offset += len(raw)
+        self._line += raw.count(b"\n")
+
+    def _use(self, layout: Layout) -> None:
+        self._layout = layout
+        self._cells = CellReader(self._plan, layout)
+
+    def _record(self, raw: bytes, bare: bytes) -> None:
+        assert self._cells
+        if self._judge is None:
+            self._judge = Judge(self._plan)
+        cells = self._grammar.cells(bare)
+        faults = self._structure(bare, cells)
+        if not faults:
+            record = self._cells.record(cells)
+            faults = self._judge.faults(record, most=self._limits.violations_per_record)
+            if self._plan.keys:
+                faults += self._keys.faults(record, self._tally.rows + 1)
+        if faults:
+            text = self._shown(bare, cells)
+            self._tally.bad(raw, line=self._line, start=self._offset, text=text, faults=faults)
+        else:
+            self._tally.good(raw, 1)
+
+    def _structure(self, bare: bytes, cells: list[Cell]) -> list[Fault]:
+        """Faults that leave open which cell belongs to which field."""
+        assert self._layout
+        assert self._judge
+        wanted = len(self._layout.columns)
+        if len(cells) != wanted and not (len(cells) > wanted and self._layout.lenient):
+            message = f"The record has {len(cells)} cells instead of {wanted}."
+            return [self._judge.fault("", "cells", message)]
+        broken = next((index for index, cell in enumerate(cells) if cell.broken), None)
+        if broken is not None:
+            message = f"Text follows the closing quote of cell {broken + 1}."
+            return [self._judge.fault(self._layout.name(broken), "quote", message)]
+        if b"\0" in bare:
+            index = next(index for index, cell in enumerate(cells) if "\0" in cell.text)
+            message = f"Cell {index + 1} holds a NUL byte, which no text file may."
+            return [self._judge.fault(self._layout.name(index), "nul", message)]
+        return []
+
+    def _shown(self, bare: bytes, cells: list[Cell]) -> str:
+        assert self._layout
+        secret = self._plan.sensitive
+        if not secret:
+            return self._grammar.text(bare)
+        if len(cells) != len(self._layout.columns) or any(cell.broken for cell in cells):
+            return MASK
+        names = self._layout.columns
+        parts: list[Any] = [
+            MASK if names[index] in secret else cell.text for index, cell in enumerate(cells)
+        ]
+        return self._grammar.separator.decode().join(parts)
+
+    def _open_quote(self) -> FileRefusedError:
+        return FileRefusedError(
+            "openQuote",
+            f"A quote that opens in row {self._tally.rows + 1} (line {self._line}) is never "
+            f"closed: the rest of the file would be one cell.",
+            "Close it, or double a quote that belongs to the text.",
+        )
+
+    def _too_long(self, data: bytes) -> FileRefusedError:
+        found = self._grammar.record.match(data)
+        if found and found.end() < len(data) and data[found.end()] != 10:
+            return self._open_quote()
+        return record_too_long(self._tally.rows + 1, self._line, self._limits)
+
+
+def record_too_long(row: int, line: int, limits: Limits) -> FileRefusedError:
+    """The refusal of a record beyond the limit."""
+    return FileRefusedError(
+        "recordSize",
+        f"Row {row} (line {line}) is longer than {limits.record_bytes:,} bytes, the most that one "
+        f"record may have.",
+        "Check whether line ends are missing; put large content into files of its own.",
+    )

@@ -1,0 +1,78 @@
+"""Judges the bytes of one file by a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mesh.validation.blocks import plain_chunks, text_blocks
+from mesh.validation.csv_reader import CsvReader
+from mesh.validation.file_format import FileFormat
+from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.plan import Plan
+from mesh.validation.report import (
+    FileProblem,
+    FileRefusedError,
+    Limits,
+    Sink,
+    ValidationReport,
+)
+from mesh.validation.tally import Tally
+
+_DEFAULT = Limits()
+
+
+def validate(
+    plan: Plan,
+    chunks: Iterable[bytes],
+    *,
+    file_format: FileFormat,
+    sink: Sink,
+    limits: Limits = _DEFAULT,
+) -> ValidationReport:
+    """Judge a file, passing its records on while it is read, in memory that does not grow with it.
+
+    Whatever the file holds, the answer is a report: it raises only what reading `chunks` or
+    writing to `sink` raises. What went to the sink counts only if the verdict is `accepted`.
+
+    Args:
+        plan: The contract, compiled for the object that the file holds.
+        chunks: The bytes of the file, cut anywhere.
+        file_format: How to read it.
+        sink: Where good and bad records go.
+        limits: Bounds on memory.
+    """
+    tally = Tally(plan, sink, limits)
+    counter = _Counter()
+    problems: list[FileProblem] = []
+    compression = plan.dialect.compression or file_format.compression
+    try:
+        pieces = counter.counting(plain_chunks(chunks, compression))
+        reader = _reader(plan, file_format, tally, limits)
+        encoding = plan.dialect.encoding if file_format.kind == "csv" else "utf-8"
+        for block in text_blocks(pieces, encoding):
+            reader.feed(block)
+        reader.finish()
+    except FileRefusedError as refusal:
+        problems.append(refusal.problem)
+    return tally.report(problems, counter.size)
+
+
+def _reader(
+    plan: Plan, file_format: FileFormat, tally: Tally, limits: Limits
+) -> CsvReader | JsonLinesReader:
+    if file_format.kind == "jsonl":
+        return JsonLinesReader(plan, tally, limits)
+    separator = plan.dialect.separator or file_format.separator or ","
+    return CsvReader(plan, separator, tally, limits)
+
+
+class _Counter:
+    """Counts the bytes that pass."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def counting(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.size += len(chunk)
+            yield chunk

@@ -1,0 +1,142 @@
+"""The judge: everything that is wrong with one record, in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from mesh.model.contract import escape_pointer
+from mesh.validation.plan import Plan
+from mesh.validation.report import MASK
+from mesh.validation.sentences import sentence, shown
+
+_OPTIONS = frozenset(
+    {
+        "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum",
+        "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties",
+        "maxProperties",
+    }
+)  # fmt: skip
+_OPTION_OF = {
+    "dateTimeFormat": "format",
+    "formatMinimum": "minimum",
+    "formatMaximum": "maximum",
+    "formatExclusiveMinimum": "exclusiveMinimum",
+    "formatExclusiveMaximum": "exclusiveMaximum",
+}
+_ELEMENTS = {"type": "logicalType", "required": "required", "enum": "enum"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """A violation before it knows where in the file its record stands."""
+
+    field: str
+    rule: str
+    path: str
+    value: str | None
+    message: str
+
+
+class Judge:
+    """Judges records of one plan with the reference validator."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._sensitive = plan.sensitive
+        if "validator" not in plan.compiled:
+            from mesh.validation.reference import record_validator
+
+            plan.compiled["validator"] = record_validator(plan.record)
+        self._validator = plan.compiled["validator"]
+
+    def faults(self, record: Any, *, most: int) -> list[Fault]:
+        """All faults of one record (numbers as `int` and `Decimal`), at most so many."""
+        try:
+            errors = list(islice(self._validator.iter_errors(record), most))
+        except RecursionError:
+            return [self.fault("", "json", "The record is nested too deeply to be checked.")]
+        return [self._fault(error, record) for error in errors]
+
+    def fault(self, field: str, rule: str, message: str, value: str | None = None) -> Fault:
+        """A fault that the reader of the format found."""
+        return Fault(
+            field=field, rule=rule, path=self.path(field, rule), value=value, message=message
+        )
+
+    def path(self, field: str, rule: str) -> str:
+        """The pointer to a rule on a top-level field, or to the field when it has no such rule."""
+        return self._pointer([field] if field else [], rule, ())
+
+    def _fault(self, error: Any, record: Any) -> Fault:
+        parts = list(error.absolute_path)
+        missing = error.validator == "required"
+        secret = bool(self._sensitive) and (not parts or parts[0] in self._sensitive)
+        label = field_path(parts)
+        return Fault(
+            field=label,
+            rule=str(error.validator),
+            path=self._pointer(parts, str(error.validator), error.absolute_schema_path),
+            value=None if missing else MASK if secret else shown(error.instance),
+            message=sentence(
+                error, label, secret=secret, absent=missing and isinstance(record, dict)
+            ),
+        )
+
+    def _pointer(self, parts: Sequence[Any], rule: str, schema_path: Sequence[Any]) -> str:
+        if not self._plan.is_odcs:
+            return "".join("/" + escape_pointer(str(part)) for part in schema_path)
+        field = self._plan.fields.get(str(parts[0])) if parts else None
+        if field is None:
+            return ""
+        if len(parts) > 1:
+            return field.pointer
+        option = _OPTION_OF.get(rule, rule)
+        if option in _OPTIONS:
+            return f"{field.pointer}/logicalTypeOptions/{option}"
+        return f"{field.pointer}/{_ELEMENTS[rule]}" if rule in _ELEMENTS else field.pointer
+
+
+def field_path(parts: Sequence[Any]) -> str:
+    """`lines[2].sku` for the path of an error."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def key_of(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str, ...] | None:
+    """The values of key fields in a form in which equal JSON values are equal.
+
+    None when one of them is absent or null: no null is equal to another.
+    """
+    values = [record.get(name) for name in fields]
+    if any(value is None for value in values):
+        return None
+    return tuple(_canonical(value) for value in values)
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, str):
+        return "s" + value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return _number(Decimal(value))
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{name!r}:{_canonical(value[name])}" for name in sorted(value)) + "}"
+    return "[" + ",".join(repr(_canonical(item)) for item in value) + "]"
+
+
+def _number(value: Decimal) -> str:
+    """The digits without trailing zeros and the exponent, whatever the context's precision."""
+    sign, digits, exponent = value.as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    bare = text.rstrip("0")
+    if not bare:
+        return "0"
+    assert isinstance(exponent, int)
+    return f"{'-' if sign else ''}{bare}e{exponent + len(text) - len(bare)}"

@@ -1,0 +1,143 @@
+"""A contract compiled for one kind of record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mesh.model.contract import DataContract, Field, SchemaObject
+from mesh.model.contract_profile import Acceptance, Dialect
+from mesh.model.contract_quality import QualityRule
+from mesh.validation.types import admits_null, json_types
+
+Reading = Literal["text", "number", "boolean", "json"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One top-level field, as it is read from a delimited file.
+
+    Attributes:
+        name: Of the field and of its column.
+        reading: How a cell becomes a JSON value: as text, as a number of JSON's grammar, as one
+            of the dialect's booleans, or as JSON text.
+        nullable: Whether an empty cell is null; otherwise the field is then absent.
+        schema: JSON Schema of its values.
+    """
+
+    name: str
+    reading: Reading
+    nullable: bool
+    required: bool
+    schema: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """Fields whose values, taken together, no two records of a file may share."""
+
+    rule: Literal["unique", "primaryKey"]
+    fields: tuple[str, ...]
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """All that is needed to judge files of one object; can be sent to another process.
+
+    Attributes:
+        record: JSON Schema of one record.
+        columns: In the order of the contract.
+        closed: Whether a field that the contract does not name is refused.
+        keys: Constraints that span records.
+        fields: The contract's fields by name.
+        compiled: What readers derive from the plan and keep for the next file.
+    """
+
+    object_name: str
+    contract_id: str
+    contract_version: str
+    record: Mapping[str, Any]
+    columns: tuple[Column, ...]
+    closed: bool
+    keys: tuple[Key, ...]
+    fields: Mapping[str, Field]
+    quality: tuple[QualityRule, ...]
+    dialect: Dialect
+    acceptance: Acceptance
+    is_odcs: bool
+    compiled: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """Names of the fields whose values are masked."""
+        return frozenset(name for name, item in self.fields.items() if item.sensitive)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: getattr(self, name) for name in self.__slots__ if name != "compiled"}
+        return _restore, (values,)
+
+
+def _restore(values: Mapping[str, Any]) -> Plan:
+    return Plan(**values)
+
+
+def compile_object(contract: DataContract, object_name: str) -> Plan:
+    """The plan for one object of a contract.
+
+    Raises:
+        KeyError: The contract has no such object.
+    """
+    item = contract.objects[object_name]
+    required = set(item.record.get("required") or ())
+    properties: Mapping[str, Any] = item.record.get("properties") or {}
+    columns = tuple(
+        Column(
+            name=name,
+            reading=_reading(json_types(schema, item.record)),
+            nullable=admits_null(schema, item.record),
+            required=name in required,
+            schema=schema,
+        )
+        for name, schema in properties.items()
+    )
+    return Plan(
+        object_name=object_name,
+        contract_id=contract.id,
+        contract_version=contract.version,
+        record=item.record,
+        columns=columns,
+        closed=item.record.get("additionalProperties") is False
+        and not item.record.get("patternProperties"),
+        keys=tuple(_keys(item)),
+        fields={entry.name: entry for entry in item.fields},
+        quality=item.quality,
+        dialect=item.dialect,
+        acceptance=item.acceptance,
+        is_odcs=contract.api_version is not None,
+    )
+
+
+def _reading(types: frozenset[str]) -> Reading:
+    """Text where text may stand; what is not of the field's grammar stays text and is refused."""
+    if not types or "string" in types:
+        return "text"
+    if types & {"number", "integer"}:
+        return "number"
+    if "boolean" in types:
+        return "boolean"
+    return "json" if types & {"object", "array"} else "text"
+
+
+def _keys(item: SchemaObject) -> list[Key]:
+    pointers = {entry.name: entry.pointer for entry in item.fields}
+    keys = [
+        Key(rule="unique", fields=(entry.name,), path=f"{entry.pointer}/unique")
+        for entry in item.fields
+        if entry.unique and item.primary_key != (entry.name,)
+    ]
+    if item.primary_key:
+        path = f"{pointers[item.primary_key[0]]}/primaryKey"
+        keys.insert(0, Key(rule="primaryKey", fields=item.primary_key, path=path))
+    return keys

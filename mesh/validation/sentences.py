@@ -1,0 +1,118 @@
+"""Violations in sentences a business user understands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+_VALUE = 256
+_SHORT = 60
+_NAMES: Mapping[str, str] = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "empty",
+}
+_FORMATS: Mapping[str, str] = {
+    "date": "a date as in 2026-09-08",
+    "date-time": "a date and time with offset as in 2026-09-08T12:30:00Z",
+    "time": "a time with offset as in 12:30:00Z",
+    "local-date-time": "a date and time without offset as in 2026-09-08T12:30:00",
+    "local-time": "a time as in 12:30:00",
+    "email": "an e-mail address",
+    "uuid": "a UUID",
+    "uri": "a URI with a scheme",
+    "ipv4": "an IPv4 address",
+    "ipv6": "an IPv6 address",
+    "hostname": "a host name",
+}
+Template = Callable[[Any, Any], str]
+_TEMPLATES: Mapping[str, Template] = {
+    "type": lambda limit, _: f"must be {_types(limit)}",
+    "enum": lambda limit, _: f"must be one of {_choices(limit)}",
+    "const": lambda limit, _: f"must be {shown(limit)}",
+    "minLength": lambda limit, text: f"must have at least {limit} characters, not {len(text)}",
+    "maxLength": lambda limit, text: f"must have at most {limit} characters, not {len(text)}",
+    "pattern": lambda limit, _: f"must match the pattern {limit}",
+    "format": lambda limit, _: f"must be {_FORMATS.get(limit, f'of the format {limit}')}",
+    "dateTimeFormat": lambda limit, _: f"must be a date or time written as {limit}",
+    "minimum": lambda limit, _: f"must be at least {limit}",
+    "maximum": lambda limit, _: f"must be at most {limit}",
+    "exclusiveMinimum": lambda limit, _: f"must be more than {limit}",
+    "exclusiveMaximum": lambda limit, _: f"must be less than {limit}",
+    "formatMinimum": lambda limit, _: f"must not be before {limit}",
+    "formatMaximum": lambda limit, _: f"must not be after {limit}",
+    "formatExclusiveMinimum": lambda limit, _: f"must be after {limit}",
+    "formatExclusiveMaximum": lambda limit, _: f"must be before {limit}",
+    "multipleOf": lambda limit, _: f"must be a multiple of {limit}",
+    "minItems": lambda limit, items: f"must have at least {limit} entries, not {len(items)}",
+    "maxItems": lambda limit, items: f"must have at most {limit} entries, not {len(items)}",
+    "uniqueItems": lambda _, __: "must not hold the same entry twice",
+    "minProperties": lambda limit, _: f"must have at least {limit} fields",
+    "maxProperties": lambda limit, _: f"must have at most {limit} fields",
+    "additionalProperties": lambda _, __: "is not a field of the contract",
+    "unevaluatedProperties": lambda _, __: "has a field that the contract does not know",
+    "required": lambda _, __: "is required and missing",
+}
+
+
+def sentence(error: Any, field: str, *, secret: bool, absent: bool) -> str:
+    """What a `ValidationError` means, with the value unless it is secret."""
+    subject = field or "The record"
+    template = _TEMPLATES.get(error.validator)
+    if template is None:
+        said = f"breaks the contract's rule {error.validator!r}"
+    else:
+        said = template(error.validator_value, error.instance)
+    if absent or secret or error.validator in {"additionalProperties", "uniqueItems"}:
+        return f"{subject} {said}."
+    return f"{subject} {said}; it is {_short(error.instance)}."
+
+
+def shown(value: Any) -> str:
+    """A value as text: strings as they are, everything else as JSON; 256 characters at most."""
+    return clipped(value if isinstance(value, str) else to_json(value), _VALUE)
+
+
+def clipped(text: str, most: int) -> str:
+    """The text, or its beginning and an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def to_json(value: Any) -> str:
+    """JSON of a value whose numbers may be `Decimal`, digit for digit."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        parts = (
+            f"{json.dumps(name, ensure_ascii=False)}: {to_json(value[name])}" for name in value
+        )
+        return "{" + ", ".join(parts) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(to_json, value)) + "]"
+    if isinstance(value, int) and value.bit_length() > 4096:
+        return str(Decimal(value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "empty"
+    text = clipped(value if isinstance(value, str) else to_json(value), _SHORT)
+    return f"{text!r}" if isinstance(value, str) else text
+
+
+def _types(limit: Any) -> str:
+    names = [limit] if isinstance(limit, str) else [name for name in limit if name != "null"]
+    return " or ".join(_NAMES.get(name, name) for name in names)
+
+
+def _choices(values: Any) -> str:
+    texts = [shown(value) for value in values if value is not None]
+    most = 12
+    return ", ".join(texts[:most]) + (f", … ({len(texts)} in all)" if len(texts) > most else "")

@@ -1,0 +1,150 @@
+"""Counts records and violations, passes them on, and sums up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mesh.validation.judge import Fault, key_of
+from mesh.validation.plan import Plan
+from mesh.validation.report import (
+    MASK,
+    FileProblem,
+    Limits,
+    RejectedRecord,
+    Sink,
+    ValidationReport,
+    Violation,
+)
+from mesh.validation.sentences import clipped, shown
+
+_RAW = 1024
+_OTHER = "(other fields)"
+
+
+class Tally:
+    """What has been seen of one file so far.
+
+    Attributes:
+        rows: Records so far.
+    """
+
+    def __init__(self, plan: Plan, sink: Sink, limits: Limits) -> None:
+        self._plan, self._sink, self._limits = plan, sink, limits
+        self._rejected = 0
+        self._violations = 0
+        self._by_rule: Counter[str] = Counter()
+        self._by_field: Counter[str] = Counter()
+        self._sample: list[Violation] = []
+        self.rows = 0
+
+    def header(self, data: bytes) -> None:
+        self._sink.header(data)
+
+    def good(self, data: bytes, records: int) -> None:
+        """So many good records, and the bytes they came in."""
+        self.rows += records
+        self._sink.accepted(data)
+
+    def blank(self, data: bytes) -> None:
+        """A blank line, which is no record and travels with the good ones."""
+        self._sink.accepted(data)
+
+    def bad(self, raw: bytes, *, line: int, start: int, text: str, faults: Sequence[Fault]) -> None:
+        """One bad record.
+
+        Args:
+            raw: Its bytes with its line end.
+            line: Physical line of its beginning.
+            start: Its offset in the file.
+            text: What people may see of it.
+            faults: At least one.
+        """
+        self.rows += 1
+        self._rejected += 1
+        violations = tuple(
+            Violation(
+                row=self.rows,
+                line=line,
+                byte_start=start,
+                byte_end=start + len(raw),
+                field=fault.field,
+                rule=fault.rule,
+                path=fault.path,
+                value=fault.value,
+                message=fault.message,
+                raw=clipped(text, _RAW),
+            )
+            for fault in faults
+        )
+        self._count(violations)
+        self._sink.rejected(RejectedRecord(row=self.rows, raw=raw, violations=violations))
+
+    def _count(self, violations: Sequence[Violation]) -> None:
+        self._violations += len(violations)
+        for violation in violations:
+            self._by_rule[violation.rule] += 1
+            known = len(self._by_field) < self._limits.fields_counted
+            known = known or violation.field in self._by_field
+            self._by_field[violation.field if known else _OTHER] += 1
+        room = self._limits.sample - len(self._sample)
+        if room > 0:
+            self._sample.extend(violations[:room])
+
+    def report(self, problems: Sequence[FileProblem], byte_size: int) -> ValidationReport:
+        """The verdict on what has been seen."""
+        admitted = self._plan.acceptance.admits(rows=self.rows, rejected=self._rejected)
+        return ValidationReport(
+            verdict="accepted" if admitted and not problems else "rejected",
+            rows=self.rows,
+            accepted=self.rows - self._rejected,
+            rejected=self._rejected,
+            violations=self._violations,
+            by_rule=dict(self._by_rule.most_common()),
+            by_field=dict(self._by_field.most_common()),
+            sample=tuple(self._sample),
+            problems=tuple(problems),
+            byte_size=byte_size,
+        )
+
+
+class Keys:
+    """Finds records whose key another record of the file already has."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._keys = plan.keys
+        self._sensitive = plan.sensitive
+        self._seen: list[dict[bytes, int]] = [{} for _ in plan.keys]
+
+    def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
+        """A fault for each key of this record that an earlier record has."""
+        found = []
+        for key, seen in zip(self._keys, self._seen, strict=True):
+            values = key_of(record, key.fields)
+            if values is None:
+                continue
+            digest = hashlib.blake2b(
+                "\x00".join(values).encode("utf-8", "surrogatepass"), digest_size=16
+            )
+            first = seen.setdefault(digest.digest(), row)
+            if first != row:
+                found.append(self._fault(key.rule, key.fields, key.path, record, first))
+        return found
+
+    def _fault(
+        self, rule: str, fields: Sequence[str], path: str, record: Mapping[str, Any], first: int
+    ) -> Fault:
+        secret = any(name in self._sensitive for name in fields)
+        value = ", ".join(shown(record[name]) for name in fields)
+        label = ", ".join(fields)
+        said = "must be unique" if rule == "unique" else "must identify one record"
+        ending = "the value" if secret else clipped(repr(value), 80)
+        return Fault(
+            field=label,
+            rule=rule,
+            path=path,
+            value=MASK if secret else value,
+            message=f"{label} {said}; {ending} is already in row {first}.",
+        )
