@@ -107,7 +107,13 @@ class DataContract:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> DataContract:
-        """The contract in an ODCS document in which `check_contract` found nothing."""
+        """The contract in a document in which `check_contract` found nothing.
+
+        A plain JSON Schema is wrapped; its object is named by its title, or `record`.
+        """
+        if "apiVersion" not in document:
+            title = re.sub(r"[^A-Za-z0-9_.-]+", "-", str(document.get("title") or "")).strip("-._")
+            return cls.from_json_schema(document, name=title or "record")
         elements: Sequence[Mapping[str, Any]] = document["schema"]
         objects = (
             _schema_object(element, pointer=f"/schema/{index}", contract=document)

@@ -1,0 +1,168 @@
+"""The receipt: what the producer of a file holds in hand after its judgement.
+
+A receipt follows `schemas/receipts/v1.json`. It says what was judged, by which contract, with
+which verdict, how often each rule was broken, and shows the first violations in full; all of them
+stand beside the reject file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+SCHEMA_ID = "urn:mvmesh:schema:receipt:v1"
+_ROWS_SHOWN = 20
+
+
+class Report(Protocol):
+    """What a receipt needs of a validation report (`mesh.validation.ValidationReport`)."""
+
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def violations(self) -> int: ...
+    @property
+    def by_rule(self) -> Mapping[str, int]: ...
+    @property
+    def by_field(self) -> Mapping[str, int]: ...
+    @property
+    def sample(self) -> Sequence[Any]: ...
+    @property
+    def problems(self) -> Sequence[Any]: ...
+    @property
+    def warnings(self) -> Sequence[Any]: ...
+    @property
+    def byte_size(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What was judged, and by what.
+
+    Attributes:
+        file: Name of the file.
+        contract_id: Of the contract.
+        contract_version: Of the contract.
+        object_name: The object of the contract that the file holds.
+        domain: Of the product; None outside a mesh.
+        product: Within the domain.
+        drop: The mesh's identifier of this version of the file.
+        url: Where the file lay.
+        etag: Which version of the file it was.
+    """
+
+    file: str
+    contract_id: str
+    contract_version: str
+    object_name: str
+    domain: str | None = None
+    product: str | None = None
+    drop: str | None = None
+    url: str | None = None
+    etag: str | None = None
+
+
+def receipt(
+    report: Report,
+    judged: Judged,
+    *,
+    decided_at: datetime,
+    locations: Mapping[str, str] | None = None,
+    shown: int | None = None,
+) -> dict[str, Any]:
+    """The receipt of one judgement, as JSON.
+
+    Args:
+        report: What the validation says.
+        judged: What it is about.
+        decided_at: When, with its offset; written in UTC.
+        locations: Where `published`, `rejects` and `violations` went, as far as they did.
+        shown: Most violations shown in full; None shows all that the report holds.
+    """
+    sample = list(report.sample if shown is None else report.sample[:shown])
+    about = {
+        "name": judged.file,
+        "byteSize": report.byte_size,
+        "url": judged.url,
+        "etag": judged.etag,
+        "drop": judged.drop,
+    }
+    contract = {
+        "id": judged.contract_id,
+        "version": judged.contract_version,
+        "object": judged.object_name,
+        "domain": judged.domain,
+        "product": judged.product,
+    }
+    return {
+        "$schema": SCHEMA_ID,
+        "verdict": report.verdict,
+        "decidedAt": decided_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "file": _given(about),
+        "contract": _given(contract),
+        "counts": {
+            "rows": report.rows,
+            "accepted": report.accepted,
+            "rejected": report.rejected,
+            "violations": report.violations,
+            "byRule": dict(report.by_rule),
+            "byField": dict(report.by_field),
+        },
+        "problems": [dataclasses.asdict(problem) for problem in report.problems],
+        "warnings": [dataclasses.asdict(warning) for warning in report.warnings],
+        "violations": [_violation(violation) for violation in sample],
+        "violationsShown": len(sample),
+        "locations": dict(locations or {}),
+    }
+
+
+def receipt_markdown(data: Mapping[str, Any]) -> str:
+    """A receipt for people, as Markdown."""
+    counts, file = data["counts"], data["file"]
+    lines = [
+        f"# {_cell(file['name'])}: {data['verdict']}",
+        "",
+        f"{counts['rows']:,} rows: {counts['accepted']:,} good, {counts['rejected']:,} bad, "
+        f"{counts['violations']:,} violations. Judged {data['decidedAt']} by contract "
+        f"`{data['contract']['id']}` {data['contract']['version']}, "
+        f"object `{data['contract']['object']}`.",
+    ]
+    for problem in (*data["problems"], *data["warnings"]):
+        lines += ["", f"**{_cell(problem['message'])}** {_cell(problem['remedy'])}"]
+    if counts["byRule"]:
+        lines += ["", "| rule | violations |", "| --- | ---: |"]
+        lines += [f"| {_cell(rule)} | {count:,} |" for rule, count in counts["byRule"].items()]
+    if data["violations"]:
+        lines += ["", "| row | line | field | what is wrong |", "| ---: | ---: | --- | --- |"]
+        lines += [
+            f"| {item['row']} | {item['line']} | {_cell(item['field'])} | {_cell(item['message'])} |"
+            for item in data["violations"][:_ROWS_SHOWN]
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _violation(violation: Any) -> dict[str, Any]:
+    data = dataclasses.asdict(violation)
+    data["byteStart"] = data.pop("byte_start")
+    data["byteEnd"] = data.pop("byte_end")
+    return data
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _cell(text: str) -> str:
+    """Text of a file within a Markdown table: no cell, link or tag of its own."""
+    for mark in "\\`*_[]<>|#":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
