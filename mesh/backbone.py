@@ -19,6 +19,7 @@ import mesh
 from mesh.settings import Settings
 
 if TYPE_CHECKING:
+    from mesh.azure.clients import Clients
     from mesh.model.policy import Policy
     from mesh.ports import (
         Catalogue,
@@ -94,8 +95,12 @@ def replace_backbone(replacement: Backbone) -> Iterator[Backbone]:
             _current = before
 
 
-def on_azure(settings: Settings) -> Backbone:
-    """A backbone on Azure, or on the local Azure; which of them, the settings alone say."""
+def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
+    """A backbone on Azure, or on the local Azure; which of them, the settings alone say.
+
+    Args:
+        clients: to share with others, and to be closed by whoever made them.
+    """
     from mesh.azure.clients import Clients
     from mesh.azure.event_grid import EventGridTopic
     from mesh.azure.registry import TableRegistry
@@ -111,7 +116,7 @@ def on_azure(settings: Settings) -> Backbone:
     from mesh.webhooks.secrets import SigningSecrets
     from mesh.webhooks.sender import WebhookSender
 
-    clients = Clients(settings)
+    clients = clients or Clients(settings)
     return Backbone(
         registry=TableRegistry(clients),
         catalogue=TableCatalogue(clients),

@@ -1,0 +1,99 @@
+"""Every port twice: in memory, and on Azure's SDKs against the local Azure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from azure.core.pipeline.transport import RequestsTransport
+
+from mesh.azure.clients import Clients
+from mesh.backbone import Backbone, in_memory, on_azure
+from mesh.model.names import ProductId
+from mesh.settings import Settings
+from tests.ports import nouns
+from tests.ports.starting import ROOT, part
+
+
+class CountingTransport(RequestsTransport):
+    """Sends requests to storage, and remembers them: each is one transaction on the bill."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+
+    def send(self, request: Any, **options: Any) -> Any:
+        self.requests.append(f"{request.method} {request.url.partition('?')[0]}")
+        return super().send(request, **options)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The connection string of an Azurite that has our tables and containers."""
+    state = tmp_path_factory.mktemp("azurite")
+    ports = [f"--{service}-port=0" for service in ("blob", "queue", "table")]
+    with part("local.azurite", "--state", state, *ports) as told:
+        connection: str = told["connection_string"]
+        create_storage(connection)
+        yield connection
+
+
+def create_storage(connection: str) -> None:
+    from azure.data.tables import TableServiceClient
+    from azure.storage.blob import BlobServiceClient
+
+    declared = json.loads((ROOT / "infra" / "storage.json").read_text())
+    with TableServiceClient.from_connection_string(connection) as tables:
+        for name in declared["tables"]:
+            tables.create_table(name)
+    with BlobServiceClient.from_connection_string(connection) as blobs:
+        for name in declared["containers"]:
+            blobs.create_container(name)
+
+
+@pytest.fixture(scope="session")
+def counting() -> CountingTransport:
+    return CountingTransport()
+
+
+def settings(**given: Any) -> Settings:
+    """Settings that reach nothing, but for what is given."""
+    nowhere: dict[str, Any] = {
+        "storage": "",
+        "service_bus": "",
+        "event_grid_topic": "http://127.0.0.1:1/",
+        "event_grid_key": "key",
+        "webhook_signing_key": "a" * 43 + "=",
+        "webhook_origin": "mesh.example",
+    }
+    return Settings(**nowhere | given)
+
+
+@pytest.fixture(scope="session")
+def clients(azurite: str, counting: CountingTransport) -> Iterator[Clients]:
+    """Clients of Azurite alone."""
+    made = Clients(settings(storage=azurite), transport=counting)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def azure(clients: Clients) -> Backbone:
+    return on_azure(clients.settings, clients=clients)
+
+
+@pytest.fixture(params=["memory", "azure"])
+def ports(request: pytest.FixtureRequest) -> Backbone:
+    """Storage-based ports of either kind; the memory's are fresh, Azurite's are shared."""
+    if request.param == "memory":
+        return in_memory()
+    shared: Backbone = request.getfixturevalue("azure")
+    return shared
+
+
+@pytest.fixture
+def product() -> ProductId:
+    """A product nobody else has."""
+    return nouns.new_product()

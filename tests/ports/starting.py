@@ -1,0 +1,41 @@
+"""Start a part of the local Azure as its own process, as a user would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def part(module: str, *options: str | Path) -> Iterator[dict[str, Any]]:
+    """Run `python -m MODULE OPTIONS` until the block ends; yields what its ready line says."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, options)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield _ready(process, module)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+def _ready(process: subprocess.Popen[str], module: str) -> dict[str, Any]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("ready "):
+            told: dict[str, Any] = json.loads(line.removeprefix("ready "))
+            return told
+    message = f"{module} ended with {process.wait()} before it was ready"
+    raise AssertionError(message)
