@@ -1,0 +1,258 @@
+"""Announce what happens to the blobs of a storage account: BlobCreated and BlobDeleted.
+
+The journal that the local Azurite writes tells of every write with its own ETag and request id, so
+that two quick writes give two events, each with what it wrote. Behind it works a safety net: the
+account is listed at the start, after a batch request and every few minutes, and compared with the
+record of what was announced. What only the list tells, for example because everything was killed
+between a write and its line in the journal, is announced late, and of several versions only the
+last. Without a journal the list is all there is: then a change of metadata looks like a write.
+
+Announcing is at least once, as in Azure: an event is published before that is written down. When a
+crash comes between, it is published again with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from local.blob_events.account import Account, AccountUnavailable
+from local.blob_events.changes import (
+    Blob,
+    ContainerDeleted,
+    Deleted,
+    Touched,
+    Unclear,
+    Written,
+    read_change,
+)
+from local.blob_events.interest import GetInterest
+from local.blob_events.journal import Journal, Position
+from local.blob_events.reconciliation import Differences, find_differences
+from local.blob_events.record import Known, Record
+from local.blob_events.shapes import Announcement, created, deleted
+
+_LOG = logging.getLogger(__name__)
+_RETRY_SECONDS = 2.0
+
+Publish = Callable[[Sequence[Announcement]], None]
+"""Takes announcements; they are safe when it returns."""
+
+
+class BlobEvents:
+    """The source of blob events of one account: `async with BlobEvents(…): …`."""
+
+    def __init__(
+        self,
+        *,
+        storage: str,
+        publish: Publish,
+        interest: GetInterest,
+        journal: Path | None,
+        record: Path | None,
+        reconcile_seconds: float = 300.0,
+        settle_seconds: float = 1.0,
+    ) -> None:
+        """Prepare; nothing happens before `start`.
+
+        Args:
+            storage: Connection string of the account.
+            publish: Where announcements go.
+            interest: Which containers are watched now.
+            journal: The folder of Azurite's journal, if it is the local Azurite.
+            record: The file that holds what was announced; None keeps it in memory.
+            reconcile_seconds: How often the account is listed.
+            settle_seconds: How old a difference must be before it counts: the journal's line may
+                be on its way.
+        """
+        self._storage, self._publish, self._interest = storage, publish, interest
+        self._journal = Journal(journal) if journal else None
+        self._record_file = record
+        self._reconcile_seconds, self._settle_seconds = reconcile_seconds, settle_seconds
+        self._reading = asyncio.Lock()
+        self._reconcile_soon = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Begin to announce.
+
+        Raises:
+            LocalError: the record is in use, damaged, or cannot be written.
+        """
+        self._record = Record(self._record_file)
+        self._account = Account(self._storage)
+        self._tasks = [asyncio.create_task(self._reconcile_for_ever())]
+        if self._journal is not None:
+            self._tasks.append(asyncio.create_task(self._follow_journal()))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._journal is not None:
+            self._journal.close()
+        await self._account.__aexit__(None, None, None)
+        self._record.close()
+
+    async def reconcile(self) -> int:
+        """Compare the account with the record now; how many events were missing.
+
+        Raises:
+            AccountUnavailable: the account does not answer.
+        """
+        await self._drain_journal()
+        differences = await find_differences(self._account, self._record, self._interest())
+        if differences.suspects:
+            await asyncio.sleep(self._settle_seconds)
+            await self._drain_journal()
+        return await self._announce_differences(differences)
+
+    async def _follow_journal(self) -> None:
+        assert self._journal is not None, "there is no journal to follow"
+        while True:
+            try:
+                await self._drain_journal()
+            except AccountUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 - one bad line must not end all announcing
+                _LOG.exception("Reading the journal of blob changes failed; trying again")
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                await self._journal.grown()
+
+    async def _reconcile_for_ever(self) -> None:
+        while True:
+            pause = self._reconcile_seconds
+            self._reconcile_soon.clear()
+            try:
+                await self.reconcile()
+            except AccountUnavailable:
+                pause = _RETRY_SECONDS
+            except Exception:  # noqa: BLE001 - the next comparison may succeed
+                _LOG.exception("Comparing the storage account with the record failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._reconcile_soon.wait(), pause)
+
+    async def _drain_journal(self) -> None:
+        if self._journal is None:
+            return
+        async with self._reading:
+            while True:
+                position = self._record.position
+                lines, end = self._journal.read(position)
+                if lines:
+                    changes = [read_change(line, self._account.name) for line in lines]
+                    await self._take(changes, end)
+                elif end != position:
+                    self._record.commit([], end)
+                if end.segment > position.segment:
+                    self._journal.forget_before(end)
+                if not lines:
+                    return
+
+    async def _take(self, changes: Sequence[object], end: Position) -> None:
+        """Announce changes of the journal, then remember them."""
+        interest = self._interest()
+        announcements: list[Announcement] = []
+        news: dict[Blob, Known | None] = {}
+        for change in changes:
+            if isinstance(change, Unclear):
+                self._reconcile_soon.set()
+            elif isinstance(change, ContainerDeleted):
+                self._record.commit(news.items(), None)
+                self._record.forget_container(change.container)
+                news.clear()
+            elif isinstance(change, Written | Deleted | Touched) and interest.includes(
+                change.blob.container
+            ):
+                before = news[change.blob] if change.blob in news else self._known(change.blob)
+                news[change.blob] = await self._understand(change, before, announcements)
+        if announcements:
+            self._publish(announcements)
+        self._record.commit(news.items(), end)
+
+    def _known(self, blob: Blob) -> Known | None:
+        return self._record.known(blob)
+
+    async def _understand(
+        self,
+        change: Written | Deleted | Touched,
+        before: Known | None,
+        announcements: list[Announcement],
+    ) -> Known | None:
+        if isinstance(change, Touched):
+            return dataclasses.replace(before, etag=change.etag) if before else None
+        if isinstance(change, Deleted):
+            announcements.append(self._deleted(change, before))
+            return None
+        if before is not None and before.etag == change.etag:
+            return before  # announced already, by comparing lists
+        change = await self._complete(change)
+        announcements.append(created(change, self._account.endpoint))
+        return Known(
+            etag=change.etag,
+            sequence=change.sequence,
+            blob_type=change.blob_type,
+            content_type=change.content_type,
+        )
+
+    async def _complete(self, change: Written) -> Written:
+        """Ask the account for what the request did not tell, while that version is there."""
+        if change.content_length is not None and change.blob_type is not None:
+            return change
+        stored = await self._account.blob(change.blob, etag=change.etag)
+        if stored is None:
+            return change
+        return dataclasses.replace(
+            change,
+            blob_type=stored.blob_type,
+            content_type=stored.content_type,
+            content_length=stored.content_length,
+        )
+
+    def _deleted(self, change: Deleted, before: Known | None) -> Announcement:
+        return deleted(
+            change,
+            self._account.endpoint,
+            content_type=before.content_type if before else None,
+            blob_type=before.blob_type if before else None,
+        )
+
+    async def _announce_differences(self, differences: Differences) -> int:
+        announcements: list[Announcement] = []
+        news: dict[Blob, Known | None] = {}
+        async with self._reading:
+            for stored in differences.new:
+                known = self._record.known(stored.blob)
+                if known is not None and known.etag == stored.etag:
+                    continue
+                change = await differences.as_written(stored, known, self._account, _now())
+                if change is not None:
+                    news[stored.blob] = await self._understand(change, None, announcements)
+            for blob in differences.gone:
+                known = self._record.known(blob)
+                if known is not None and await self._account.blob(blob) is None:
+                    gone = differences.as_deleted(blob, known, _now())
+                    news[blob] = await self._understand(gone, known, announcements)
+            if announcements:
+                self._publish(announcements)
+            self._record.commit(news.items(), None)
+            differences.remember_baseline(self._record, _now())
+        return len(announcements)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,1 @@
+"""How an event reaches a subscriber: one module for each kind of destination."""
