@@ -128,14 +128,13 @@ def receipt(
 def receipt_markdown(data: Mapping[str, Any]) -> str:
     """A receipt for people, as Markdown."""
     counts, file = data["counts"], data["file"]
-    lines = [
-        f"# {_cell(file['name'])}: {data['verdict']}",
-        "",
+    summary = (
         f"{counts['rows']:,} rows: {counts['accepted']:,} good, {counts['rejected']:,} bad, "
         f"{counts['violations']:,} violations. Judged {data['decidedAt']} by contract "
         f"`{data['contract']['id']}` {data['contract']['version']}, "
-        f"object `{data['contract']['object']}`.",
-    ]
+        f"object `{data['contract']['object']}`."
+    )
+    lines = [f"# {_cell(file['name'])}: {data['verdict']}", "", summary]
     for problem in (*data["problems"], *data["warnings"]):
         lines += ["", f"**{_cell(problem['message'])}** {_cell(problem['remedy'])}"]
     if counts["byRule"]:
@@ -143,10 +142,9 @@ def receipt_markdown(data: Mapping[str, Any]) -> str:
         lines += [f"| {_cell(rule)} | {count:,} |" for rule, count in counts["byRule"].items()]
     if data["violations"]:
         lines += ["", "| row | line | field | what is wrong |", "| ---: | ---: | --- | --- |"]
-        lines += [
-            f"| {item['row']} | {item['line']} | {_cell(item['field'])} | {_cell(item['message'])} |"
-            for item in data["violations"][:_ROWS_SHOWN]
-        ]
+        for item in data["violations"][:_ROWS_SHOWN]:
+            cells = str(item["row"]), str(item["line"]), _cell(item["field"]), _cell(item["message"])
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
