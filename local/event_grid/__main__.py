@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
             "storage account, and deliveries to Service Bus, webhooks and storage queues. "
             "A management API is at /management/topics."
         ),
-        epilog="Connection strings may also stand in the environment, which ps does not show.",
+        epilog="A custom topic is at URL/TOPIC/api/events, with URL from the ready line. Connection strings may also stand in the environment, which ps does not show.",
     )
     parser.add_argument(
         "--topology",
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the account of system topics, queues and dead letters (default: $LOCAL_STORAGE)",
     )
     parser.add_argument(
-        "--blob-journal",
+        "--journal",
         type=Path,
         metavar="DIR",
         help="the journal that `python -m local.azurite` names when it is ready; without it the "
@@ -99,16 +99,11 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
                     grid,
                     topic,
                     storage=options.storage,
-                    journal=options.blob_journal,
+                    journal=options.journal,
                     state=options.state,
                 )
             )
-        endpoints = {
-            topic.name: grid.endpoint(topic.name)
-            for topic in topology.topics
-            if not topic.is_system
-        }
-        announce_ready("event_grid", url=grid.url, key=grid.key, **endpoints)
+        announce_ready("event_grid", url=grid.url, key=grid.key)
         await stop.wait()
 
 
