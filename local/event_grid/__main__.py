@@ -33,7 +33,10 @@ def _parser() -> argparse.ArgumentParser:
             "storage account, and deliveries to Service Bus, webhooks and storage queues. "
             "A management API is at /management/topics."
         ),
-        epilog="A custom topic is at URL/TOPIC/api/events, with URL from the ready line. Connection strings may also stand in the environment, which ps does not show.",
+        epilog=(
+            "A custom topic is at URL/TOPIC/api/events, with URL from the ready line. Connection "
+            "strings may also stand in the environment, which ps does not show."
+        ),
     )
     parser.add_argument(
         "--topology",
