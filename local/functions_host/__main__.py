@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import os
 import socket
 import sys
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any, NoReturn
 
 from local.functions_host.host import Host, Options
 from local.functions_host.host_json import read_host_json
 from local.functions_host.indexing import index_app
 from local.functions_host.logs import configure_logging
 from local.functions_host.settings import read_local_settings
-from local.process import LOOPBACK, LocalError, announce_ready, listening_socket, run_part
+from local.process import (
+    LOOPBACK,
+    LocalError,
+    announce_ready,
+    die_with_parent,
+    listening_socket,
+    run_part,
+)
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -48,6 +59,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--reload", action="store_true", help="start anew when a .py or .json file of APP changes"
     )
+    parser.add_argument("--listen-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -61,6 +73,12 @@ def apply_settings(app: Path, files: list[Path]) -> None:
         os.environ.setdefault(name, value)
 
 
+def host_id_of(app: Path, environ: Mapping[str, str]) -> str:
+    """Tell the host's id, under which receipts and queues stand: given, or of the app's folder."""
+    digest = hashlib.sha256(str(app).encode()).hexdigest()
+    return environ.get("AzureFunctionsWebHost__hostid") or f"local-{digest[:16]}"
+
+
 async def serve(options: argparse.Namespace, bound: socket.socket, stop: asyncio.Event) -> None:
     """Index the app and run it until `stop`."""
     app = options.app.resolve()
@@ -70,7 +88,12 @@ async def serve(options: argparse.Namespace, bound: socket.socket, stop: asyncio
     host_json = read_host_json(app)
     configure_logging(host_json.log_levels)
     functions = index_app(app, os.environ)
-    host = Host(functions, host_json, Options(state=state, keys=keys, grace=options.grace))
+    host_id = host_id_of(app, os.environ)
+    host = Host(
+        functions,
+        host_json,
+        Options(state=state, keys=keys, grace=options.grace, host_id=host_id),
+    )
     port = bound.getsockname()[1]
     announce_ready(
         "functions_host",
@@ -83,15 +106,56 @@ async def serve(options: argparse.Namespace, bound: socket.socket, stop: asyncio
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
-    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parse_arguments(given)
 
     async def _main(stop: asyncio.Event) -> None:
         if not options.app.is_dir():
             raise LocalError(f"{options.app}: no such folder. Give the app's folder with --app.")
-        bound = listening_socket(options.port, purpose="the functions host", option="--port")
-        await serve(options, bound, stop)
+        bound = _socket(options)
+        if not options.reload or options.listen_fd is not None:
+            await serve(options, bound, stop)
+            return
+        from local.functions_host.reload import Supervisor
 
-    run_part(_main)
+        supervisor = Supervisor(options.app.resolve(), absolute(options), bound, options.grace)
+        await supervisor.run(stop)
+
+    if options.listen_fd is not None:
+        die_with_parent()
+    _run_and_exit(_main)
+
+
+def absolute(options: argparse.Namespace) -> list[str]:
+    """Write the options for a child that runs in another folder."""
+    arguments = ["--app", str(options.app.resolve()), "--grace", str(options.grace)]
+    for path in options.settings:
+        arguments += ["--settings", str(path.resolve())]
+    for name in ("state", "keys"):
+        if (path := getattr(options, name)) is not None:
+            arguments += [f"--{name}", str(path.resolve())]
+    return arguments
+
+
+def _run_and_exit(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> NoReturn:
+    """End at once after `main`: a function that never returns must not keep its thread going."""
+    code = 0
+    try:
+        run_part(main)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001 (it is printed, and the process ends)
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _socket(options: argparse.Namespace) -> socket.socket:
+    if options.listen_fd is not None:
+        return socket.socket(fileno=options.listen_fd)
+    return listening_socket(options.port, purpose="the functions host", option="--port")
 
 
 if __name__ == "__main__":

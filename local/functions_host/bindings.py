@@ -81,7 +81,7 @@ GENERIC = GenericConverter()
 
 def converter_for(kind: str) -> Converter:
     """Return the converter that the library registers for a binding type, else the generic."""
-    registered: Converter | None = get_binding_registry().get(kind)  # type: ignore[no-untyped-call] # the library's registry has no annotations
+    registered: Converter | None = get_binding_registry().get(kind)
     return registered or GENERIC
 
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -21,7 +22,11 @@ from local.functions_host.invocation import Invoker, Worker, thread_count
 from local.functions_host.keys import load_keys
 from local.functions_host.outputs import Outputs
 from local.functions_host.triggers import Listener
+from local.functions_host.triggers.event_grid import EventGridListener, Receive, Webhook
 from local.functions_host.triggers.http import HttpFunctions, endpoint_of
+
+if TYPE_CHECKING:
+    from local.functions_host.blob_queue import BlobQueue
 
 _log = logging.getLogger("Host.Startup")
 _LARGEST_BODY = 100 * 1024 * 1024  # Azure's default limit
@@ -34,6 +39,7 @@ class Options:
     state: Path
     keys: Path | None
     grace: float
+    host_id: str
 
 
 class Host:
@@ -49,8 +55,9 @@ class Host:
         self._options = options
         self._functions = [f for f in functions if not f.disabled]
         keys = load_keys(options.state / "secrets", (f.name for f in functions), options.keys)
-        clients = Clients(environ)
-        self._outputs = Outputs(clients)
+        self._host_json = host_json
+        self._clients = Clients(environ)
+        self._outputs = Outputs(self._clients, message_encoding=host_json.queues.message_encoding)
         self._worker = Worker(thread_count(environ))
         timeout = host_json.function_timeout
         self._invoker = Invoker(
@@ -62,24 +69,54 @@ class Host:
         self._http = HttpFunctions(
             (endpoint_of(f, host_json.route_prefix) for f in http), self._invoker, keys
         )
+        self._blob_queues: dict[str, BlobQueue] = {}
+        self._event_grid: dict[str, Receive] = {}
+        self._blob_events: dict[str, Receive] = {}
         self._listeners = {
-            f.name: self._listener(f, clients, host_json)
-            for f in self._functions
-            if f.trigger.type != "httpTrigger"
+            f.name: self._listener(f) for f in self._functions if f.trigger.type != "httpTrigger"
         }
         self._admin = AdminApi(functions, self._listeners, keys)
+        self._webhooks = {
+            "EventGrid": Webhook("eventgrid_extension", self._event_grid, keys),
+            "blobs": Webhook("blobs_extension", self._blob_events, keys),
+        }
 
-    def _listener(
-        self, function: IndexedFunction, clients: Clients, host_json: HostJson
-    ) -> Listener:
+    def _listener(self, function: IndexedFunction) -> Listener:
         """Make the listener of a function. Each kind is imported only where an app uses it."""
-        if function.trigger.type == "serviceBusTrigger":
-            from local.functions_host.triggers.service_bus import ServiceBusListener
+        settings, invoker = self._host_json, self._invoker
+        match function.trigger.type:
+            case "serviceBusTrigger":
+                from local.functions_host.triggers.service_bus import ServiceBusListener
 
-            return ServiceBusListener(function, self._invoker, clients, host_json.service_bus)
-        from local.functions_host.triggers.timer import TimerListener
+                return ServiceBusListener(function, invoker, self._clients, settings.service_bus)
+            case "queueTrigger":
+                from local.functions_host.triggers.queue import QueueListener
 
-        return TimerListener(function, self._invoker, self._options.state)
+                return QueueListener(function, invoker, self._clients, settings.queues)
+            case "blobTrigger":
+                return self._blob_listener(function)
+            case "eventGridTrigger":
+                listener = EventGridListener(function, invoker)
+                self._event_grid[function.name] = listener.receive
+                return listener
+            case _:
+                from local.functions_host.triggers.timer import TimerListener
+
+                return TimerListener(function, invoker, self._options.state)
+
+    def _blob_listener(self, function: IndexedFunction) -> Listener:
+        from local.functions_host.blob_queue import BlobQueue
+        from local.functions_host.triggers.blob import BlobListener, function_id
+
+        connection, host = function.trigger.connection, self._options.host_id
+        queue = self._blob_queues.get(connection)
+        if queue is None:
+            queue = BlobQueue(self._clients, connection, host, self._host_json.blobs)
+            self._blob_queues[connection] = queue
+        listener = BlobListener(function, self._invoker, self._clients, queue, host)
+        if listener.takes_events:
+            self._blob_events[function_id(function.name)] = listener.receive
+        return listener
 
     async def run(self, bound: socket.socket, stop: asyncio.Event) -> None:
         """Serve until `stop`; running functions get `grace` seconds, the rest is abandoned."""
@@ -130,5 +167,9 @@ class Host:
         application.router.add_route("GET", "/admin/functions", self._admin.list_functions)
         application.router.add_route("GET", "/admin/functions/{name}", self._admin.show_function)
         application.router.add_route("POST", "/admin/functions/{name}", self._admin.call_function)
+        for extension, webhook in self._webhooks.items():
+            for method in ("POST", "OPTIONS"):
+                path = f"/runtime/webhooks/{{extension:(?i:{extension})}}"
+                application.router.add_route(method, path, webhook.handle)
         application.router.add_route("*", "/{path:.*}", self._http.handle)
         return application

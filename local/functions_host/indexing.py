@@ -120,6 +120,8 @@ def _import_app(app: Path, script: str) -> ModuleType:
 
 
 def _import_message(script: Path, error: Exception) -> str:
+    if isinstance(error, SyntaxError):  # it says itself where it is
+        return f"{script}: cannot be imported: {error}. Correct it; Azure would serve no function."
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
     own = [f for f in frames if Path(f.filename).is_relative_to(script.parent)] or frames
     where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""

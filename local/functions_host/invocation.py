@@ -189,26 +189,27 @@ class Invoker:
                 f"function '{function.name}' has no binding for a return value and returned "
                 f"{type(result).__name__}; add an output binding named $return, or return None"
             )
-        for name, parameter in function.outputs.items():
-            if outs[name].value is not None:
-                datum = _encode(parameter, outs[name].value)
-                if datum is not None:
-                    await self._bindings.write(parameter, datum, call.properties)
-        if function.returns is None:
-            return None
-        return await self._return(function.returns, result, call.properties)
+        given = [
+            (parameter, outs[name].value)
+            for name, parameter in function.outputs.items()
+            if outs[name].value is not None
+        ]
+        if function.returns is not None:
+            given.append((function.returns, result))
+        encoded = [(parameter, _encode(parameter, value)) for parameter, value in given]
+        return await self._write(encoded, call.properties)
 
-    async def _return(
-        self, returns: Parameter, result: Any, properties: Mapping[str, Any]
+    async def _write(
+        self, encoded: list[tuple[Parameter, Datum | None]], properties: Mapping[str, Any]
     ) -> Datum | None:
-        if result is None and returns.binding.name != "$return":
-            return None  # an implied binding (a trigger without a converter) that returned nothing
-        datum = _encode(returns, result)
-        if returns.binding.type == "http":
-            return datum
-        if datum is not None and datum.type is not None:
-            await self._bindings.write(returns, datum, properties)
-        return None
+        """Write every output, none before all could be encoded; hand back what HTTP answers."""
+        answer: Datum | None = None
+        for parameter, datum in encoded:
+            if parameter.binding.type == "http":
+                answer = datum
+            elif datum is not None and datum.type is not None and parameter.binding.is_output:
+                await self._bindings.write(parameter, datum, properties)
+        return answer
 
     async def _arguments(
         self, function: IndexedFunction, call: Call, invocation: str
