@@ -4,7 +4,7 @@ import functools
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Any
 
 import azure.functions as func
@@ -30,7 +30,7 @@ def answer(data: object, *, status: int = 200, location: str | None = None) -> f
 
 def problem(refusal: Rejected) -> func.HttpResponse:
     """The answer to a call that was refused."""
-    findings = [asdict(found) for found in refusal.findings if _is_record(found)]
+    findings = [asdict(finding) for finding in refusal.findings]
     return _problem(
         refusal.problem, str(refusal), refusal.status, {"findings": findings} if findings else {}
     )
@@ -75,7 +75,3 @@ def _problem(
         headers=headers,
         mimetype="application/problem+json",
     )
-
-
-def _is_record(found: object) -> bool:
-    return is_dataclass(found) and not isinstance(found, type)

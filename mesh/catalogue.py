@@ -25,7 +25,7 @@ class ProductPage:
 
 def search(backbone: Backbone, *, words: str = "", limit: int) -> list[ProductSummary]:
     """The products whose entry mentions each of `words`, in the order of their addresses."""
-    found = []
+    found: list[ProductSummary] = []
     for summary in backbone.catalogue.products():
         if len(found) == limit:
             break

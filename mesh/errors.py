@@ -11,6 +11,11 @@ A producer's bad file is none of these: it ends in a verdict (`mesh.model.receip
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesh.model.findings import Finding
+
 
 class MeshError(Exception):
     """The root of the tree."""
@@ -28,7 +33,7 @@ class Rejected(MeshError):
     """
 
     def __init__(
-        self, message: str, *, problem: str, status: int = 400, findings: tuple[object, ...] = ()
+        self, message: str, *, problem: str, status: int = 400, findings: tuple[Finding, ...] = ()
     ) -> None:
         super().__init__(message)
         self.problem = problem

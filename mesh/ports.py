@@ -113,6 +113,8 @@ class Deliveries(Protocol):
 class Storage(Protocol):
     """Blobs, each named by its location: `container/name`."""
 
+    def __hash__(self) -> int: ...
+
     def open(self, location: str, *, etag: str | None = None) -> Iterator[bytes]:
         """Stream a blob in chunks of a few MiB; nothing is read before the first is asked for.
 

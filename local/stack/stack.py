@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from local.process import LocalError
 from local.stack.config import StackConfig
@@ -51,7 +51,7 @@ class Stack:
         self.settings: dict[str, str] = {}
         self.parts: list[Part] = []
 
-    async def __aenter__(self) -> Stack:
+    async def __aenter__(self) -> Self:
         async with AsyncExitStack() as started:
             self._exit = started
             await self._start()

@@ -1,0 +1,198 @@
+"""Stream a dropped file through its contract; good rows, bad rows and receipt to their places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from mesh import contracts
+from mesh.backbone import Backbone
+from mesh.model.canonical import canonical_json
+from mesh.model.dropped_file import LANDING, DroppedFile, Misplaced, Place
+from mesh.model.judgement import Judgement
+from mesh.model.product import OutputPort
+from mesh.model.receipt import Judged, receipt
+from mesh.model.record import Verdict
+from mesh.ports import Gone, Writer
+from mesh.validation import (
+    FileFormat,
+    FileProblem,
+    Limits,
+    StreamSink,
+    ValidationReport,
+    validate,
+)
+
+_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+
+
+def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPort) -> Judgement:
+    """Judge a placed file by the contract of its port.
+
+    Everything is written under names that derive from the drop id, so judging twice writes the same
+    twice. The accepted rows appear only when the verdict is `accepted`.
+    """
+    file_format = FileFormat.from_name(dropped.file)
+    if isinstance(file_format, FileProblem):
+        return _refused(backbone, dropped, place, port, file_format)
+    plan = contracts.plan(backbone, place.product, port, place.object_name)
+    pieces = backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
+    with _Outputs(backbone, dropped, place, _MEDIA_TYPES[file_format.kind]) as outputs:
+        limits = Limits(sample=backbone.policy.violations_shown)
+        try:
+            report = validate(
+                plan, pieces, file_format=file_format, sink=outputs.sink, limits=limits
+            )
+        except Gone:
+            return supersede(backbone, dropped, place)
+        locations = outputs.commit(report)
+    return _judgement(backbone, dropped, place, port, report, locations)
+
+
+def refuse(
+    backbone: Backbone, dropped: DroppedFile, place: Place | None, *, rule: str, why: Misplaced
+) -> Judgement:
+    """Reject a file that there is no contract for."""
+    problem = FileProblem(rule=rule, message=why.reason, remedy=why.remedy)
+    return _refused(backbone, dropped, place, None, problem)
+
+
+def supersede(
+    backbone: Backbone, dropped: DroppedFile, place: Place | Misplaced | None
+) -> Judgement:
+    """Give up on a version that is no longer there to be judged, or no longer the newest."""
+    problem = FileProblem(
+        rule="superseded",
+        message="The file was overwritten or deleted before this version could be judged.",
+        remedy="See the verdict on the newer version; drop the file again if there is none.",
+    )
+    known = place if isinstance(place, Place) else None
+    return _judgement(backbone, dropped, known, None, _nothing_read(problem), {})
+
+
+def _refused(
+    backbone: Backbone,
+    dropped: DroppedFile,
+    place: Place | None,
+    port: OutputPort | None,
+    problem: FileProblem,
+) -> Judgement:
+    return _judgement(backbone, dropped, place, port, _nothing_read(problem), {})
+
+
+def _nothing_read(problem: FileProblem) -> ValidationReport:
+    return ValidationReport(
+        verdict="rejected",
+        rows=0,
+        accepted=0,
+        rejected=0,
+        violations=0,
+        by_rule={},
+        by_field={},
+        sample=(),
+        problems=(problem,),
+        byte_size=0,
+    )
+
+
+def _judgement(
+    backbone: Backbone,
+    dropped: DroppedFile,
+    place: Place | None,
+    port: OutputPort | None,
+    report: ValidationReport,
+    locations: Mapping[str, str],
+) -> Judgement:
+    superseded = any(problem.rule == "superseded" for problem in report.problems)
+    verdict = Verdict.SUPERSEDED if superseded else Verdict(report.verdict)
+    published = locations.get("published")
+    location = f"receipts/{place.product if place else 'unplaced/files'}/{dropped.id}.json"
+    data = receipt(
+        report, _judged(dropped, place, port), decided_at=backbone.now(), locations=locations
+    )
+    data["verdict"] = verdict.value
+    body = canonical_json(data).encode()
+    backbone.storage.write(location, body, content_type="application/json")
+    return Judgement(
+        verdict=verdict,
+        summary=_summary(report, verdict),
+        receipt=location,
+        place=place,
+        port=port,
+        rows=report.rows,
+        accepted=report.accepted,
+        rejected=report.rejected,
+        rules={**report.by_rule, **{problem.rule: 1 for problem in report.problems}},
+        published=published,
+        published_url=None if published is None else backbone.storage.url(published),
+        quarantined=locations.get("rejects"),
+    )
+
+
+def _judged(dropped: DroppedFile, place: Place | None, port: OutputPort | None) -> Judged:
+    return Judged(
+        file=dropped.file,
+        contract_id=port.contract_id if port else "",
+        contract_version=port.version if port else "",
+        object_name=place.object_name if place else "",
+        domain=place.product.domain if place else None,
+        product=place.product.product if place else None,
+        drop=dropped.id,
+        url=dropped.url,
+        etag=dropped.etag,
+    )
+
+
+def _summary(report: ValidationReport, verdict: Verdict) -> str:
+    """The verdict in a sentence."""
+    if report.problems:
+        return f"{report.problems[0].message} {report.problems[0].remedy}"
+    rows = f"{report.rows:,} row" + ("" if report.rows == 1 else "s")
+    if not report.rejected:
+        return f"All of {rows} are good."
+    bad = f"{report.rejected:,} of {rows} broke {len(report.by_rule)} rule(s)"
+    if verdict is Verdict.ACCEPTED:
+        return f"{bad} and went to quarantine; {report.accepted:,} are published."
+    return f"{bad}; nothing is published, and consumers keep the last good version."
+
+
+class _Outputs:
+    """The blobs that a judgement writes; what is not committed is discarded."""
+
+    def __init__(
+        self, backbone: Backbone, dropped: DroppedFile, place: Place, media_type: str
+    ) -> None:
+        folder = f"{place.folder}/{dropped.id}"
+        name = dropped.file
+        for compression in (".gz", ".zst"):
+            name = name.removesuffix(compression)
+        self._locations = {
+            "published": f"published/{folder}/{name}",
+            "rejects": f"quarantine/{folder}/{name}",
+            "violations": f"quarantine/{folder}/violations.jsonl",
+        }
+        kinds = (media_type, media_type, _MEDIA_TYPES["jsonl"])
+        self._writers: dict[str, Writer] = {
+            key: backbone.storage.writer(location, content_type=kind)
+            for (key, location), kind in zip(self._locations.items(), kinds, strict=True)
+        }
+        self.sink = StreamSink(
+            accepted=self._writers["published"],
+            rejected=self._writers["rejects"],
+            violations=self._writers["violations"],
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.discard()
+
+    def commit(self, report: ValidationReport) -> dict[str, str]:
+        """Let appear what the verdict lets appear; returns where."""
+        wanted = ["published"] if report.verdict == "accepted" else []
+        wanted += ["rejects", "violations"] if report.rejected else []
+        for key in wanted:
+            self._writers.pop(key).commit()
+        return {key: self._locations[key] for key in wanted}

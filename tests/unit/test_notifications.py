@@ -1,0 +1,261 @@
+"""Subscribers are told, again after a failure, and not again after a success."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from standardwebhooks import Webhook
+
+from mesh import fan_out, notifications, subscriptions
+from mesh.errors import NotFound, Rejected
+from mesh.model.delivery import DeliveryAttempt
+from mesh.model.events import FILE_QUARANTINED, PRODUCT_UPDATED, ReceivedEvent
+from mesh.model.names import ProductId
+from mesh.model.notification import Notification
+from mesh.model.subscription import Channel, Filter, State, filter_from_data
+
+COUNTRIES = ProductId(domain="geography", product="countries")
+URL = "https://consumer.example/hook"
+PLACE = "geography/countries/v1/countries"
+GOOD = b"code,name,area\nCH,Switzerland,41285\n"
+UPDATES = Filter(types=frozenset({PRODUCT_UPDATED}))
+
+
+def subscribe(world, *, webhook=URL, wanted=UPDATES):
+    return subscriptions.subscribe(
+        world.backbone, COUNTRIES, subscriber="aviation", webhook=webhook, wanted=wanted
+    )
+
+
+def failed(outcome="retry", status=500, retry_after=None):
+    return DeliveryAttempt(
+        outcome=outcome, status=status, reason="No.", retry_after=retry_after, duration_s=0.1
+    )
+
+
+def attempts(world, made):
+    [event] = [event for event in world.events() if event["type"] == PRODUCT_UPDATED]
+    sequence = int(event["sequence"])
+    delivery = world.backbone.deliveries.get(COUNTRIES, sequence, made.subscription.id)
+    return [] if delivery is None else list(delivery.attempts)
+
+
+def test_a_subscriber_is_told_once_and_can_verify_it(countries):
+    made = subscribe(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+
+    [request] = countries.webhooks.requests
+    told = json.loads(request.body)
+    assert request.url == URL
+    assert told["type"] == PRODUCT_UPDATED
+    assert told["data"]["snapshot"]["rows"] == 1
+    expected = Webhook(made.secret).sign(
+        request.headers["webhook-id"], countries.clock(), request.body.decode()
+    )
+    assert request.headers["webhook-signature"] == expected
+    assert [attempt.outcome for attempt in attempts(countries, made)] == ["delivered"]
+
+
+def test_a_filter_keeps_other_events_back(countries):
+    subscribe(countries, wanted=Filter(types=frozenset({FILE_QUARANTINED})))
+    subscribe(countries, wanted=Filter(objects=frozenset({"countries"})))
+
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+
+    assert len(countries.webhooks.requests) == 1
+
+
+def test_an_event_that_comes_twice_is_told_once(countries):
+    subscribe(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    event = ReceivedEvent.from_cloudevent(countries.topic.published[-1])
+
+    assert fan_out.fan_out(countries.backbone, event) == 1
+    again = Notification.first(event, subscriptions_of(countries)[0].id)
+    assert notifications.notify(countries.backbone, again) is None
+
+    assert len(countries.webhooks.requests) == 1
+
+
+def subscriptions_of(world):
+    return subscriptions.of_product(world.backbone, COUNTRIES)
+
+
+def test_a_failure_is_tried_again_on_the_schedule_under_the_same_id(countries):
+    made = subscribe(countries)
+    countries.webhooks.answers.extend([failed(), failed(status=503)])
+    countries.land(f"{PLACE}/all.csv", GOOD)
+
+    countries.deliver()
+    assert len(countries.webhooks.requests) == 1
+    first = attempts(countries, made)[0]
+    assert first.outcome == "retry"
+    assert timedelta(seconds=5) <= first.next_at - countries.clock() <= timedelta(seconds=6)
+
+    countries.clock.advance(timedelta(seconds=6))
+    countries.deliver()
+    countries.clock.advance(timedelta(minutes=6))
+    countries.deliver()
+
+    assert [a.outcome for a in attempts(countries, made)] == ["retry", "retry", "delivered"]
+    assert len({r.headers["webhook-id"] for r in countries.webhooks.requests}) == 1
+
+
+def test_a_receiver_may_ask_for_a_longer_pause(countries):
+    made = subscribe(countries)
+    countries.webhooks.answers.append(failed(status=429, retry_after=timedelta(hours=1)))
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+
+    [first] = attempts(countries, made)
+    assert first.next_at - countries.clock() >= timedelta(hours=1)
+
+
+def test_the_last_attempt_of_the_schedule_is_on_record_as_such(countries):
+    made = subscribe(countries)
+    rounds = len(countries.backbone.policy.schedule)
+    countries.webhooks.answers.extend([failed()] * rounds)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    for _ in range(rounds):
+        countries.deliver()
+        countries.clock.advance(timedelta(days=2))
+
+    made_attempts = attempts(countries, made)
+    assert [attempt.number for attempt in made_attempts] == list(range(1, rounds + 1))
+    assert made_attempts[-1].outcome == "exhausted"
+    assert made_attempts[-1].next_at is None
+    assert countries.queues.waiting(notifications.QUEUE) == []
+
+
+def test_a_receiver_that_is_gone_is_told_no_more(countries):
+    made = subscribe(countries)
+    countries.webhooks.answers.append(failed(outcome="gone", status=410))
+    countries.land(f"{PLACE}/one.csv", GOOD)
+    countries.deliver()
+    countries.land(f"{PLACE}/two.csv", GOOD)
+    countries.deliver()
+
+    assert len(countries.webhooks.requests) == 1
+    found = subscriptions.find(countries.backbone, COUNTRIES, made.subscription.id)
+    assert found.state is State.GONE
+
+
+def test_a_crash_after_the_attempt_was_recorded_tells_nobody_twice(countries):
+    made = subscribe(countries)
+    countries.webhooks.answers.append(failed())
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    event = ReceivedEvent.from_cloudevent(countries.topic.published[-1])
+    first = Notification.first(event, made.subscription.id)
+    countries.queues.failure = ConnectionError("killed between record and schedule")
+    with pytest.raises(ConnectionError):
+        notifications.notify(countries.backbone, first)
+    countries.queues.failure = None
+
+    notifications.notify(countries.backbone, first)
+
+    assert len(countries.webhooks.requests) == 1
+    [scheduled] = countries.queues.waiting(notifications.QUEUE)
+    assert scheduled.body["attempt"] == 2
+    assert scheduled.due == attempts(countries, made)[0].next_at
+
+
+def test_nobody_is_told_after_unsubscribing(countries):
+    made = subscribe(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    subscriptions.unsubscribe(countries.backbone, COUNTRIES, made.subscription.id)
+    countries.deliver()
+
+    assert countries.webhooks.requests == []
+
+
+def test_subscribing_twice_is_subscribing_once_and_tells_the_secret_once(countries):
+    first = subscribe(countries)
+    second = subscribe(countries)
+
+    assert second.subscription.id == first.subscription.id
+    assert first.secret.startswith("whsec_")
+    assert second.secret is None
+    assert len(subscriptions_of(countries)) == 1
+
+
+def test_while_a_secret_is_rotated_both_verify(countries):
+    made = subscribe(countries)
+    rotated = subscriptions.rotate_secret(countries.backbone, COUNTRIES, made.subscription.id)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    countries.clock.advance(subscriptions.BOTH_SECRETS_LIVE)
+    countries.land(f"{PLACE}/more.csv", GOOD)
+    countries.deliver()
+
+    during, after = countries.webhooks.requests
+    assert signatures(during) == {sign(made, during), sign(rotated, during)}
+    assert signatures(after) == {sign(rotated, after)}
+
+
+def signatures(request):
+    return set(request.headers["webhook-signature"].split())
+
+
+def sign(made, request):
+    at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+    return Webhook(made.secret).sign(request.headers["webhook-id"], at, request.body.decode())
+
+
+def test_a_pull_subscriber_gets_a_topic_subscription_of_its_own(countries):
+    made = subscribe(countries, webhook=None)
+
+    assert made.secret is None
+    assert made.subscription.channel is Channel.PULL
+    assert len(made.subscription.target) <= 50
+    assert countries.pull.existing == {made.subscription.target: (COUNTRIES, UPDATES)}
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    assert countries.webhooks.requests == []
+
+    subscriptions.unsubscribe(countries.backbone, COUNTRIES, made.subscription.id)
+    assert countries.pull.existing == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"wanted": {"types": ["mesh.product.deleted.v1"]}}, "Unknown event type 'mesh.product"),
+        ({"wanted": {"objects": ["rivers"]}}, "geography/countries has no object 'rivers'; it"),
+        ({"wanted": {"objects": ["../up"]}}, "'../up' cannot name an object"),
+        ({"subscriber": "Aviation Ltd"}, "'Aviation Ltd' cannot name a domain"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused(countries, wrong, message):
+    with pytest.raises(Rejected, match=message):
+        subscriptions.subscribe(
+            countries.backbone,
+            COUNTRIES,
+            subscriber=wrong.get("subscriber", "aviation"),
+            webhook=URL,
+            wanted=filter_from_data(wrong.get("wanted", {})),
+        )
+
+
+def test_a_receiver_that_does_not_want_to_be_told_is_not_subscribed(countries):
+    countries.webhooks.unwilling.add(URL)
+
+    with pytest.raises(Rejected, match="does not want our notifications"):
+        subscribe(countries)
+
+    assert subscriptions_of(countries) == []
+
+
+def test_what_is_not_there_is_said_by_name(countries):
+    nowhere = ProductId(domain="geography", product="rivers")
+    with pytest.raises(NotFound, match="There is no product geography/rivers"):
+        subscriptions.of_product(countries.backbone, nowhere)
+    with pytest.raises(NotFound, match="There is no subscription 'x' to geography/countries"):
+        subscriptions.unsubscribe(countries.backbone, COUNTRIES, "x")
+    made = subscribe(countries, webhook=None)
+    with pytest.raises(Rejected, match="only webhooks have a secret"):
+        subscriptions.rotate_secret(countries.backbone, COUNTRIES, made.subscription.id)
