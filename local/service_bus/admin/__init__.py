@@ -1,0 +1,1 @@
+"""The administration endpoint: what `ServiceBusAdministrationClient` talks to."""

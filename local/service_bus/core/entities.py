@@ -1,0 +1,216 @@
+"""Descriptions of queues, topics, subscriptions and rules, with Azure's defaults and limits.
+
+Durations are seconds; `None` means unlimited. Limits come from the Service Bus quotas page
+(https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas). Shorter locks,
+lifetimes and duplicate windows than Azure's minima are allowed, so that nobody has to wait for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from local.service_bus.core.errors import InvalidArgumentError
+from local.service_bus.core.message import Value
+
+Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
+STATUSES: tuple[Status, ...] = ("Active", "Disabled", "SendDisabled", "ReceiveDisabled")
+
+DEFAULT_RULE = "$Default"
+LONGEST_LOCK = 300.0
+LONGEST_DUPLICATE_WINDOW = 7 * 86400.0
+MOST_ENTITIES = 10_000
+MOST_SUBSCRIPTIONS = 2_000
+MOST_RULES = 2_000
+LONGEST_EXPRESSION = 1_024
+
+_SEGMENT = re.compile(r"[A-Za-z0-9](?:[\w.\-]*[A-Za-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueSpec:
+    """A queue."""
+
+    name: str
+    lock_duration: float = 60.0
+    max_delivery_count: int = 10
+    default_message_time_to_live: float | None = None
+    dead_lettering_on_message_expiration: bool = False
+    requires_session: bool = False
+    requires_duplicate_detection: bool = False
+    duplicate_detection_history_time_window: float = 600.0
+    forward_to: str | None = None
+    forward_dead_lettered_messages_to: str | None = None
+    max_size_in_megabytes: int = 1024
+    max_message_size_in_kilobytes: int = 256
+    auto_delete_on_idle: float | None = None
+    status: Status = "Active"
+    user_metadata: str | None = None
+    enable_batched_operations: bool = True
+    enable_partitioning: bool = False
+    enable_express: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicSpec:
+    """A topic."""
+
+    name: str
+    default_message_time_to_live: float | None = None
+    requires_duplicate_detection: bool = False
+    duplicate_detection_history_time_window: float = 600.0
+    max_size_in_megabytes: int = 1024
+    max_message_size_in_kilobytes: int = 256
+    auto_delete_on_idle: float | None = None
+    status: Status = "Active"
+    user_metadata: str | None = None
+    support_ordering: bool = True
+    enable_batched_operations: bool = True
+    enable_partitioning: bool = False
+    enable_express: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorrelationFilter:
+    """Matches messages whose properties equal all of these; strings by case."""
+
+    correlation_id: str | None = None
+    message_id: str | None = None
+    to: str | None = None
+    reply_to: str | None = None
+    label: str | None = None
+    session_id: str | None = None
+    reply_to_session_id: str | None = None
+    content_type: str | None = None
+    properties: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SqlFilter:
+    """Matches messages for which the SQL expression is true."""
+
+    expression: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrueFilter:
+    """Matches every message."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FalseFilter:
+    """Matches no message."""
+
+
+RuleFilter = CorrelationFilter | SqlFilter | TrueFilter | FalseFilter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SqlAction:
+    """Changes a copy of the message before it reaches the subscription."""
+
+    expression: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleSpec:
+    """A rule of a subscription."""
+
+    name: str
+    filter: RuleFilter = field(default_factory=TrueFilter)
+    action: SqlAction | None = None
+    created_at: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubscriptionSpec:
+    """A subscription of a topic; its rules are kept beside it."""
+
+    topic: str
+    name: str
+    lock_duration: float = 60.0
+    max_delivery_count: int = 10
+    default_message_time_to_live: float | None = None
+    dead_lettering_on_message_expiration: bool = False
+    dead_lettering_on_filter_evaluation_exceptions: bool = True
+    requires_session: bool = False
+    forward_to: str | None = None
+    forward_dead_lettered_messages_to: str | None = None
+    auto_delete_on_idle: float | None = None
+    status: Status = "Active"
+    user_metadata: str | None = None
+    enable_batched_operations: bool = True
+
+    @property
+    def path(self) -> str:
+        """The subscription's address."""
+        return subscription_path(self.topic, self.name)
+
+
+Spec = QueueSpec | TopicSpec | SubscriptionSpec
+
+
+def subscription_path(topic: str, name: str) -> str:
+    """Give the address of a subscription."""
+    return f"{topic}/Subscriptions/{name}"
+
+
+def check_name(name: str, *, what: str, longest: int, slashes: bool = False) -> None:
+    """Refuse a name that Service Bus would refuse.
+
+    Raises:
+        InvalidArgumentError: the name is empty, too long, or has characters that are not allowed.
+    """
+    segments = name.split("/") if slashes else [name]
+    if len(name) > longest or not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        message = (
+            f"'{name}' is no {what} name: 1 to {longest} letters, digits, '.', '-' and '_', "
+            "beginning and ending with a letter or digit."
+        )
+        raise InvalidArgumentError(message)
+
+
+def check(spec: Spec) -> None:
+    """Refuse a description that Service Bus would refuse.
+
+    Raises:
+        InvalidArgumentError: which property, its value, and what is allowed.
+    """
+    if isinstance(spec, SubscriptionSpec):
+        check_name(spec.name, what="subscription", longest=50)
+    else:
+        kind = "queue" if isinstance(spec, QueueSpec) else "topic"
+        check_name(spec.name, what=kind, longest=260, slashes=True)
+    for wrong, rule in _violations(spec):
+        message = f"{wrong} of '{spec.name}' {rule}."
+        raise InvalidArgumentError(message)
+
+
+def _violations(spec: Spec) -> list[tuple[str, str]]:
+    found = []
+    if not isinstance(spec, TopicSpec):
+        if not 0 < spec.lock_duration <= LONGEST_LOCK:
+            found.append(("LockDuration", "must be over 0 and at most 5 minutes"))
+        if not 1 <= spec.max_delivery_count <= 2_147_483_647:
+            found.append(("MaxDeliveryCount", "must be at least 1"))
+        if spec.requires_session and spec.forward_to:
+            found.append(("ForwardTo", "cannot be set where RequiresSession is"))
+    if not isinstance(spec, SubscriptionSpec):
+        window = spec.duplicate_detection_history_time_window
+        if not 0 < window <= LONGEST_DUPLICATE_WINDOW:
+            found.append(
+                ("DuplicateDetectionHistoryTimeWindow", "must be over 0 and at most 7 days")
+            )
+        if spec.max_size_in_megabytes < 1:
+            found.append(("MaxSizeInMegabytes", "must be at least 1"))
+        if not 1 <= spec.max_message_size_in_kilobytes <= 102_400:
+            found.append(("MaxMessageSizeInKilobytes", "must be between 1 and 102400"))
+    if spec.default_message_time_to_live is not None and spec.default_message_time_to_live <= 0:
+        found.append(("DefaultMessageTimeToLive", "must be over 0"))
+    if spec.user_metadata is not None and len(spec.user_metadata) > 1024:
+        found.append(("UserMetadata", "must have at most 1024 characters"))
+    return found
