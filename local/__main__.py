@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.process import LocalError, announce_ready, run_part
 from local.stack.config import StackConfig
-from local.stack.stack import Ports, Stack
+from local.stack.stack import READY_FILE, Ports, Stack
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -56,8 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 async def _serve(config: Path, state: Path, ports: Ports, stop: asyncio.Event) -> None:
     try:
         async with Stack(StackConfig.read(config), state=state, ports=ports) as stack:
-            addresses = {part.name: part.ready.get("url", "") for part in stack.parts}
-            announce_ready("local", state=str(state), **addresses)
+            announce_ready("local", ready_file=str(state / READY_FILE), **stack.reached)
             await _until(stop, stack)
     except* LocalError as refused:
         raise refused.exceptions[0] from None

@@ -147,13 +147,13 @@ def _summary(report: ValidationReport, verdict: Verdict) -> str:
     """The verdict in a sentence."""
     if report.problems:
         return f"{report.problems[0].message} {report.problems[0].remedy}"
-    rows = f"{report.rows:,} row" + ("" if report.rows == 1 else "s")
     if not report.rejected:
-        return f"All of {rows} are good."
-    bad = f"{report.rejected:,} of {rows} broke {len(report.by_rule)} rule(s)"
+        return f"No bad row among {report.rows:,}."
+    rules = ", ".join(report.by_rule)
+    bad = f"{report.rejected:,} bad rows among {report.rows:,} (rules broken: {rules})"
     if verdict is Verdict.ACCEPTED:
-        return f"{bad} and went to quarantine; {report.accepted:,} are published."
-    return f"{bad}; nothing is published, and consumers keep the last good version."
+        return f"{bad}: they went to quarantine, the other {report.accepted:,} are published."
+    return f"{bad}: nothing is published, consumers keep the last good version."
 
 
 class _Outputs:

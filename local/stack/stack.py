@@ -31,7 +31,7 @@ class Ports:
     table: int = 10002
     service_bus: int = 5672
     service_bus_admin: int = 5300
-    event_grid: int = 6500
+    event_grid: int = 10010
     functions: int = 7071
 
 
@@ -41,6 +41,7 @@ class Stack:
     Attributes:
         settings: the app's settings, once the parts run.
         parts: the running parts, in the order of their start.
+        reached: where the parts are, by name.
     """
 
     def __init__(self, config: StackConfig, *, state: Path, ports: Ports) -> None:
@@ -50,6 +51,7 @@ class Stack:
         self._exit = AsyncExitStack()
         self.settings: dict[str, str] = {}
         self.parts: list[Part] = []
+        self.reached: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as started:
@@ -90,6 +92,13 @@ class Stack:
         }
         self.settings = self._resolve(addresses)
         host = await self._functions_host()
+        self.reached = {
+            "storage": storage.result().ready["blob"],
+            "service_bus": f"amqp://127.0.0.1:{bus.result().ready['port']}",
+            "service_bus_admin": bus.result().ready["admin_url"],
+            "event_grid": grid.ready["url"],
+            "functions": host.ready["url"],
+        }
         reached = {"MESH_URL": host.ready["url"] + "/api", "MESH_KEY": addresses["functions_key"]}
         self._tell({**self.settings, **reached})
 
@@ -129,9 +138,11 @@ class Stack:
             f"--topology={self._config.event_grid}",
             f"--state={self._state / 'event-grid'}",
             f"--port={self._ports.event_grid}",
-            f"--service-bus={addresses['service_bus']}",
-            f"--storage={addresses['storage']}",
             f"--journal={addresses['storage_journal']}",
+            environ={
+                "LOCAL_SERVICE_BUS": addresses["service_bus"],
+                "LOCAL_STORAGE": addresses["storage"],
+            },
         )
 
     async def _functions_host(self) -> Part:
