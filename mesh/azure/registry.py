@@ -123,7 +123,7 @@ class TableRegistry:
         return [noun(InputState, entity) for entity in found]
 
     def events(self, product: ProductId, *, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
-        low = f"event:{sequence_text(after)}"
+        low = f"event:{sequence_text(after + 1)}"
         found = between(self._table, product.key, low, "event;", limit=limit)
         return [document(entity) for entity in found]
 

@@ -179,14 +179,14 @@ def between(
     limit: int | None = None,
     column: tuple[str, str] | None = None,
 ) -> Iterator[TableEntity]:
-    """The rows of a partition with low < key < high, in the order of their keys.
+    """The rows of a partition with low ≤ key < high, in the order of their keys.
 
     One transaction per thousand rows that the table looks at.
 
     Args:
         column: a column, and the value it must have.
     """
-    query = "PartitionKey eq @partition and RowKey gt @low and RowKey lt @high"
+    query = "PartitionKey eq @partition and RowKey ge @low and RowKey lt @high"
     parameters = {"partition": partition, "low": low, "high": high}
     if column is not None:
         name, parameters["value"] = column

@@ -44,8 +44,8 @@ from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.subscription import Subscription
 
-_FIRST, _LAST = " ", "~~"
-"""Every key of a row lies between these."""
+_FIRST, _LAST = "", "~~"
+"""Every key of a row lies between these (`row_key`)."""
 
 
 class TableCatalogue:
