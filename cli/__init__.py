@@ -1,0 +1,1 @@
+"""The `mesh` command: what producers, consumers and operators type (`docs/cli.md`)."""

@@ -67,7 +67,7 @@ def supersede(
         remedy="See the verdict on the newer version; drop the file again if there is none.",
     )
     known = place if isinstance(place, Place) else None
-    return _judgement(backbone, dropped, known, None, _nothing_read(problem), {})
+    return _judgement(backbone, dropped, known, None, nothing_read(problem), {})
 
 
 def _refused(
@@ -77,10 +77,11 @@ def _refused(
     port: OutputPort | None,
     problem: FileProblem,
 ) -> Judgement:
-    return _judgement(backbone, dropped, place, port, _nothing_read(problem), {})
+    return _judgement(backbone, dropped, place, port, nothing_read(problem), {})
 
 
-def _nothing_read(problem: FileProblem) -> ValidationReport:
+def nothing_read(problem: FileProblem) -> ValidationReport:
+    """The report on a file of which nothing could be read."""
     return ValidationReport(
         verdict="rejected",
         rows=0,

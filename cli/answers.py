@@ -1,0 +1,207 @@
+"""The answers of the HTTP API as the command reads them; `schemas/openapi.json` describes them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+
+class Finding(TypedDict):
+    """What is wrong with a document, and what to do."""
+
+    file: str
+    path: str
+    rule: str
+    message: str
+    remedy: str
+
+
+class Step(TypedDict):
+    """A step of an onboarding that was done."""
+
+    step: str
+    at: str
+    detail: str
+
+
+class Onboarding(TypedDict):
+    """One declaration on its way to a product."""
+
+    id: str
+    run: int
+    status: Literal["running", "waiting", "refused", "registered"]
+    product: str | None
+    requested_by: str
+    steps: list[Step]
+    findings: list[Finding]
+
+
+class ProductSummary(TypedDict):
+    """A catalogue entry; `objects` are `vMAJOR/OBJECT`, `ports` `NAME:VERSION`."""
+
+    product: str
+    name: str
+    purpose: str
+    version: str
+    status: str
+    owner: str
+    tags: list[str]
+    ports: list[str]
+    objects: list[str]
+    onboarded_at: str
+
+
+class Owner(TypedDict):
+    """Who answers for a product."""
+
+    name: str
+    contact: str
+
+
+class OutputPort(TypedDict):
+    """A way to read a product; `landing` is where each of its objects is dropped."""
+
+    name: str
+    version: str
+    contract_id: str
+    objects: list[str]
+    landing: list[str]
+
+
+class InputPort(TypedDict):
+    """What a composite reads."""
+
+    name: str
+    product: str
+    contract_id: str
+
+
+class Contract(TypedDict):
+    """A published contract."""
+
+    port: str
+    version: str
+    digest: str
+    published_at: str
+    objects: list[str]
+
+
+class Snapshot(TypedDict):
+    """The last good version of an object."""
+
+    object: str
+    major: int
+    drop: str
+    location: str
+    rows: int
+    sequence: int
+    period: str | None
+
+
+class Product(TypedDict):
+    """All there is to know about a product."""
+
+    product: str
+    name: str
+    version: str
+    status: str
+    purpose: str
+    tags: list[str]
+    owner: Owner
+    output_ports: list[OutputPort]
+    input_ports: list[InputPort]
+    contracts: list[Contract]
+    snapshots: list[Snapshot]
+
+
+class Drop(TypedDict):
+    """The decision about one version of a dropped file."""
+
+    drop: str
+    product: str
+    file: str
+    place: str
+    url: str
+    etag: str
+    contract: str
+    verdict: Literal["accepted", "rejected", "superseded"]
+    summary: str
+    rows: int
+    accepted: int
+    rejected: int
+    size: int
+    landed_at: str
+    received_at: str
+    decided_at: str
+    receipt: str
+    sequence: int
+
+
+class Attempt(TypedDict):
+    """One attempt at a notification."""
+
+    number: int
+    at: str
+    outcome: Literal["delivered", "retry", "gone", "refused", "exhausted"]
+    status: int | None
+    reason: str
+    duration_s: float
+    next_at: str | None
+
+
+class ToldSubscriber(TypedDict):
+    """A subscriber that an event is for, and the attempts at telling it."""
+
+    subscription: str
+    subscriber: str
+    channel: Literal["pull", "push", "composite"]
+    target: str
+    attempts: list[Attempt]
+
+
+class AnnouncedEvent(TypedDict):
+    """An event that told of a drop, and whom."""
+
+    id: str
+    type: str
+    sequence: int
+    time: str
+    subscribers: list[ToldSubscriber]
+
+
+class Journey(Drop):
+    """A drop with the events that told of it."""
+
+    events: list[AnnouncedEvent]
+
+
+class Filter(TypedDict):
+    """Which events a subscriber wants; an empty list wants all."""
+
+    types: list[str]
+    objects: list[str]
+
+
+class Subscription(TypedDict):
+    """A domain's standing wish to be told."""
+
+    id: str
+    product: str
+    subscriber: str
+    channel: Literal["pull", "push", "composite"]
+    target: str
+    filter: Filter
+    state: Literal["active", "gone"]
+    created_at: str
+
+
+class Subscribed(Subscription):
+    """A subscription just made; the secret of a webhook is told this once."""
+
+    secret: str | None
+
+
+CloudEvent = dict[str, Any]
+"""An event of a product; `schemas/events/` has a schema for each type."""
+
+Receipt = dict[str, Any]
+"""A verdict in full, as it lies in storage."""

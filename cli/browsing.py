@@ -1,0 +1,153 @@
+"""`mesh products`, `mesh product`, `mesh events`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from cli.answers import CloudEvent
+from cli.answers import Product as ProductPage
+from cli.client import PAGE, MeshClient
+from cli.options import AsJson, Product, State, mesh_at
+from cli.output import plural, say, show, table, write_json
+
+POLL_S = 0.5
+
+
+def products(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS", help="Only those that mention all.")
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the data products, or those that mention some words."""
+    wanted = " ".join(words or ())
+    with mesh_at(state) as mesh:
+        found = mesh.products(wanted)
+    if as_json:
+        write_json({"products": found})
+    elif not found:
+        say(f"No product mentions {wanted!r}." if wanted else "There is no product yet.")
+    else:
+        columns = ("product", "name", "version", "status", "objects", "purpose", "owner")
+        rows = (
+            (
+                entry["product"],
+                entry["name"],
+                entry["version"],
+                entry["status"],
+                ", ".join(entry["objects"]),
+                entry["purpose"],
+                entry["owner"],
+            )
+            for entry in found
+        )
+        show(table(columns, rows))
+
+
+def product(product: Product, state: State = None, as_json: AsJson = False) -> None:
+    """Show all there is to know about a data product."""
+    with mesh_at(state) as mesh:
+        page = mesh.product(product)
+    if as_json:
+        write_json(page)
+    else:
+        _show_page(page)
+
+
+def events(
+    product: Product,
+    after: Annotated[
+        int, typer.Option("--after", metavar="SEQ", min=0, help="Only those after this sequence.")
+    ] = 0,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after so many.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with new ones as they come, until Ctrl-C.")
+    ] = False,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a product's events in their order.
+
+    With --json, one document {"events": […]}; with --follow, one event per line (JSON Lines).
+    """
+    with mesh_at(state) as mesh:
+        found = _events(mesh, product, after=after, limit=limit, follow=follow)
+        if as_json and not follow:
+            write_json({"events": list(found)})
+            return
+        told = 0
+        for told, event in enumerate(found, start=1):  # noqa: B007 - the last number is asked below
+            if as_json:
+                write_json(event)
+            else:
+                say(_event_line(event))
+    if not told and not as_json:
+        say(f"{product} has no event after {after}." if after else f"{product} has no event yet.")
+
+
+def _events(
+    mesh: MeshClient, product: str, *, after: int, limit: int | None, follow: bool
+) -> Iterator[CloudEvent]:
+    """The events page by page, and then, when following, as they come."""
+    left = limit
+    while left is None or left > 0:
+        asked = PAGE if left is None else min(PAGE, left)
+        page = mesh.events(product, after=after, limit=asked)
+        yield from page
+        if page:
+            after = int(page[-1]["sequence"])
+            left = None if left is None else left - len(page)
+        if len(page) < asked:
+            if not follow:
+                return
+            time.sleep(POLL_S)
+
+
+def _event_line(event: CloudEvent) -> str:
+    about = event.get("subject", "")
+    data = event["data"]
+    more = data.get("summary") or event.get("dataref") or data.get("version") or ""
+    return (
+        f"{int(event['sequence']):>6}  {event['time']}  {event['type']}  {about}  {more}".rstrip()
+    )
+
+
+def _show_page(page: ProductPage) -> None:
+    owner = page["owner"]
+    say(f"{page['name']}  {page['product']}  {page['version']}  {page['status']}", style="bold")
+    say(
+        page["purpose"],
+        f"Owner: {owner['name']}, {owner['contact']}",
+        f"Tags: {', '.join(page['tags']) or 'none'}",
+    )
+    ports = [
+        (port["name"], port["version"], place)
+        for port in page["output_ports"]
+        for place in port["landing"]
+    ]
+    show(table(("port", "version", "drop files at"), ports, title="Output ports"))
+    if page["input_ports"]:
+        inputs = [
+            (port["name"], port["product"], port["contract_id"]) for port in page["input_ports"]
+        ]
+        show(table(("input", "product", "contract"), inputs, title="Input ports"))
+    if page["snapshots"]:
+        rows = (
+            (
+                f"v{found['major']}/{found['object']}",
+                plural(found["rows"], "row"),
+                found["period"],
+                found["location"],
+                found["sequence"],
+            )
+            for found in page["snapshots"]
+        )
+        columns = ("object", "rows", "period", "location", "sequence")
+        show(table(columns, rows, title="Last good versions"))

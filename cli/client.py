@@ -1,0 +1,253 @@
+"""The HTTP API, as the command calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from cli.answers import (
+    CloudEvent,
+    Drop,
+    Journey,
+    Onboarding,
+    Product,
+    ProductSummary,
+    Receipt,
+    Subscribed,
+    Subscription,
+)
+from cli.connection import Connection
+from cli.failures import ExitCode, Failed, wrong_call
+
+if TYPE_CHECKING:
+    import httpx
+
+PAGE = 1000
+"""Entries that a list answers with at most."""
+
+TIMEOUT_S = 30.0
+LONGEST_PAUSE_S = 10.0
+
+
+class MeshClient:
+    """One method per route; answers are JSON as `cli.answers` types it.
+
+    Every method raises `Failed`: the mesh refused, could not be reached, or answered nonsense.
+    """
+
+    def __init__(self, connection: Connection, http: httpx.Client) -> None:
+        self._connection = connection
+        self._http = http
+
+    def request_onboarding(self, files: Mapping[str, str], *, by: str) -> Onboarding:
+        found: Onboarding = self._ask(
+            "POST", "onboardings", body={"files": dict(files), "requested_by": by}
+        )
+        return found
+
+    def onboarding(self, identity: str) -> Onboarding:
+        found: Onboarding = self._ask("GET", f"onboardings/{_part(identity)}")
+        return found
+
+    def decide(self, identity: str, *, decision: str, approver: str, reason: str) -> Onboarding:
+        body = {"decision": decision, "approver": approver, "reason": reason}
+        path = f"onboardings/{_part(identity)}/approval"
+        found: Onboarding = self._ask("POST", path, body=body)
+        return found
+
+    def products(self, words: str = "") -> list[ProductSummary]:
+        query = {"limit": PAGE} | ({"search": words} if words else {})
+        found: list[ProductSummary] = self._ask("GET", "products", query=query)["products"]
+        return found
+
+    def product(self, product: str) -> Product:
+        found: Product = self._ask("GET", _product(product))
+        return found
+
+    def drops(
+        self, *, product: str | None = None, file: str | None = None, limit: int = PAGE
+    ) -> list[Drop]:
+        """The newest decisions, newest first."""
+        path = "drops" if product is None else f"{_product(product)}/drops"
+        query = {"limit": limit} | ({"file": file} if file else {})
+        found: list[Drop] = self._ask("GET", path, query=query)["drops"]
+        return found
+
+    def journey(self, product: str, drop: str) -> Journey:
+        found: Journey = self._ask("GET", f"{_product(product)}/drops/{_part(drop)}")
+        return found
+
+    def receipt(self, product: str, drop: str) -> Receipt:
+        found: Receipt = self._ask("GET", f"{_product(product)}/drops/{_part(drop)}/receipt")
+        return found
+
+    def events(self, product: str, *, after: int, limit: int) -> list[CloudEvent]:
+        """The events with a sequence above `after`, in order."""
+        query = {"after": after, "limit": limit}
+        path = f"{_product(product)}/events"
+        found: list[CloudEvent] = self._ask("GET", path, query=query)["events"]
+        return found
+
+    def subscribe(
+        self,
+        product: str,
+        *,
+        subscriber: str,
+        webhook: str | None,
+        types: Sequence[str],
+        objects: Sequence[str],
+    ) -> Subscribed:
+        body = {
+            "subscriber": subscriber,
+            "webhook": webhook,
+            "filter": {"types": list(types), "objects": list(objects)},
+        }
+        found: Subscribed = self._ask("POST", f"{_product(product)}/subscriptions", body=body)
+        return found
+
+    def subscriptions(self, product: str) -> list[Subscription]:
+        answer = self._ask("GET", f"{_product(product)}/subscriptions")
+        found: list[Subscription] = answer["subscriptions"]
+        return found
+
+    def subscription(self, product: str, identity: str) -> Subscription:
+        path = f"{_product(product)}/subscriptions/{_part(identity)}"
+        found: Subscription = self._ask("GET", path)
+        return found
+
+    def unsubscribe(self, product: str, identity: str) -> None:
+        self._ask("DELETE", f"{_product(product)}/subscriptions/{_part(identity)}")
+
+    def rotate_secret(self, product: str, identity: str) -> Subscribed:
+        path = f"{_product(product)}/subscriptions/{_part(identity)}/secret"
+        # Not repeated: a second rotation would retire the secret that is in use.
+        found: Subscribed = self._ask("POST", path, repeat=False)
+        return found
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: object = None,
+        repeat: bool = True,
+    ) -> Any:
+        import tenacity
+
+        patience = self._connection.patience_s if repeat else 0
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda answer: answer.status_code == 503),
+            stop=tenacity.stop_before_delay(patience),
+            wait=_pause,
+            retry_error_callback=_last_answer,
+        )
+        url = f"{self._connection.url}/{path}"
+        answer = retrying(self._send, method, url, query, body)
+        return _content(answer, self._connection)
+
+    def _send(
+        self, method: str, url: str, query: Mapping[str, str | int] | None, body: object
+    ) -> httpx.Response:
+        import httpx
+
+        try:
+            return self._http.request(method, url, params=query, json=body)
+        except httpx.ConnectError as wrong:
+            raise _nothing_answers(self._connection, wrong) from None
+        except httpx.TimeoutException:
+            message = (
+                f"{self._connection.url} did not answer within {TIMEOUT_S:.0f} s. Try again; if it "
+                f"stays so, look at the log of the functions host."
+            )
+            raise _unavailable(message) from None
+        except httpx.HTTPError as wrong:
+            message = f"Talking to {self._connection.url} failed: {wrong}. Try again."
+            raise _unavailable(message) from None
+
+
+@contextmanager
+def open_client(connection: Connection) -> Iterator[MeshClient]:
+    """A client with connections of its own."""
+    import httpx
+
+    headers = {"x-functions-key": connection.key} if connection.key else {}
+    with httpx.Client(headers=headers, timeout=TIMEOUT_S) as http:
+        yield MeshClient(connection, http)
+
+
+def _part(text: str) -> str:
+    """`text` as one part of a path.
+
+    `.` and `..` would walk the path, and nothing that the mesh names is called so.
+    """
+    if text in {"", ".", ".."}:
+        raise wrong_call(f"{text!r} names nothing. Give an id as the mesh prints it.")
+    return quote(text, safe="")
+
+
+def _product(text: str) -> str:
+    from mesh.errors import Rejected
+    from mesh.model.names import ProductId
+
+    try:
+        return f"products/{ProductId.parse(text)}"
+    except Rejected as wrong:
+        raise wrong_call(str(wrong), problem=wrong.problem) from None
+
+
+def _pause(state: Any) -> float:
+    """The pause that the mesh asks for, within reason."""
+    asked = state.outcome.result().headers.get("Retry-After", "1")
+    return min(float(asked) if asked.isdigit() else 1.0, LONGEST_PAUSE_S)
+
+
+def _last_answer(state: Any) -> Any:
+    return state.outcome.result()
+
+
+def _content(answer: httpx.Response, connection: Connection) -> Any:
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    if answer.status_code == 204:
+        return None
+    if answer.is_success and kind == "application/json":
+        return answer.json()
+    if kind == "application/problem+json":
+        raise _refused(answer.json())
+    if answer.status_code in {401, 403}:
+        message = (
+            f"{connection.url} does not accept the function key "
+            f"({'one was sent' if connection.key else 'none was sent'}). Set MESH_KEY to a key of "
+            f"the Functions app."
+        )
+        raise Failed(message, problem="unauthorized", code=ExitCode.REFUSED)
+    message = (
+        f"{answer.request.method} {answer.request.url} was answered {answer.status_code} "
+        f"{answer.reason_phrase} ({kind or 'no content'}), which is no answer of the mesh. "
+        f"Set MESH_URL to the address of its API, such as https://HOST/api."
+    )
+    raise _unavailable(message, problem="not-a-mesh")
+
+
+def _refused(document: Mapping[str, Any]) -> Failed:
+    unavailable = document.get("status") == 503
+    return Failed(
+        str(document.get("detail") or document.get("title")),
+        problem=str(document.get("type", "")).rpartition(":")[2],
+        code=ExitCode.UNAVAILABLE if unavailable else ExitCode.REFUSED,
+        document=document,
+    )
+
+
+def _nothing_answers(connection: Connection, wrong: Exception) -> Failed:
+    message = (
+        f"Nothing answers at {connection.url} ({connection.origin}: {wrong}). Start the local "
+        f"Azure with `mesh up`, or set MESH_URL."
+    )
+    return _unavailable(message)
+
+
+def _unavailable(message: str, *, problem: str = "unreachable") -> Failed:
+    return Failed(message, problem=problem, code=ExitCode.UNAVAILABLE)

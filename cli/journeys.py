@@ -1,0 +1,167 @@
+"""`mesh where` and `mesh receipt`: what became of a dropped file."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.answers import AnnouncedEvent, Attempt, Drop, Journey, ToldSubscriber
+from cli.client import MeshClient
+from cli.failures import ExitCode, Failed
+from cli.options import AsJson, Product, State, mesh_at
+from cli.output import duration, moment, plain, plural, say, show, since, size, write_json
+from cli.verdicts import VERDICT_STYLES, show_receipt
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+UNPLACED = "unplaced/files"
+"""Whose record holds the verdict on files that no product could be found for."""
+
+_DROP = re.compile(r"[0-9a-f]{20}-[0-9a-f]{12}")
+
+
+def where(
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|DROP", help="Name of a dropped file, or id of a drop.")
+    ],
+    product: Annotated[
+        str | None,
+        typer.Option("--product", metavar="DOMAIN/PRODUCT", help="Look only at this product."),
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the whole timeline of a dropped file: to each subscriber's attempts.
+
+    Of a file that was dropped more than once, the newest version is shown.
+    """
+    with mesh_at(state) as mesh:
+        found = _found(mesh, what, product)
+        journey = mesh.journey(found[0]["product"], found[0]["drop"])
+    if as_json:
+        write_json(journey)
+        return
+    show(timeline(journey))
+    for older in found[1:]:
+        say(f"Earlier: {older['drop']}  {older['verdict']}  {older['decided_at']}", style="dim")
+
+
+def receipt(
+    product: Product,
+    drop: Annotated[str, typer.Argument(metavar="DROP", help="Id of the drop.")],
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the receipt of a dropped file: the verdict, and the rows that broke a rule."""
+    with mesh_at(state) as mesh:
+        found = mesh.receipt(product, drop)
+    if as_json:
+        write_json(found)
+    else:
+        show_receipt(found)
+
+
+def timeline(journey: Journey) -> Tree:
+    """The journey as a tree; times are relative to the landing."""
+    from rich.tree import Tree
+
+    landed = moment(journey["landed_at"])
+    head = plain(f"{journey['file']}  ", "bold")
+    head += plain(journey["verdict"], VERDICT_STYLES[journey["verdict"]])
+    head += plain(f"  {journey['drop']}")
+    tree = Tree(head)
+    tree.add(_line(landed, None, f"landed     {_landing(journey)}, {size(journey['size'])}"))
+    tree.add(_line(moment(journey["received_at"]), landed, "received"))
+    decided = tree.add(
+        _line(moment(journey["decided_at"]), landed, f"decided    {journey['summary']}")
+    )
+    by = f"by contract {journey['contract']}: " if journey["contract"] else ""
+    decided.add(plain(by + _rows(journey)))
+    decided.add(plain(f"receipt {journey['receipt']}"))
+    for event in journey["events"]:
+        _add_event(tree, event, landed)
+    if not journey["events"]:
+        tree.add(plain("no event told of it"))
+    return tree
+
+
+def _found(mesh: MeshClient, what: str, product: str | None) -> list[Drop]:
+    """The drops that are meant, newest first."""
+    if _DROP.fullmatch(what):
+        return [_by_id(mesh, what, product)]
+    file = PurePath(what).name
+    found = mesh.drops(product=product, file=file, limit=100)
+    if found:
+        return found
+    at = f" for {product}" if product else ""
+    message = (
+        f"No decision is on record about a file {file!r}{at}. A file takes a moment to be judged; "
+        f"drop it with `mesh drop {what} --to DOMAIN/PRODUCT`."
+    )
+    raise Failed(message, problem="unknown-drop", code=ExitCode.REFUSED)
+
+
+def _by_id(mesh: MeshClient, drop: str, product: str | None) -> Drop:
+    if product is not None:
+        return mesh.journey(product, drop)
+    for address in (*(entry["product"] for entry in mesh.products()), UNPLACED):
+        try:
+            return mesh.journey(address, drop)
+        except Failed as missing:
+            if missing.problem != "unknown-drop":
+                raise
+    message = (
+        f"No product has a decision on {drop} on record. A file takes a moment to be judged; "
+        f"`mesh where` also takes the name of the file."
+    )
+    raise Failed(message, problem="unknown-drop", code=ExitCode.REFUSED)
+
+
+def _line(at: datetime, start: datetime | None, text: str, style: str = "") -> Text:
+    stamp = at.strftime("%H:%M:%S.%f")[:-3] if start is None else since(start, at)
+    return plain(f"{stamp:>12}  ", "cyan") + plain(text, style)
+
+
+def _landing(journey: Journey) -> str:
+    return f"landing/{journey['place']}" if journey["place"] else journey["url"]
+
+
+def _rows(journey: Journey) -> str:
+    return (
+        f"{plural(journey['rows'], 'row')}, {journey['accepted']:,} accepted, "
+        f"{journey['rejected']:,} rejected"
+    )
+
+
+def _add_event(tree: Tree, event: AnnouncedEvent, landed: datetime) -> None:
+    at = moment(event["time"])
+    branch = tree.add(_line(at, landed, f"{event['type']}  sequence {event['sequence']}"))
+    for told in event["subscribers"]:
+        _add_subscriber(branch, told, landed)
+    if not event["subscribers"]:
+        branch.add(plain("nobody has subscribed to it"))
+
+
+def _add_subscriber(branch: Tree, told: ToldSubscriber, landed: datetime) -> None:
+    line = branch.add(plain(f"{told['subscriber']} by {told['channel']}: {told['target']}"))
+    for attempt in told["attempts"]:
+        _add_attempt(line, attempt, landed)
+    if told["channel"] == "pull":
+        line.add(plain("the broker has put it on their topic subscription"))
+    elif not told["attempts"]:
+        line.add(plain("not told yet"))
+
+
+def _add_attempt(line: Tree, attempt: Attempt, landed: datetime) -> None:
+    style = {"delivered": "green", "retry": "yellow"}.get(attempt["outcome"], "red")
+    text = f"attempt {attempt['number']}: {attempt['outcome']}, {attempt['reason']}"
+    text += f" ({duration(attempt['duration_s'])})"
+    if attempt["next_at"]:
+        text += f"; next {since(moment(attempt['at']), moment(attempt['next_at']))} later"
+    line.add(_line(moment(attempt["at"]), landed, text, style))

@@ -1,0 +1,129 @@
+"""The landing zone, as producers write to it: a container of the storage account."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.connection import Connection
+from cli.failures import ExitCode, Failed, wrong_call
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+BIG_FILE = 8 * 1024 * 1024
+"""Bytes from which on a file is sent in blocks of 4 MiB, several at a time."""
+
+_BLOCK = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Uploaded:
+    """A file in the landing zone; `etag` names this version of it, without quotes."""
+
+    url: str
+    etag: str
+    size: int
+
+    @property
+    def drop(self) -> str:
+        """The id under which the mesh decides about it."""
+        from datetime import UTC, datetime
+
+        from mesh.model.dropped_file import DroppedFile
+
+        now = datetime.now(UTC)
+        return DroppedFile(
+            url=self.url, etag=self.etag, size=self.size, sequencer="", landed_at=now
+        ).id
+
+
+def upload(
+    connection: Connection, file: Path, blob: str, *, progress: Callable[[int, int], None]
+) -> Uploaded:
+    """Write a file to the landing zone, over what was there under its name.
+
+    Args:
+        blob: name of the blob within the container.
+        progress: is told how many bytes are sent, and of how many.
+
+    Raises:
+        Failed: no storage is known, it refuses, or it does not answer.
+    """
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+    from azure.storage.blob import ContentSettings
+
+    from mesh.model.dropped_file import LANDING
+
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    size = file.stat().st_size
+    try:
+        with _service(connection) as service, file.open("rb") as data:
+            client = service.get_blob_client(LANDING, blob)
+            done = client.upload_blob(
+                data,
+                length=size,
+                overwrite=True,
+                max_concurrency=4,
+                content_settings=ContentSettings(content_type=kind),
+                progress_hook=lambda sent, of: progress(sent, of or size),
+            )
+    except ClientAuthenticationError as refused:
+        message = f"The storage does not let you write: {_first_line(refused)}. Set STORAGE, or "
+        message += "ask the owner of the account for the role Storage Blob Data Contributor."
+        raise Failed(message, problem="unauthorized", code=ExitCode.REFUSED) from None
+    except HttpResponseError as refused:
+        message = f"The storage refuses {LANDING}/{blob}: {_first_line(refused)}."
+        raise Failed(message, problem="storage-refused", code=ExitCode.REFUSED) from None
+    except AzureError as failed:
+        message = (
+            f"The storage does not answer: {_first_line(failed)}. Start the local Azure with "
+            f"`mesh up`, or set STORAGE or STORAGE__accountName."
+        )
+        raise Failed(message, problem="unreachable", code=ExitCode.UNAVAILABLE) from None
+    return Uploaded(url=client.url, etag=str(done["etag"]).strip('"'), size=size)
+
+
+@contextmanager
+def _service(connection: Connection) -> Iterator[BlobServiceClient]:
+    from azure.storage.blob import BlobServiceClient
+
+    # Loud failure within seconds; the default policy keeps trying for minutes.
+    options: dict[str, Any] = {
+        "retry_total": 2,
+        "initial_backoff": 1,
+        "connection_timeout": 5,
+        "max_single_put_size": BIG_FILE,
+        "max_block_size": _BLOCK,
+    }
+    if connection.storage:
+        try:
+            service = BlobServiceClient.from_connection_string(connection.storage, **options)
+        except ValueError as wrong:
+            message = f"STORAGE is no connection string of a storage account: {wrong}."
+            raise wrong_call(message, problem="wrong-setting") from None
+        with service:
+            yield service
+        return
+    if not connection.storage_account:
+        message = (
+            "No storage is known to drop the file into. Start the local Azure with `mesh up`, or "
+            "set STORAGE (a connection string) or STORAGE__accountName (an account)."
+        )
+        raise wrong_call(message, problem="no-storage")
+    from azure.identity import DefaultAzureCredential
+
+    url = f"https://{connection.storage_account}.blob.core.windows.net"
+    with (
+        DefaultAzureCredential() as credential,
+        BlobServiceClient(url, credential=credential, **options) as service,
+    ):
+        yield service
+
+
+def _first_line(wrong: Exception) -> str:
+    return (str(wrong).splitlines() or [type(wrong).__name__])[0].rstrip(".")

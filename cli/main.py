@@ -1,0 +1,105 @@
+"""The entry point of the `mesh` command.
+
+A command is imported when the command line is read, but what it works with (HTTP, storage, the
+contract engine) only when it runs, so that `mesh --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import mesh
+from cli import browsing, checking, dropping, journeys, onboarding, subscribing, up
+from cli.failures import ExitCode, Failed
+from cli.output import report
+
+
+class _Group(TyperGroup):
+    """Ends a command that failed with its code, and says why in the form that was asked for."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        as_json = "--json" in given
+        try:
+            code = super().main(
+                given,
+                prog_name=prog_name,
+                complete_var=complete_var,
+                standalone_mode=standalone_mode and not as_json,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except Failed as failed:
+            report(failed, as_json=as_json)
+            code = failed.code
+        except typer.TyperException as misused:  # only in JSON mode: otherwise Typer has told it
+            message = misused.format_message()
+            report(Failed(message, problem="wrong-call", code=ExitCode.USAGE), as_json=True)
+            code = misused.exit_code
+        raise SystemExit(code or ExitCode.DONE)
+
+
+app = typer.Typer(
+    name="mesh",
+    cls=_Group,
+    help="The event-driven backbone of a data mesh: onboard products, drop files, subscribe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(mesh.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Talk to the local Azure (`mesh up`), or to the mesh that MESH_URL and MESH_KEY name."""
+
+
+app.command()(up.up)
+app.command()(onboarding.onboard)
+app.command()(onboarding.onboarding)
+app.command()(onboarding.approve)
+app.command()(onboarding.refuse)
+app.command()(checking.check)
+app.command()(dropping.drop)
+app.command()(journeys.where)
+app.command()(journeys.receipt)
+app.command()(subscribing.subscribe)
+app.command()(subscribing.subscriptions)
+app.command()(subscribing.unsubscribe)
+app.command()(subscribing.rotate_secret)
+app.command()(browsing.products)
+app.command()(browsing.product)
+app.command()(browsing.events)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="mesh")
+
+
+if __name__ == "__main__":
+    main()

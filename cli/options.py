@@ -1,0 +1,45 @@
+"""Options that several commands have, and how they reach the mesh."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.client import MeshClient, open_client
+from cli.connection import Connection, find_connection
+
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Write JSON to standard output, problems to standard error."),
+]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        help="Folder of the local Azure's state, where its ready file tells how to reach it. "
+        "Looked for in this folder and those above it: .local/state.",
+        show_default=False,
+    ),
+]
+Product = Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT", help="Address of the product.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait at most.")
+]
+
+
+def connection(state: Path | None) -> Connection:
+    """How to reach the mesh from here."""
+    return find_connection(os.environ, state, Path.cwd())
+
+
+@contextmanager
+def mesh_at(state: Path | None) -> Iterator[MeshClient]:
+    """The mesh that the environment, or the local Azure, tells of."""
+    with open_client(connection(state)) as client:
+        yield client

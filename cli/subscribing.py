@@ -1,0 +1,155 @@
+"""`mesh subscribe` and what can be done with a subscription afterwards."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.answers import Filter, Subscribed, Subscription
+from cli.failures import wrong_call
+from cli.options import AsJson, Product, State, mesh_at
+from cli.output import say, show, table, write_json
+
+PULL_SNIPPET = """\
+import json, os
+from azure.servicebus import ServiceBusClient
+
+with (
+    ServiceBusClient.from_connection_string(os.environ["SERVICE_BUS"]) as bus,
+    bus.get_subscription_receiver("product-events", "{target}") as receiver,
+):
+    for message in receiver:
+        event = json.loads(b"".join(message.body))
+        print(event["type"], event["sequence"], event.get("dataref"))
+        receiver.complete_message(message)"""
+"""How a pull subscriber receives; against Azure, with its credential in place of the string."""
+
+Identity = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription.")]
+
+
+def subscribe(
+    product: Product,
+    subscriber: Annotated[
+        str, typer.Option("--as", metavar="DOMAIN", help="The domain that wants to be told.")
+    ],
+    webhook: Annotated[
+        str | None,
+        typer.Option("--webhook", metavar="URL", help="Push: where notifications are sent."),
+    ] = None,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Pull: from a topic subscription of your own.")
+    ] = False,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Only events of this type; repeatable."),
+    ] = None,
+    objects: Annotated[
+        list[str] | None,
+        typer.Option("--object", metavar="NAME", help="Only about this object; repeatable."),
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a domain be told of a product's events, by webhook or by pull.
+
+    The same wish again is the same subscription. The secret that a webhook verifies notifications
+    with is printed once.
+    """
+    if pull == (webhook is not None):
+        message = "Choose one way to be told: --webhook URL for push, or --pull."
+        raise wrong_call(message)
+    with mesh_at(state) as mesh:
+        made = mesh.subscribe(
+            product,
+            subscriber=subscriber,
+            webhook=webhook,
+            types=list(dict.fromkeys(types or ())),
+            objects=list(dict.fromkeys(objects or ())),
+        )
+    if as_json:
+        write_json(made)
+    else:
+        _welcome(made)
+
+
+def subscriptions(product: Product, state: State = None, as_json: AsJson = False) -> None:
+    """List who is told of a product's events."""
+    with mesh_at(state) as mesh:
+        found = mesh.subscriptions(product)
+    if as_json:
+        write_json({"subscriptions": found})
+    elif not found:
+        say(f"Nobody has subscribed to {product}.")
+    else:
+        columns = ("id", "subscriber", "channel", "target", "wants", "state", "since")
+        show(table(columns, (_row(wants) for wants in found)))
+
+
+def unsubscribe(
+    product: Product, identity: Identity, state: State = None, as_json: AsJson = False
+) -> None:
+    """End a subscription."""
+    with mesh_at(state) as mesh:
+        mesh.unsubscribe(product, identity)
+    if as_json:
+        write_json({"id": identity, "product": product, "state": "ended"})
+    else:
+        say(f"Subscription {identity} to {product} has ended.")
+
+
+def rotate_secret(
+    product: Product, identity: Identity, state: State = None, as_json: AsJson = False
+) -> None:
+    """Give a webhook subscription a new secret; the old one signs too for 24 hours."""
+    with mesh_at(state) as mesh:
+        made = mesh.rotate_secret(product, identity)
+    if as_json:
+        write_json(made)
+    else:
+        _tell_secret(made)
+        say("For 24 hours, notifications are signed with the old secret too.")
+
+
+def wanted(filter_: Filter) -> str:
+    """A filter in words."""
+    types = ", ".join(filter_["types"]) or "all events"
+    objects = ", ".join(filter_["objects"])
+    return f"{types} about {objects}" if objects else types
+
+
+def _row(wants: Subscription) -> tuple[object, ...]:
+    return (
+        wants["id"],
+        wants["subscriber"],
+        wants["channel"],
+        wants["target"],
+        wanted(wants["filter"]),
+        wants["state"],
+        wants["created_at"],
+    )
+
+
+def _welcome(made: Subscribed) -> None:
+    say(
+        f"{made['subscriber']} is told of {wanted(made['filter'])} of {made['product']}.",
+        style="green",
+    )
+    say(f"Subscription {made['id']}, by {made['channel']}: {made['target']}")
+    if made["channel"] == "pull":
+        say(f"Topic product-events, subscription {made['target']}. Receive with:", "")
+        say(*(f"    {line}" for line in PULL_SNIPPET.format(target=made["target"]).splitlines()))
+    elif made["secret"] is None:
+        say(
+            "It was made before, and its secret was told then. A new one: "
+            f"mesh rotate-secret {made['product']} {made['id']}"
+        )
+    else:
+        _tell_secret(made)
+
+
+def _tell_secret(made: Subscribed) -> None:
+    say(
+        f"Secret: {made['secret']}",
+        "It is shown this once. Verify each notification with it (Standard Webhooks).",
+    )

@@ -1,0 +1,72 @@
+"""A verdict and the receipt it rests on, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cli.answers import Drop, Receipt
+from cli.output import plural, say, show, table
+
+VERDICT_STYLES: Mapping[str, str] = {
+    "accepted": "bold green",
+    "rejected": "bold red",
+    "superseded": "bold yellow",
+}
+VIOLATIONS_SHOWN = 20
+
+
+def show_verdict(verdict: Drop, receipt: Receipt) -> None:
+    """The decision about a dropped file, with the first violations."""
+    word = verdict["verdict"]
+    say(f"{verdict['file']}  {word}", style=VERDICT_STYLES[word])
+    say(verdict["summary"])
+    show_violations(receipt)
+    say(f"Drop {verdict['drop']}, receipt {verdict['receipt']}", style="dim")
+
+
+def show_receipt(receipt: Receipt) -> None:
+    """A receipt by itself."""
+    counts, contract = receipt["counts"], receipt["contract"]
+    word = receipt["verdict"]
+    say(f"{receipt['file']['name']}  {word}", style=VERDICT_STYLES[word])
+    if contract["id"]:
+        say(f"by {contract['id']} {contract['version']}, object {contract['object']}")
+    if counts["rows"]:
+        say(
+            f"{plural(counts['rows'], 'row')}: {counts['accepted']:,} good, "
+            f"{counts['rejected']:,} bad, {plural(counts['violations'], 'violation')}"
+        )
+    for problem in receipt["problems"]:
+        say(f"{problem['message']} {problem['remedy']}")
+    show_violations(receipt)
+    for place, location in receipt["locations"].items():
+        say(f"{place}: {location}", style="dim")
+
+
+def show_violations(receipt: Receipt) -> None:
+    """The first violations, the warnings, and how many violations are not shown."""
+    for warning in receipt["warnings"]:
+        say(f"Warning: {warning['message']} {warning['remedy']}", style="yellow")
+    shown = receipt["violations"][:VIOLATIONS_SHOWN]
+    if not shown:
+        return
+    columns = ("row", "line", "field", "rule", "value", "what is wrong")
+    show(
+        table(
+            columns,
+            (
+                (
+                    found["row"],
+                    found["line"],
+                    found["field"],
+                    found["rule"],
+                    found["value"],
+                    found["message"],
+                )
+                for found in shown
+            ),
+        )
+    )
+    more = receipt["counts"]["violations"] - len(shown)
+    if more > 0:
+        say(f"… and {plural(more, 'violation')} more")

@@ -1,0 +1,113 @@
+"""Judge a file by a contract without a mesh: what landing would say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mesh.documents import read_document
+from mesh.errors import Rejected
+from mesh.judging import nothing_read
+from mesh.model.contract import DataContract
+from mesh.model.contract_check import check_contract, is_record_schema
+from mesh.model.findings import Finding
+from mesh.model.receipt import Judged, receipt
+from mesh.validation import (
+    FileFormat,
+    FileProblem,
+    Limits,
+    Sink,
+    ValidationReport,
+    compile_object,
+    validate,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One file to be judged.
+
+    Attributes:
+        file: its name, which tells its format.
+        contract: the contract; it has the object.
+        violations_shown: how many violations the receipt holds in full.
+    """
+
+    file: str
+    contract: DataContract
+    object_name: str
+    violations_shown: int = 100
+
+    def run(self, chunks: Iterable[bytes], sink: Sink, *, at: datetime) -> dict[str, Any]:
+        """Judge the file; its records go to `sink` while it is read.
+
+        Args:
+            chunks: the bytes of the file, cut anywhere.
+            sink: what it was given counts only when the verdict is `accepted`.
+            at: the time of the verdict.
+
+        Returns:
+            The receipt (`schemas/receipts/v1.json`).
+        """
+        judged = Judged(
+            file=self.file,
+            contract_id=self.contract.id,
+            contract_version=self.contract.version,
+            object_name=self.object_name,
+        )
+        return receipt(self._report(chunks, sink), judged, decided_at=at)
+
+    def _report(self, chunks: Iterable[bytes], sink: Sink) -> ValidationReport:
+        file_format = FileFormat.from_name(self.file)
+        if isinstance(file_format, FileProblem):
+            return nothing_read(file_format)
+        return validate(
+            compile_object(self.contract, self.object_name),
+            chunks,
+            file_format=file_format,
+            sink=sink,
+            limits=Limits(sample=self.violations_shown),
+        )
+
+
+def read_contract(name: str, data: bytes) -> DataContract:
+    """Read a contract document: ODCS in YAML or JSON, or the JSON Schema of one record.
+
+    Args:
+        name: of the document; `.json` says that it is JSON.
+
+    Raises:
+        Rejected: it cannot be read or is no contract; all findings are given.
+    """
+    document = read_document(name, data)
+    if isinstance(document, Finding):
+        raise _no_contract(name, (document,))
+    findings = tuple(check_contract(document, file=name))
+    if findings:
+        raise _no_contract(name, findings)
+    if is_record_schema(document):
+        return DataContract.from_json_schema(document, name=name.partition(".")[0] or "record")
+    return DataContract.from_document(document)
+
+
+def choose_object(contract: DataContract, wanted: str | None) -> str:
+    """The object to judge by: the one that is wanted, or the only one there is.
+
+    Raises:
+        Rejected: the contract has no such object, or several to choose from.
+    """
+    offered = ", ".join(contract.objects)
+    if wanted is None and len(contract.objects) > 1:
+        message = f"The contract has several objects; choose one: {offered}."
+        raise Rejected(message, problem="unknown-object")
+    if wanted is not None and wanted not in contract.objects:
+        message = f"The contract has no object {wanted!r}; it has {offered}."
+        raise Rejected(message, problem="unknown-object")
+    return wanted or next(iter(contract.objects))
+
+
+def _no_contract(name: str, findings: tuple[Finding, ...]) -> Rejected:
+    message = f"{name} is no contract that can be used: {len(findings)} finding(s)."
+    return Rejected(message, problem="invalid-contract", status=422, findings=findings)
