@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from mesh.model.delivery import Outcome
@@ -63,6 +62,10 @@ def retry_after(answer: Answer, *, now: datetime) -> timedelta | None:
         # Ten digits reach beyond the bound; more could be too many for a timedelta, or for int.
         seconds = int(text) if len(text) <= 10 else 10**10
         return timedelta(seconds=min(seconds, LONGEST_RETRY_AFTER.total_seconds()))
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime
+
     try:
         until = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -301,7 +301,7 @@ def test_one_sender_serves_many_threads(receivers: Receivers, senders: Senders) 
 
     stuck = receivers.behaving(hold)
     quick = receivers.answering(200)
-    sender = senders(total_timeout=600.0)
+    sender = senders(total_timeout=30.0)
     with ThreadPoolExecutor(16) as threads:
         held = [
             threads.submit(sender.deliver, url=stuck.url, body=BODY, headers=_headers())

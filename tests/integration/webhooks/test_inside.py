@@ -115,6 +115,23 @@ def test_the_next_address_is_tried_when_one_is_dead(receivers: Receivers, sender
     assert _deliver(sender, f"http://hook.example:{receiver.port}/").outcome == "delivered"
 
 
+def test_a_dead_address_leaves_time_for_the_others(
+    senders: Senders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[str, float]] = []
+
+    def dead(address: tuple[str, int], timeout: float, **_: object) -> socket.socket:
+        tried.append((address[0], timeout))
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", dead)
+    sender = senders(resolver=Answers(["8.8.8.8", "2a00:1450::1", "9.9.9.9"]), connect_timeout=6.0)
+    attempt = _deliver(sender, "https://hook.example/")
+    assert attempt.reason == "The receiver could not be told: no connection within 6 s."
+    assert [address for address, _ in tried] == ["8.8.8.8", "2a00:1450::1", "9.9.9.9"]
+    assert all(timeout <= 6.0 / (3 - place) for place, (_, timeout) in enumerate(tried))
+
+
 def test_a_name_that_cannot_be_resolved_is_tried_again_later(senders: Senders) -> None:
     def nobody(_host: str, _port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -225,6 +242,31 @@ def test_a_certificate_that_has_expired(
     sender = senders(resolver=Answers(["127.0.0.1"]), ca_file=authority.ca_file)
     attempt = _deliver(sender, f"https://hook.example:{receiver.port}/")
     assert "its certificate was not accepted (certificate has expired)" in attempt.reason
+
+
+def test_the_time_limit_holds_within_tls(
+    receivers: Receivers, senders: Senders, authority: Authority
+) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nx: ")
+        while not receiver.stopping.wait(0.02):
+            handler.wfile.write(b"x")
+
+    receiver = receivers.behaving(drip, tls=authority.server("127.0.0.1"))
+    sender = senders(ca_file=authority.ca_file, total_timeout=0.3)
+    attempt = _deliver(sender, f"https://127.0.0.1:{receiver.port}/")
+    assert attempt.outcome == "retry"
+    assert attempt.reason == "The receiver could not be told: no answer within 0.3 s."
+
+
+def test_tls_that_does_not_get_going(senders: Senders) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+        attempt = _deliver(senders(connect_timeout=0.1), url)
+    assert (attempt.outcome, attempt.reason) == (
+        "retry",
+        "The receiver could not be told: no connection within 0.1 s.",
+    )
 
 
 def test_a_receiver_that_speaks_no_tls(receivers: Receivers, senders: Senders) -> None:
