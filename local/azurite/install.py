@@ -95,7 +95,8 @@ def _run_npm(command: list[str], folder: Path) -> None:
         command, cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        said = "\n".join([line for line in lines if line.startswith("npm error")][:6] or lines[-6:])
         message = (
             f"npm could not install Azurite {pinned_version()} (code {done.returncode}). It needs "
             f"a way to an npm registry: check the network and `npm config get registry`.\n{said}"

@@ -6,6 +6,7 @@ told about.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +60,23 @@ class Record:
         row = self._db.execute("SELECT segment, offset FROM position").fetchone()
         return Position(segment=row[0], offset=row[1]) if row else Position()
 
-    def commit(self, news: Iterable[tuple[Blob, Known | None]], position: Position | None) -> None:
-        """Write down what was announced (None: the blob is gone), and how far the journal is."""
+    def commit(
+        self,
+        news: Iterable[tuple[Blob, Known | None]],
+        position: Position | None,
+        *,
+        forgotten: Iterable[str] = (),
+    ) -> None:
+        """Write down what was announced, and how far the journal is.
+
+        Args:
+            news: What is known of blobs; None: the blob is gone.
+            position: Where to go on in the journal.
+            forgotten: Containers that went before any of the news.
+        """
         with transaction(self._db) as db:
+            for container in forgotten:
+                _forget_container(db, container)
             for blob, known in news:
                 if known is None:
                     db.execute(
@@ -104,5 +119,9 @@ class Record:
 
     def forget_container(self, name: str) -> None:
         with transaction(self._db) as db:
-            db.execute("DELETE FROM blobs WHERE container = ?", (name,))
-            db.execute("DELETE FROM containers WHERE name = ?", (name,))
+            _forget_container(db, name)
+
+
+def _forget_container(db: sqlite3.Connection, name: str) -> None:
+    db.execute("DELETE FROM blobs WHERE container = ?", (name,))
+    db.execute("DELETE FROM containers WHERE name = ?", (name,))

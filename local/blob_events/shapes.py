@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local.blob_events.changes import Blob, Deleted, Written
+from local.blob_events.record import Known
 from local.event_grid.clock import timestamp
 
 CREATED = "Microsoft.Storage.BlobCreated"
@@ -48,16 +49,14 @@ def created(change: Written, endpoint: str) -> Announcement:
     return _announcement(CREATED, change, data, endpoint)
 
 
-def deleted(
-    change: Deleted, endpoint: str, *, content_type: str | None, blob_type: str | None
-) -> Announcement:
-    """BlobDeleted."""
+def deleted(change: Deleted, endpoint: str, before: Known | None) -> Announcement:
+    """BlobDeleted; `before` is what was known of the blob."""
     data = {
         "api": "DeleteBlob",
         "clientRequestId": change.client_request_id,
         "requestId": change.request_id,
-        "contentType": content_type,
-        "blobType": blob_type,
+        "contentType": before.content_type if before else None,
+        "blobType": before.blob_type if before else None,
     }
     return _announcement(DELETED, change, data, endpoint)
 

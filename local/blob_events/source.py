@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Self
 
 from local.blob_events.account import Account, AccountUnavailable
+from local.blob_events.batch import Batch
 from local.blob_events.changes import (
-    Blob,
+    Change,
     ContainerDeleted,
     Deleted,
     Touched,
@@ -163,51 +164,37 @@ class BlobEvents:
                 if not lines:
                     return
 
-    async def _take(self, changes: Sequence[object], end: Position) -> None:
-        """Announce changes of the journal, then remember them."""
+    async def _take(self, changes: Sequence[Change | None], end: Position) -> None:
+        """Announce changes of the journal, then remember them: in this order, for a crash."""
         interest = self._interest()
-        announcements: list[Announcement] = []
-        news: dict[Blob, Known | None] = {}
+        batch = Batch(self._record)
         for change in changes:
             if isinstance(change, Unclear):
                 self._reconcile_soon.set()
             elif isinstance(change, ContainerDeleted):
-                self._record.commit(news.items(), None)
-                self._record.forget_container(change.container)
-                news.clear()
-            elif isinstance(change, Written | Deleted | Touched) and interest.includes(
-                change.blob.container
-            ):
-                before = news[change.blob] if change.blob in news else self._known(change.blob)
-                news[change.blob] = await self._understand(change, before, announcements)
-        if announcements:
-            self._publish(announcements)
-        self._record.commit(news.items(), end)
+                batch.forget(change.container)
+            elif change is not None and interest.includes(change.blob.container):
+                await self._understand(change, batch)
+        if batch.announcements:
+            self._publish(batch.announcements)
+        batch.commit(end)
 
-    def _known(self, blob: Blob) -> Known | None:
-        return self._record.known(blob)
-
-    async def _understand(
-        self,
-        change: Written | Deleted | Touched,
-        before: Known | None,
-        announcements: list[Announcement],
-    ) -> Known | None:
+    async def _understand(self, change: Written | Deleted | Touched, batch: Batch) -> None:
+        before = batch.known(change.blob)
         if isinstance(change, Touched):
-            return dataclasses.replace(before, etag=change.etag) if before else None
-        if isinstance(change, Deleted):
-            announcements.append(self._deleted(change, before))
-            return None
-        if before is not None and before.etag == change.etag:
-            return before  # announced already, by comparing lists
-        change = await self._complete(change)
-        announcements.append(created(change, self._account.endpoint))
-        return Known(
-            etag=change.etag,
-            sequence=change.sequence,
-            blob_type=change.blob_type,
-            content_type=change.content_type,
-        )
+            batch.news[change.blob] = before and dataclasses.replace(before, etag=change.etag)
+        elif isinstance(change, Deleted):
+            batch.announcements.append(deleted(change, self._account.endpoint, before))
+            batch.news[change.blob] = None
+        elif before is None or before.etag != change.etag:  # else: announced by comparing
+            change = await self._complete(change)
+            batch.announcements.append(created(change, self._account.endpoint))
+            batch.news[change.blob] = Known(
+                etag=change.etag,
+                sequence=change.sequence,
+                blob_type=change.blob_type,
+                content_type=change.content_type,
+            )
 
     async def _complete(self, change: Written) -> Written:
         """Ask the account for what the request did not tell, while that version is there."""
@@ -223,35 +210,25 @@ class BlobEvents:
             content_length=stored.content_length,
         )
 
-    def _deleted(self, change: Deleted, before: Known | None) -> Announcement:
-        return deleted(
-            change,
-            self._account.endpoint,
-            content_type=before.content_type if before else None,
-            blob_type=before.blob_type if before else None,
-        )
-
     async def _announce_differences(self, differences: Differences) -> int:
-        announcements: list[Announcement] = []
-        news: dict[Blob, Known | None] = {}
         async with self._reading:
+            batch = Batch(self._record)
             for stored in differences.new:
                 known = self._record.known(stored.blob)
                 if known is not None and known.etag == stored.etag:
                     continue
                 change = await differences.as_written(stored, known, self._account, _now())
                 if change is not None:
-                    news[stored.blob] = await self._understand(change, None, announcements)
+                    await self._understand(change, batch)
             for blob in differences.gone:
                 known = self._record.known(blob)
                 if known is not None and await self._account.blob(blob) is None:
-                    gone = differences.as_deleted(blob, known, _now())
-                    news[blob] = await self._understand(gone, known, announcements)
-            if announcements:
-                self._publish(announcements)
-            self._record.commit(news.items(), None)
+                    await self._understand(differences.as_deleted(blob, known, _now()), batch)
+            if batch.announcements:
+                self._publish(batch.announcements)
+            batch.commit(None)
             differences.remember_baseline(self._record, _now())
-        return len(announcements)
+        return len(batch.announcements)
 
 
 def _now() -> int:
