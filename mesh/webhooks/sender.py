@@ -102,7 +102,7 @@ class WebhookSender:
         return replace(attempt, duration_s=time.perf_counter() - started)
 
     def close(self) -> None:
-        """Close all idle connections; the sender can be used again afterwards."""
+        """Close all connections, also those in use; the sender can be used again afterwards."""
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
