@@ -38,8 +38,8 @@ class DroppedFile:
 
     @property
     def blob_key(self) -> str:
-        """Digest of the URL: the same for all versions of a blob."""
-        return _digest(self.url, length=20)
+        """Digest of the URL, however it is percent-encoded: the same for all versions of a blob."""
+        return _digest(unquote(self.url), length=20)
 
     @property
     def id(self) -> str:
