@@ -1,4 +1,4 @@
-"""A backbone in memory, its queues drained by the app's own verbs, and a product to try things on."""
+"""A backbone in memory, queues that the verbs themselves drain, and a product to try things on."""
 
 from __future__ import annotations
 
@@ -163,9 +163,7 @@ class World:
         self.topic: memory.Topic = _as(self.backbone.topic, memory.Topic)
         self.queues: memory.Queues = _as(self.backbone.queues, memory.Queues)
         self.webhooks: memory.Webhooks = _as(self.backbone.webhooks, memory.Webhooks)
-        self.pull: memory.PullSubscriptions = _as(
-            self.backbone.pull, memory.PullSubscriptions
-        )
+        self.pull: memory.PullSubscriptions = _as(self.backbone.pull, memory.PullSubscriptions)
         self._fanned_out = 0
 
     def onboard(self, files: Mapping[str, str]) -> Onboarding:
