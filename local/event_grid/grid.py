@@ -262,7 +262,7 @@ class EventGrid:
                 _LOG.warning("Event Grid drops %d events of '%s', which is gone", count, key)
 
     async def _listen(self, bound: Any) -> web.AppRunner:
-        app = web.Application(middlewares=[answer_refusals], client_max_size=MAX_BYTES + 1)
+        app = web.Application(middlewares=[answer_refusals], client_max_size=MAX_BYTES)
         ManagementApi(self, self._validations).add_to(app)
         PublishEndpoint(self, self.key).add_to(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)

@@ -80,7 +80,11 @@ class Validations:
         if self.has_agreed(subscription, key):
             return True
         self.forget(key)
-        answer, detail = await self._ask(topic, subscription, key)
+        self._clock.begin()
+        try:
+            answer, detail = await self._ask(topic, subscription, key)
+        finally:
+            self._clock.end()
         if answer is Answer.REFUSED:
             assert isinstance(subscription.destination, WebHook), "only webhooks are asked"
             message = (
@@ -96,6 +100,7 @@ class Validations:
     def keep_asking(self, topic: Topic, pump: Pump) -> None:
         """Ask again and again, in the background, until the endpoint agrees."""
         self._pumps[pump.key] = pump
+        self._clock.begin()
         self._asking[pump.key] = asyncio.create_task(self._ask_until_agreed(topic, pump))
 
     def called(self, key: str, code: str) -> bool:
@@ -116,13 +121,22 @@ class Validations:
             task.cancel()
 
     async def _ask_until_agreed(self, topic: Topic, pump: Pump) -> None:
-        while pump.held:
-            answer, _ = await self._ask(topic, pump.subscription, pump.key)
-            if answer is Answer.AGREED:
-                pump.release()
-                return
-            pause = MANUAL_SECONDS if answer is Answer.WILL_CALL else RETRY_SECONDS
-            await self._clock.sleep_until(self._clock.now() + pause)
+        working = True  # keep_asking() has said so
+        try:
+            while pump.held:
+                answer, _ = await self._ask(topic, pump.subscription, pump.key)
+                if answer is Answer.AGREED:
+                    pump.release()
+                    return
+                pause = MANUAL_SECONDS if answer is Answer.WILL_CALL else RETRY_SECONDS
+                self._clock.end()
+                working = False
+                await self._clock.sleep_until(self._clock.now() + pause)
+                self._clock.begin()
+                working = True
+        finally:
+            if working:
+                self._clock.end()
 
     async def _ask(
         self, topic: Topic, subscription: EventSubscription, key: str
@@ -140,11 +154,7 @@ class Validations:
             validation_url=f"{self._url}{path}?code={code}",
             asked=now,
         )
-        self._clock.begin()
-        try:
-            answer, detail = await ask(self._http, question)
-        finally:
-            self._clock.end()
+        answer, detail = await ask(self._http, question)
         if answer is Answer.AGREED:
             self._agreed(subscription, key)
         elif answer is Answer.REFUSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -73,7 +74,7 @@ class WebHookDeliverer:
         try:
             async with self._http.post(
                 self._webhook.url,
-                data=body,
+                data=io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
                 timeout=self._timeout,
