@@ -105,13 +105,14 @@ def _chunks(file: Path, *, quiet: bool) -> Iterator[Iterator[bytes]]:
         data = file.open("rb")
     except OSError as wrong:
         raise _unreadable(file, wrong) from None
+    out = console(errors=True)
     with data:
-        if quiet:
+        if quiet or not out.is_terminal:
             yield iter(lambda: data.read(CHUNK), b"")
             return
         from rich.progress import Progress
 
-        with Progress(console=console(errors=True), transient=True) as bar:
+        with Progress(console=out, transient=True) as bar:
             task = bar.add_task("checking", total=file.stat().st_size)
 
             def pieces() -> Iterator[bytes]:

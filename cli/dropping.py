@@ -142,7 +142,8 @@ def _uploaded(known: Connection, file: Path, blob: str, *, quiet: bool) -> Uploa
 @contextmanager
 def _progress(file: Path, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, for what takes long enough to look at it."""
-    if quiet:
+    out = console(errors=True)
+    if quiet or not out.is_terminal:
         yield lambda _sent, _of: None
         return
     from rich.progress import (
@@ -156,7 +157,7 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Callable[[int, int], None]
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     name = TextColumn("{task.description}", markup=False)
-    with Progress(name, *columns, console=console(errors=True), transient=True) as bar:
+    with Progress(name, *columns, console=out, transient=True) as bar:
         task = bar.add_task(file.name, total=file.stat().st_size)
         yield lambda sent, of: bar.update(task, completed=sent, total=of)
 
