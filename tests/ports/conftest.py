@@ -84,6 +84,43 @@ def azure(clients: Clients) -> Backbone:
     return on_azure(clients.settings, clients=clients)
 
 
+@pytest.fixture(scope="session")
+def service_bus() -> Iterator[dict[str, str]]:
+    """What the ready line of a Service Bus with our entities says."""
+    entities = ROOT / "infra" / "service-bus.json"
+    with part("local.service_bus", "--entities", entities, "--port=0", "--admin-port=0") as told:
+        yield told
+
+
+@pytest.fixture(scope="session")
+def event_grid(
+    service_bus: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """What the ready line of an Event Grid with our custom topic says."""
+    declared = json.loads((ROOT / "infra" / "event-grid.json").read_text())
+    topology = tmp_path_factory.mktemp("event-grid") / "topology.json"
+    topology.write_text(json.dumps({"topics": declared["topics"]}))
+    options = ["--topology", topology, "--port=0", "--service-bus"]
+    with part("local.event_grid", *options, service_bus["connection_string"]) as told:
+        yield told
+
+
+@pytest.fixture(scope="session")
+def messaging(service_bus: dict[str, str]) -> Iterator[Clients]:
+    """Clients of the local Service Bus alone."""
+    made = Clients(settings(**bus_settings(service_bus)))
+    yield made
+    made.close()
+
+
+def bus_settings(told: dict[str, str]) -> dict[str, str]:
+    return {
+        "service_bus": told["connection_string"],
+        "service_bus_admin": told["admin_connection_string"],
+        "service_bus_admin_certificate": told["certificate"],
+    }
+
+
 @pytest.fixture(params=["memory", "azure"])
 def ports(request: pytest.FixtureRequest) -> Backbone:
     """Storage-based ports of either kind; the memory's are fresh, Azurite's are shared."""
