@@ -37,10 +37,9 @@ def read_yaml(text: str) -> Any:
     """
     import yaml
 
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder = _Builder()
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -48,8 +47,9 @@ def read_yaml(text: str) -> Any:
         message = f"{str(error.problem or error.context).capitalize()}{where}."
         raise Refused("syntax", message, "Correct the YAML at that place.") from None
     except yaml.reader.ReaderError as error:
-        line, column = position(text, error.position)
-        found = f"Character #x{ord(text[error.position]):04x} at line {line}, column {column}"
+        before = text.encode()[: error.position].decode()  # libyaml counts bytes
+        line, column = position(before, len(before))
+        found = f"Character #x{ord(text[len(before)]):04x} at line {line}, column {column}"
         message = f"{found} is not allowed in YAML."
         raise Refused("syntax", message, "Remove the character.") from None
     return builder.root
