@@ -24,6 +24,8 @@ from local.service_bus.store import SqliteJournal
 
 _KEY = "SharedAccessKeyName=local;SharedAccessKey=bG9jYWw="
 _SHORTEST_TIMER = 0.001
+_LONGEST_TIMER = 30.0
+"""Seconds after which the namespace looks at the time anyway, for entities that became idle."""
 
 
 class ServiceBusEmulator:
@@ -159,7 +161,7 @@ class ServiceBusEmulator:
         self._timer_at = when
         delay = max(_SHORTEST_TIMER, when - self._clock())
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(min(delay, 3600.0), self._run_due)
+        self._timer = loop.call_later(min(delay, _LONGEST_TIMER), self._run_due)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -172,5 +174,4 @@ class ServiceBusEmulator:
         self.namespace.run_due()
         self.namespace.journal.when_durable(lambda: None)
         following = self.namespace.next_deadline()
-        if following is not None:
-            self._alarm(following)
+        self._alarm(self._clock() + _LONGEST_TIMER if following is None else following)

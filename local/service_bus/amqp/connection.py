@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
     def write(self, frame: bytes) -> None:
         """Send a frame; frames of one turn of the event loop go out together."""
         if not self._out and not self._closed:
-            self.loop.call_soon(self._flush)
+            self.namespace.journal.afterwards(self._flush)
         self._out.append(frame)
 
     def _flush(self) -> None:

@@ -176,9 +176,10 @@ def _bounds(buffer: bytes, at: int, *, wide: bool) -> tuple[int, int, int]:
 def _list(*, wide: bool) -> Callable[[bytes, int, int], tuple[Any, int]]:
     def read(buffer: bytes, at: int, depth: int) -> tuple[list[Any], int]:
         count, at, end = _bounds(buffer, at, wide=wide)
-        items = []
+        items, scalar = [], _SCALARS.get
         for _ in range(count):
-            item, at = _value(buffer, at, depth)
+            reader = scalar(buffer[at])  # most items are scalars: spare them a call
+            item, at = reader(buffer, at + 1) if reader else _value(buffer, at, depth)
             items.append(item)
         return items, end
 
@@ -190,10 +191,12 @@ def _map(*, wide: bool) -> Callable[[bytes, int, int], tuple[Any, int]]:
         count, at, end = _bounds(buffer, at, wide=wide)
         if count % 2:
             raise MalformedError("a map has a key without a value")
-        entries = {}
+        entries, scalar = {}, _SCALARS.get
         for _ in range(count // 2):
-            key, at = _value(buffer, at, depth)
-            entries[key], at = _value(buffer, at, depth)
+            reader = scalar(buffer[at])
+            key, at = reader(buffer, at + 1) if reader else _value(buffer, at, depth)
+            reader = scalar(buffer[at])
+            entries[key], at = reader(buffer, at + 1) if reader else _value(buffer, at, depth)
         return entries, end
 
     return read

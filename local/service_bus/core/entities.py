@@ -51,6 +51,8 @@ class QueueSpec:
     enable_batched_operations: bool = True
     enable_partitioning: bool = False
     enable_express: bool = False
+    authorization_rules: str | None = None
+    """XML as the administration client gave it; kept for it, and not enforced."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +72,7 @@ class TopicSpec:
     enable_batched_operations: bool = True
     enable_partitioning: bool = False
     enable_express: bool = False
+    authorization_rules: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,10 +10,13 @@ one is `local.service_bus.store.SqliteJournal`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from local.service_bus.core.message import Message
+
+_log = logging.getLogger(__name__)
 
 Soon = Callable[[Callable[[], None]], object]
 """Runs a callback in the next turn of the event loop."""
@@ -39,25 +42,53 @@ class StoredEntity:
     updated_at: float
 
 
+def _tell(callbacks: Iterable[Callable[[], None]]) -> None:
+    """Run callbacks; one that fails must not keep the others from hearing."""
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception:
+            _log.exception("A callback of the broker failed.")
+
+
 class Journal:
     """The journal's interface, and its version without memory."""
 
     def __init__(self, soon: Soon) -> None:
         self._soon = soon
         self._waiting: list[Callable[[], None]] = []
+        self._afterwards: list[Callable[[], None]] = []
+        self._called = False
 
     def when_durable(self, callback: Callable[[], None]) -> None:
         """Call back once everything recorded so far is durable."""
-        if not self._waiting:
-            self._soon(self.flush)
         self._waiting.append(callback)
+        self._call()
+
+    def afterwards(self, callback: Callable[[], None]) -> None:
+        """Call back at the end of this turn, when all who wait have been told."""
+        self._afterwards.append(callback)
+        self._call()
+
+    def _call(self) -> None:
+        if not self._called:
+            self._called = True
+            self._soon(self.flush)
 
     def flush(self) -> None:
-        """Make everything recorded durable, and tell those who wait."""
-        self._commit()
-        waiting, self._waiting = self._waiting, []
-        for callback in waiting:
-            callback()
+        """Make everything recorded durable, and tell those who wait.
+
+        What they record in turn becomes durable, and is told, before this returns.
+        """
+        while True:
+            self._commit()
+            waiting, self._waiting = self._waiting, []
+            if not waiting:
+                break
+            _tell(waiting)
+        self._called = False
+        last, self._afterwards = self._afterwards, []
+        _tell(last)
 
     def _commit(self) -> None:
         """Commit what is pending."""

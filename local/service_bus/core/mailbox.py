@@ -175,6 +175,7 @@ class Mailbox:
 
     def detach(self, consumer: Consumer) -> None:
         """Stop serving a consumer. Its locks stay until they expire, as in Azure."""
+        self.accessed_at = self._clock()
         if consumer in self._consumers:
             self._consumers.remove(consumer)
 

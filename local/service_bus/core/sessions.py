@@ -101,6 +101,7 @@ class SessionMailbox(Mailbox):
 
     def detach(self, consumer: Consumer) -> None:
         """Free the consumer's session; its messages return uncounted."""
+        self.accessed_at = self._clock()
         if consumer in self._waiting:
             self._waiting.remove(consumer)
         session = self._held_by.get(consumer)

@@ -161,6 +161,7 @@ def tokens(text: str) -> list[Token]:
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
+            position += len(text[position:]) - len(text[position:].lstrip())
             raise _error(text, position, "unexpected character or unfinished quotation")
         start = match.start(match.lastgroup)
         found.append(Token(match.lastgroup, match[match.lastgroup], start))
@@ -366,7 +367,8 @@ class Parser:
         following = self._tokens[self._at]
         if following.kind == "symbol" and following.text == ".":
             if name.lower() not in {"sys", "user"}:
-                raise self._unexpected("the scope 'sys' or 'user' before")
+                problem = f"the scope of a property is 'sys' or 'user', not '{name}'"
+                raise _error(self._text, following.position, problem)
             self._at += 1
             scope, name = name.lower(), self._identifier()
         return Property(scope, name)
