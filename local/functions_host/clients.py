@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class Clients:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._contexts: dict[bool, ssl.SSLContext] = {}
 
     def service_bus(self, connection: str, where: str, **options: Any) -> ServiceBusClient:
         """Make a Service Bus client; `options` go to the SDK.
@@ -40,6 +42,7 @@ class Clients:
         from azure.servicebus.aio import ServiceBusClient
 
         found = find_connection(connection, self._environ, where)
+        options["ssl_context"] = self._tls(found)
         if found.connection_string is not None:
             try:
                 return ServiceBusClient.from_connection_string(found.connection_string, **options)
@@ -52,6 +55,22 @@ class Clients:
                 f"{connection}__fullyQualifiedNamespace; add it, or give a connection string."
             )
         return ServiceBusClient(namespace, _credential(found), **options)
+
+    def _tls(self, found: Connection) -> ssl.SSLContext:
+        """Share one TLS context: by itself the SDK reads all root certificates per receiver.
+
+        An emulator's connection string means no TLS at all, so its context needs none.
+        """
+        local = "UseDevelopmentEmulator=true" in (found.connection_string or "")
+        context = self._contexts.get(local)
+        if context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if not local:
+                import certifi
+
+                context.load_verify_locations(certifi.where())
+            self._contexts[local] = context
+        return context
 
     def blobs(self, connection: str, where: str) -> BlobServiceClient:
         """Make a client of a storage account's blobs; raises as `service_bus` does."""

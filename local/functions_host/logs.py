@@ -88,14 +88,18 @@ class Levels(logging.Filter):
         super().__init__()
         self._default = _level("default", levels.get("default", "Information"))
         self._by_category = sorted(
-            ((name, _level(name, level)) for name, level in levels.items() if name != "default"),
+            (
+                (name.lower(), _level(name, level))
+                for name, level in levels.items()
+                if name != "default"
+            ),
             key=lambda entry: -len(entry[0]),
         )
         self._known: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         category = category_of(record)
-        if category.startswith(("azure.", "aiohttp", "asyncio", "uamqp")):
+        if category.startswith(("azure.", "aiohttp", "asyncio")):
             return record.levelno >= logging.WARNING
         least = self._known.get(category)
         if least is None:
@@ -104,7 +108,7 @@ class Levels(logging.Filter):
 
     def _least(self, category: str) -> int:
         for name, level in self._by_category:
-            if category == name or category.startswith(name + "."):
+            if f"{category.lower()}.".startswith(f"{name}."):
                 return level
         return self._default
 
@@ -120,8 +124,9 @@ def configure_logging(levels: Mapping[str, str], stream: IO[str] | None = None) 
     handler.addFilter(Levels(levels))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    debug = any(level.lower() in ("trace", "debug") for level in levels.values())
-    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    # Nothing below the lowest level that any category asks for need be made into a record.
+    asked = [_level(category, level) for category, level in levels.items()]
+    root.setLevel(min([*asked, _level("default", levels.get("default", "Information"))]))
 
 
 def _level(category: str, name: str) -> int:

@@ -78,7 +78,7 @@ class Processor:
         self, receiver: ServiceBusReceiver, messages: Sequence[ServiceBusReceivedMessage]
     ) -> None:
         """Run the function and settle. Never raises but when cancelled: then it abandons."""
-        running = asyncio.create_task(self._invoke(messages))
+        running = asyncio.create_task(self._run(messages))
         try:
             await self._renew_while(running, receiver, messages)
         except asyncio.CancelledError:
@@ -87,11 +87,11 @@ class Processor:
             raise
         await self._settle(receiver, messages, succeeded=running.result())
 
-    async def invoke_text(self, call: Call) -> None:
+    async def invoke(self, call: Call) -> None:
         """Run the function for a call that came from elsewhere."""
         await self._invoker.invoke(self._function, call)
 
-    async def _invoke(self, messages: Sequence[ServiceBusReceivedMessage]) -> bool:
+    async def _run(self, messages: Sequence[ServiceBusReceivedMessage]) -> bool:
         first = messages[0]
         reason = f"New ServiceBus message detected on '{self._entity}'."
         try:

@@ -1,9 +1,9 @@
 """Service Bus functions: receivers of queues and subscriptions, with and without sessions.
 
-A function that takes one message at a time has receivers of one message each ("slots"): one
-while it is idle, more when messages wait, up to the concurrency of `host.json`. A slot is one
-task with a connection of its own, because the SDK's asynchronous receivers take one lock for
-reading and writing: what a second task does there waits up to a whole socket timeout.
+A function that takes one message at a time has receivers of one message each ("slots"): a few
+while it is idle, more when all are busy, up to the concurrency of `host.json`. A slot is one task
+with a connection of its own, because the SDK's asynchronous receivers take one lock for reading
+and writing: what a second task does there waits up to a whole socket timeout.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from azure.functions.meta import Datum
@@ -30,11 +32,14 @@ from local.functions_host.invocation import Call, Invoker
 from local.functions_host.service_bus_processing import Entity, Processor
 
 _log = logging.getLogger("Host.Triggers.ServiceBus")
-_GROW_AFTER = 0.02
+_READY = 4
+_GROW_AFTER = 0.1
+_GROWTH = 3
 _IDLE = 30.0
 _SOCKET_TIMEOUT = 10.0
 _SESSION_SOCKET_TIMEOUT = 1.0
 _BATCH_SOCKET_TIMEOUT = 0.05
+_CLOSING_SOCKET_TIMEOUT = 0.05
 _BATCH_LINGER = 0.02
 _BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -60,36 +65,35 @@ class ServiceBusListener:
         self._processor = Processor(function, self._entity, invoker, options)
         self._has_sessions = trigger.flag("isSessionsEnabled")
         self._client = clients.service_bus(
-            trigger.connection,
-            f"Function '{function.name}'",
-            socket_timeout=self._socket_timeout(),
-            retry_total=0,
+            trigger.connection, f"Function '{function.name}'", retry_total=0
         )
         self._slots: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[Any]] = set()
+        self._running = 0
         self._growing: asyncio.TimerHandle | None = None
         self._stopping = False
         self._troubled = False
 
-    def _socket_timeout(self) -> float:
-        if self._processor.takes_many:
-            return _BATCH_SOCKET_TIMEOUT
-        return _SESSION_SOCKET_TIMEOUT if self._has_sessions else _SOCKET_TIMEOUT
-
     @property
-    def _limit(self) -> int:
+    def _most(self) -> int:
+        """The most slots that may be."""
         if self._has_sessions:
             return self._options.max_concurrent_sessions
         return 1 if self._processor.takes_many else self._options.max_concurrent_calls
 
+    @property
+    def _least(self) -> int:
+        """The slots that wait while nothing comes. With sessions one is enough to accept."""
+        return 1 if self._has_sessions else min(_READY, self._most)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until `stop` is set, then wait for what is running."""
-        self._spawn()
+        self._spawn(self._least)
         try:
             await stop.wait()
         finally:
             self._stopping = True
-            self._cancel_growing()
+            self._do_not_grow()
             for task in list(self._waiting):
                 task.cancel()
         while self._slots:
@@ -108,27 +112,23 @@ class ServiceBusListener:
         """Run the function as if a message with this body had come."""
         empty = Datum("{}", "json")
         if self._processor.takes_many:
-            data = Datum(f"[{text}]", "json")
+            data = Datum(SimpleNamespace(string=[text]), "collection_string")
             metadata = {"UserPropertiesArray": Datum("[{}]", "json")}
         else:
             data, metadata = Datum(text, "string"), {"UserProperties": empty}
         metadata["ApplicationProperties"] = empty
-        await self._processor.invoke_text(Call(data=data, metadata=metadata, reason=reason))
+        await self._processor.invoke(Call(data=data, metadata=metadata, reason=reason))
 
-    # Slots ------------------------------------------------------------------------------------
-
-    def _spawn(self) -> None:
-        slot = asyncio.create_task(self._slot(), name=f"{self._function.name}-receiver")
-        self._slots.add(slot)
-        slot.add_done_callback(self._slots.discard)
+    # One slot ---------------------------------------------------------------------------------
 
     async def _slot(self) -> None:
         failures = 0
         while not self._stopping:
             try:
                 await self._receive_until_surplus()
-                if self._waiting:
-                    return  # another slot waits: one is enough while nothing comes
+                failures = 0
+                if len(self._waiting) >= self._least:
+                    return
             except asyncio.CancelledError:
                 return
             except OperationTimeoutError:
@@ -137,56 +137,49 @@ class ServiceBusListener:
                 _log.info("Function '%s': a session's lock expired", self._function.name)
             except (ServiceBusError, OSError, ValueError) as error:
                 self._complain(error)
-                await self._pause(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
+                with contextlib.suppress(asyncio.CancelledError), self._as_waiting():
+                    await asyncio.sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
                 failures += 1
 
-    async def _pause(self, seconds: float) -> None:
-        with self._as_waiting():
-            await asyncio.sleep(seconds)
-
     async def _receive_until_surplus(self) -> None:
-        with self._as_waiting() if self._has_sessions else contextlib.nullcontext():
-            receiver = self._receiver()
-            await receiver.__aenter__()
+        receiver = self._receiver()
         try:
+            with self._as_waiting():
+                await receiver.__aenter__()
             self._recovered()
-            if self._has_sessions:
-                self._grow_sessions()
-                await self._receive_session(receiver)
-            else:
-                await self._receive(receiver)
+            if self._has_sessions and len(self._slots) < self._most and not self._stopping:
+                self._spawn(1)  # to accept the next session
+            await self._receive(receiver)
         finally:
-            await receiver.close()
+            await _close(receiver)
 
     async def _receive(self, receiver: ServiceBusReceiver) -> None:
         most = self._options.max_message_batch_size if self._processor.takes_many else 1
-        while not self._stopping:
-            with self._as_waiting():
-                messages = await receiver.receive_messages(
-                    max_message_count=most, max_wait_time=_IDLE
-                )
-            if messages:
-                await self._processor.process(receiver, messages)
-            elif self._waiting:
-                return
-
-    async def _receive_session(self, receiver: ServiceBusReceiver) -> None:
-        most = self._options.max_message_batch_size if self._processor.takes_many else 1
-        idle = self._options.session_idle_timeout.total_seconds()
+        idle = self._options.session_idle_timeout.total_seconds() if self._has_sessions else _IDLE
         while not self._stopping:
             with self._as_waiting():
                 messages = await receiver.receive_messages(
                     max_message_count=most, max_wait_time=idle
                 )
-            if not messages:
+            if messages:
+                with self._as_running():
+                    await self._processor.process(receiver, messages)
+            elif self._has_sessions or len(self._waiting) >= self._least:
                 return
-            await self._processor.process(receiver, messages)
 
     def _receiver(self) -> ServiceBusReceiver:
-        prefetch = self._options.prefetch_count // self._limit
-        options: dict[str, Any] = {"prefetch_count": prefetch}
+        options: dict[str, Any] = {
+            "prefetch_count": self._options.prefetch_count // self._most,
+            "socket_timeout": _SOCKET_TIMEOUT,
+        }
         if self._has_sessions:
-            options |= {"session_id": NEXT_AVAILABLE_SESSION, "max_wait_time": _IDLE}
+            options |= {
+                "session_id": NEXT_AVAILABLE_SESSION,
+                "max_wait_time": _IDLE,
+                "socket_timeout": _SESSION_SOCKET_TIMEOUT,
+            }
+        if self._processor.takes_many:
+            options["socket_timeout"] = _BATCH_SOCKET_TIMEOUT
         if self._entity.queue:
             receiver = self._client.get_queue_receiver(self._entity.queue, **options)
         else:
@@ -198,35 +191,44 @@ class ServiceBusListener:
 
     # How many slots ---------------------------------------------------------------------------
 
+    def _spawn(self, count: int) -> None:
+        for _ in range(count):
+            slot = asyncio.create_task(self._slot(), name=f"{self._function.name}-receiver")
+            self._slots.add(slot)
+            slot.add_done_callback(self._slots.discard)
+
     @contextlib.contextmanager
-    def _as_waiting(self) -> Any:
-        """Count the current slot as waiting: it may be cancelled, and keeps others from growing."""
+    def _as_waiting(self) -> Iterator[None]:
+        """Count the current slot as waiting: a stop may cancel it."""
         task = asyncio.current_task()
         assert task is not None
         self._waiting.add(task)
-        self._cancel_growing()
         try:
             yield
         finally:
             self._waiting.discard(task)
-            if not self._waiting and not self._stopping and not self._has_sessions:
-                loop = asyncio.get_running_loop()
-                self._growing = loop.call_later(_GROW_AFTER, self._grow)
 
-    def _cancel_growing(self) -> None:
+    @contextlib.contextmanager
+    def _as_running(self) -> Iterator[None]:
+        """Count the current slot as running a function; grow if all do so for a while."""
+        self._running += 1
+        if self._running == len(self._slots) < self._most and not self._has_sessions:
+            loop = asyncio.get_running_loop()
+            self._growing = loop.call_later(_GROW_AFTER, self._grow)
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._do_not_grow()
+
+    def _do_not_grow(self) -> None:
         if self._growing is not None:
             self._growing.cancel()
             self._growing = None
 
     def _grow(self) -> None:
-        """Double the slots: all have been busy for a while."""
         self._growing = None
-        for _ in range(min(len(self._slots), self._limit - len(self._slots))):
-            self._spawn()
-
-    def _grow_sessions(self) -> None:
-        if not self._stopping and len(self._slots) < self._limit:
-            self._spawn()
+        self._spawn(min(len(self._slots) * _GROWTH, self._most - len(self._slots)))
 
     # Trouble ----------------------------------------------------------------------------------
 
@@ -271,3 +273,11 @@ def _tune(receiver: ServiceBusReceiver) -> None:
 
     receiver._create_handler = _without_keep_alive  # type: ignore[method-assign] # noqa: SLF001 (as above)
     receiver._further_pull_receive_timeout = _BATCH_LINGER  # noqa: SLF001 (as above)
+
+
+async def _close(receiver: ServiceBusReceiver) -> None:
+    """Close; what was on its way goes back to the broker, waiting no longer than that needs."""
+    handler = receiver._handler  # noqa: SLF001 (it waits two socket timeouts for stragglers)
+    if handler is not None:
+        handler._socket_timeout = _CLOSING_SOCKET_TIMEOUT  # noqa: SLF001 (as above)
+    await receiver.close()
