@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -101,7 +101,7 @@ class MeshServer:
             return Response(status=201)
         data = request.get_data()
         if kind == "blocklist":
-            names = [element.text for element in ElementTree.fromstring(data)]
+            names = [element.text for element in ET.fromstring(data)]
             data = b"".join(self._blocks.pop(name) for name in names)
         self._world.storage.write(location, data, content_type="text/csv")
         etag = self._world.storage.blobs[location].etag
