@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
 from mesh.validation.csv_header import Layout, read_header
 from mesh.validation.csv_values import CellReader
-from mesh.validation.judge import Fault, Judge
+from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressions
+from mesh.validation.faults import Fault
+from mesh.validation.judge import Judge
+from mesh.validation.keys import KeyIndex
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
-from mesh.validation.tally import Keys, Tally
+from mesh.validation.tally import Tally
 
 
 class CsvReader:
@@ -26,7 +30,9 @@ class CsvReader:
         self._layout: Layout | None = None
         self._cells: CellReader | None = None
         self._judge: Judge | None = None
-        self._keys = Keys(plan)
+        self._keys = KeyIndex(plan)
+        self._fast: CsvExpressions | None = None
+        self._questions: CellQuestions | None = None
         if not plan.dialect.header:
             self._use(Layout.of_columns(plan))
 
@@ -59,6 +65,10 @@ class CsvReader:
         """Take all complete records of the data; returns where the incomplete one starts."""
         at, size, match = 0, len(data), self._grammar.record.match
         while at < size:
+            if self._fast:
+                at = self._run(data, at)
+                if at == size:
+                    break
             found = match(data, at)
             assert found
             end = found.end()
@@ -85,14 +95,77 @@ class CsvReader:
                 self._record(raw, bare)
         elif self._layout is not None:
             self._tally.blank(raw)
+        self._passed(raw)
+
+    def _passed(self, raw: bytes) -> None:
         self._offset += len(raw)
         self._line += raw.count(b"\n")
 
     def _use(self, layout: Layout) -> None:
         self._layout = layout
         self._cells = CellReader(self._plan, layout)
+        if not self._limits.fast:
+            return
+        kept = self._plan.compiled
+        key = ("csv", layout, self._grammar.separator)
+        if key not in kept:
+            kept[key] = csv_expressions(self._plan, layout, self._grammar.separator)
+        self._fast = kept[key]
+        self._questions = CellQuestions(self._plan, self._grammar, self._cells)
 
-    def _record(self, raw: bytes, bare: bytes) -> None:
+    def _run(self, data: bytes, at: int) -> int:
+        """Take the good records that follow each other; returns where they end."""
+        assert self._fast
+        found = self._fast.run.match(data, at)
+        assert found
+        end = found.end()
+        if end > at:
+            odd = self._cut_out(data, at, end) if self._fast.cut else {}
+            for index, start, stop in _marked(data, at, end, sorted(odd)):
+                if index is None:
+                    self._good(data, start, stop)
+                else:
+                    raw = data[start:stop]
+                    self._record(raw, without_line_end(raw), odd[index])
+                    self._passed(raw)
+        return end
+
+    def _good(self, data: bytes, start: int, stop: int) -> None:
+        lines = data.count(b"\n", start, stop)
+        whole = start == 0 and stop == len(data)
+        self._tally.good(data if whole else data[start:stop], lines)
+        self._offset += stop - start
+        self._line += lines
+
+    def _cut_out(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
+        """Records of a run (by number within it) that are not good after all, and their keys."""
+        assert self._fast
+        assert self._fast.cut
+        assert self._questions
+        assert self._layout
+        columns = self._fast.columns
+        rows = self._fast.cut.findall(data, start, stop)
+        cells = dict(
+            zip(columns, zip(*rows, strict=True) if len(columns) > 1 else [rows], strict=True)
+        )
+        odd: dict[int, list[Fault]] = {}
+        for position in self._fast.asked:
+            bad = self._questions.unknown(position, cells[position])
+            if bad:
+                odd.update({i: [] for i, cell in enumerate(cells[position]) if cell in bad})
+        for number, key in enumerate(self._keys.keys):
+            if not set(key.fields) <= set(self._layout.columns):
+                continue
+            places = [self._layout.columns.index(name) for name in key.fields]
+            parts = [self._questions.keys(place, cells[place]) for place in places]
+            twice = self._keys.repeated(number, parts, self._tally.rows + 1)
+            for i, first in twice.items():
+                texts = (self._grammar.cells(cells[place][i])[0].text for place in places)
+                odd.setdefault(i, []).append(self._keys.fault(key, ", ".join(texts), first))
+        return odd
+
+    def _record(self, raw: bytes, bare: bytes, known: list[Fault] | None = None) -> None:
+        """Judge one record; `known` are faults of its keys, when those were looked at before."""
         assert self._cells
         if self._judge is None:
             self._judge = Judge(self._plan)
@@ -101,7 +174,9 @@ class CsvReader:
         if not faults:
             record = self._cells.record(cells)
             faults = self._judge.faults(record, most=self._limits.violations_per_record)
-            if self._plan.keys:
+            if known is not None:
+                faults += known
+            elif self._plan.keys:
                 faults += self._keys.faults(record, self._tally.rows + 1)
         if faults:
             text = self._shown(bare, cells)
@@ -153,6 +228,26 @@ class CsvReader:
         if found and found.end() < len(data) and data[found.end()] != 10:
             return self._open_quote()
         return record_too_long(self._tally.rows + 1, self._line, self._limits)
+
+
+def _marked(
+    data: bytes, start: int, stop: int, marked: list[int]
+) -> Iterator[tuple[int | None, int, int]]:
+    """A run of lines cut at those of some numbers: (number or None, start, stop) of each part."""
+    line = 0
+    begin = at = start
+    for number in marked:
+        while line < number:
+            at = data.index(b"\n", at) + 1
+            line += 1
+        if at > begin:
+            yield None, begin, at
+        begin = data.index(b"\n", at) + 1
+        yield number, at, begin
+        at = begin
+        line += 1
+    if begin < stop:
+        yield None, begin, stop
 
 
 def record_too_long(row: int, line: int, limits: Limits) -> FileRefusedError:

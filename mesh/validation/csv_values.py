@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from mesh.validation.csv_cells import Cell
 from mesh.validation.csv_header import Layout
@@ -15,6 +15,8 @@ from mesh.validation.plan import Column, Plan
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _LONG = 4000
 Read = Callable[[str], Any]
+ABSENT: Final = object()
+"""Stands for the value of a field that the record does not have."""
 
 
 class CellReader:
@@ -32,15 +34,22 @@ class CellReader:
     def record(self, cells: Sequence[Cell]) -> dict[str, Any]:
         """One record. An empty cell is null where null is allowed, else its field is absent."""
         record: dict[str, Any] = {}
-        for (name, column, read), cell in zip(self._columns, cells, strict=False):
-            if name is None:
-                continue
-            if self._is_null(cell, column):
-                if column is None or column.nullable:
-                    record[name] = None
-                continue
-            record[name] = read(cell.text)
+        for position, (name, _, _) in enumerate(self._columns):
+            value = ABSENT if name is None else self.value(position, cells[position])
+            if value is not ABSENT:
+                record[str(name)] = value
         return record
+
+    def value(self, position: int, cell: Cell) -> Any:
+        """The JSON value of one cell, or `ABSENT`."""
+        _, column, read = self._columns[position]
+        if self._is_null(cell, column):
+            return None if column is None or column.nullable else ABSENT
+        return read(cell.text)
+
+    def column(self, position: int) -> Column | None:
+        """The contract's column at a position of the file."""
+        return self._columns[position][1]
 
     def _is_null(self, cell: Cell, column: Column | None) -> bool:
         if not cell.quoted:

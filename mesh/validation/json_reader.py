@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mesh.validation.csv_reader import record_too_long
+from mesh.validation.faults import Fault
 from mesh.validation.json_values import JsonFaultError, parse_json
-from mesh.validation.judge import Fault, Judge
+from mesh.validation.judge import Judge
+from mesh.validation.keys import KeyIndex
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
 from mesh.validation.sentences import to_json
-from mesh.validation.tally import Keys, Tally
+from mesh.validation.tally import Tally
 
 
 class JsonLinesReader:
@@ -23,7 +25,7 @@ class JsonLinesReader:
         self._line = 1
         self._started = False
         self._judge: Judge | None = None
-        self._keys = Keys(plan)
+        self._keys = KeyIndex(plan)
 
     def feed(self, block: bytes) -> None:
         """Judge all lines that end in what has come so far."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 from mesh.model.contract import escape_pointer
+from mesh.validation.faults import Fault
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK
 from mesh.validation.sentences import sentence, shown
@@ -28,17 +27,6 @@ _OPTION_OF = {
     "formatExclusiveMaximum": "exclusiveMaximum",
 }
 _ELEMENTS = {"type": "logicalType", "required": "required", "enum": "enum"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """A violation before it knows where in the file its record stands."""
-
-    field: str
-    rule: str
-    path: str
-    value: str | None
-    message: str
 
 
 class Judge:
@@ -106,37 +94,3 @@ def field_path(parts: Sequence[Any]) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def key_of(record: Mapping[str, Any], fields: Sequence[str]) -> tuple[str, ...] | None:
-    """The values of key fields in a form in which equal JSON values are equal.
-
-    None when one of them is absent or null: no null is equal to another.
-    """
-    values = [record.get(name) for name in fields]
-    if any(value is None for value in values):
-        return None
-    return tuple(_canonical(value) for value in values)
-
-
-def _canonical(value: Any) -> str:
-    if isinstance(value, str):
-        return "s" + value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Decimal):
-        return _number(Decimal(value))
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{name!r}:{_canonical(value[name])}" for name in sorted(value)) + "}"
-    return "[" + ",".join(repr(_canonical(item)) for item in value) + "]"
-
-
-def _number(value: Decimal) -> str:
-    """The digits without trailing zeros and the exponent, whatever the context's precision."""
-    sign, digits, exponent = value.as_tuple()
-    text = "".join(map(str, digits)).lstrip("0")
-    bare = text.rstrip("0")
-    if not bare:
-        return "0"
-    assert isinstance(exponent, int)
-    return f"{'-' if sign else ''}{bare}e{exponent + len(text) - len(bare)}"

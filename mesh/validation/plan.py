@@ -67,7 +67,7 @@ class Plan:
     dialect: Dialect
     acceptance: Acceptance
     is_odcs: bool
-    compiled: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def sensitive(self) -> frozenset[str]:

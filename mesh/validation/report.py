@@ -113,12 +113,14 @@ class Limits:
         sample: Most violations kept in the report; the sink is given all of them.
         violations_per_record: Most violations told of one record.
         fields_counted: Most distinct fields in `ValidationReport.by_field`.
+        fast: Whether the fast path may be taken; without it the reference judges every record.
     """
 
     record_bytes: int = 4 << 20
     sample: int = 100
     violations_per_record: int = 100
     fields_counted: int = 1000
+    fast: bool = True
 
 
 class Sink(Protocol):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from mesh.validation.judge import Fault, key_of
+from mesh.validation.faults import Fault
 from mesh.validation.plan import Plan
 from mesh.validation.report import (
-    MASK,
     FileProblem,
     Limits,
     RejectedRecord,
@@ -18,7 +15,7 @@ from mesh.validation.report import (
     ValidationReport,
     Violation,
 )
-from mesh.validation.sentences import clipped, shown
+from mesh.validation.sentences import clipped
 
 _RAW = 1024
 _OTHER = "(other fields)"
@@ -107,44 +104,4 @@ class Tally:
             sample=tuple(self._sample),
             problems=tuple(problems),
             byte_size=byte_size,
-        )
-
-
-class Keys:
-    """Finds records whose key another record of the file already has."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._keys = plan.keys
-        self._sensitive = plan.sensitive
-        self._seen: list[dict[bytes, int]] = [{} for _ in plan.keys]
-
-    def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
-        """A fault for each key of this record that an earlier record has."""
-        found = []
-        for key, seen in zip(self._keys, self._seen, strict=True):
-            values = key_of(record, key.fields)
-            if values is None:
-                continue
-            digest = hashlib.blake2b(
-                "\x00".join(values).encode("utf-8", "surrogatepass"), digest_size=16
-            )
-            first = seen.setdefault(digest.digest(), row)
-            if first != row:
-                found.append(self._fault(key.rule, key.fields, key.path, record, first))
-        return found
-
-    def _fault(
-        self, rule: str, fields: Sequence[str], path: str, record: Mapping[str, Any], first: int
-    ) -> Fault:
-        secret = any(name in self._sensitive for name in fields)
-        value = ", ".join(shown(record[name]) for name in fields)
-        label = ", ".join(fields)
-        said = "must be unique" if rule == "unique" else "must identify one record"
-        ending = "the value" if secret else clipped(repr(value), 80)
-        return Fault(
-            field=label,
-            rule=rule,
-            path=path,
-            value=MASK if secret else value,
-            message=f"{label} {said}; {ending} is already in row {first}.",
         )

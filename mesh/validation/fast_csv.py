@@ -1,0 +1,218 @@
+"""Runs of good records in delimited text, found by one regular expression.
+
+The expression matches only records that the reference accepts; where it stops, the judge looks at
+one record. Columns whose rules it cannot express are cut out of the run and their distinct cells
+asked of the reference, once each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.validation.csv_cells import CsvGrammar
+from mesh.validation.csv_header import Layout
+from mesh.validation.csv_values import ABSENT, CellReader
+from mesh.validation.keys import canonical
+from mesh.validation.pattern_bytes import BeyondSubsetError
+from mesh.validation.plan import Column, Plan
+from mesh.validation.types import json_types
+from mesh.validation.value_bytes import ANNOTATIONS, number_bytes, string_bytes
+from mesh.validation.writing import WIDE, Writing
+
+_RECORD = frozenset({"type", "properties", "required", "additionalProperties"}) | ANNOTATIONS
+_ASCII = frozenset(range(128))
+_LINE_ENDS = frozenset({0, 10, 13})
+_REMEMBERED = 100_000
+_INTEGERS = re.compile(rb"(?:(?:-?[1-9][0-9]{0,17}|0)(?:\n|\Z))*+")
+UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CsvExpressions:
+    """The compiled expressions for one order of columns.
+
+    Attributes:
+        run: Matches as many good records as follow each other.
+        cut: Finds in a run the cells of `columns`, one match per record; None when there is
+            nothing to cut out.
+        columns: Positions of the columns that are cut out.
+        asked: Those of them that the reference is asked about.
+    """
+
+    run: re.Pattern[bytes]
+    cut: re.Pattern[bytes] | None
+    columns: tuple[int, ...]
+    asked: tuple[int, ...]
+
+
+def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressions | None:
+    """The expressions for files of this layout; None when the contract has no fast path."""
+    if not _is_plain(plan) or layout.lenient or plan.dialect.escape:
+        return None
+    if plan.dialect.encoding.lower().replace("_", "-").startswith("utf-16"):
+        return None
+    cells = _Cells(plan, separator)
+    columns = {column.name: column for column in plan.columns}
+    key_names = {name for key in plan.keys for name in key.fields}
+    parts: list[bytes] = []
+    asked: list[int] = []
+    for index, name in enumerate(layout.columns):
+        column = columns.get(name or "")
+        try:
+            parts.append(cells.any_cell if column is None else cells.good(column))
+        except BeyondSubsetError:
+            parts.append(cells.any_cell)
+            asked.append(index)
+    cut = sorted({*asked, *(i for i, name in enumerate(layout.columns) if name in key_names)})
+    ends = [cells.separator] * (len(parts) - 1) + [rb"\r?\n"]
+    record = b"".join(b"(?>" + part + end + b")" for part, end in zip(parts, ends, strict=True))
+    return CsvExpressions(
+        run=re.compile(b"(?:" + record + b")*+"),
+        cut=cells.cutter(cut, len(parts)) if cut else None,
+        columns=tuple(cut),
+        asked=tuple(asked),
+    )
+
+
+def _is_plain(plan: Plan) -> bool:
+    """Whether each field is judged alone: no rule of the record spans fields."""
+    record: Mapping[str, Any] = plan.record
+    names = {column.name for column in plan.columns}
+    return (
+        record.keys() <= _RECORD
+        and record.get("type", "object") == "object"
+        and record.get("additionalProperties", True) in (True, False)
+        and set(record.get("required") or ()) <= names
+        and all(isinstance(column.schema, Mapping) for column in plan.columns)
+    )
+
+
+class _Cells:
+    """Expressions for the cells of one dialect."""
+
+    def __init__(self, plan: Plan, separator: bytes) -> None:
+        self._plan, self._dialect = plan, plan.dialect
+        quote = (self._dialect.quote or "").encode()
+        special = _LINE_ENDS | set(separator) | set(quote)
+        wide = WIDE
+        if plan.dialect.encoding.lower().replace("_", "-") not in UTF8_NAMES:
+            wide = rb"[\x80-\xff]"
+        self.separator, self._quote = re.escape(separator), re.escape(quote)
+        self._end = b"(?=" + self.separator + rb"|\r?\n)"
+        self._bare = Writing(plain=_ASCII - special, wide=wide)
+        doubled = (self._quote * 2,) if quote else ()
+        inside = _ASCII - {0, 10} - set(quote)
+        self._quoted = Writing(plain=inside, wide=wide, escaped=doubled) if quote else None
+        tokens = [re.escape(token.encode()) for token in self._dialect.null_tokens if token]
+        self._tokens = b"(?:" + b"|".join(tokens) + b")" if tokens else b""
+        self.any_cell = self._any_cell()
+
+    def _any_cell(self) -> bytes:
+        plain = self._bare.any_text(0, None)
+        if not self._quote:
+            return plain
+        within = b"(?:[^" + self._quote + rb"\n\0]++|" + self._quote * 2 + b")*+"
+        return b"(?:" + plain + b"|" + self._quote + within + self._quote + b")"
+
+    def cutter(self, columns: Sequence[int], count: int) -> re.Pattern[bytes]:
+        """Finds the cells of some columns in a run of records."""
+        plain = b"[^" + self.separator + rb"\n" + self._quote + b"]*+"
+        cell = plain
+        if self._quote:
+            within = b"(?:[^" + self._quote + b"]++|" + self._quote * 2 + b")*+"
+            cell = b"(?:" + plain + b"|" + self._quote + within + self._quote + b")"
+        parts = [b"(" + cell + b")" if i in columns else cell for i in range(columns[-1] + 1)]
+        rest = b"" if columns[-1] == count - 1 else self.separator + rb"[^\n]*+"
+        return re.compile(self.separator.join(parts) + rest + b"\n")
+
+    def good(self, column: Column) -> bytes:
+        """An expression for the cells of a column whose value the reference accepts."""
+        forms = self._forms(column)
+        empty_allowed = column.nullable or not column.required
+        bare = forms[0]
+        if self._tokens and not empty_allowed:
+            bare = b"(?!" + self._tokens + self._end + b")" + bare
+        found = [bare, *forms[1:]]
+        if empty_allowed:
+            found += [self._tokens] if self._tokens else []
+            found.append(b"")
+        return b"(?:" + b"|".join(found) + b")"
+
+    def _forms(self, column: Column) -> list[bytes]:
+        """The bare form, then the quoted one."""
+        if column.reading == "text":
+            bare = string_bytes(column.schema, self._bare, self._end)
+            if not self._quoted:
+                return [bare]
+            try:
+                inner = string_bytes(column.schema, self._quoted, self._quote + self._end)
+            except BeyondSubsetError:
+                return [bare]
+            return [bare, self._quote + inner + self._quote]
+        types = json_types(column.schema, self._plan.record)
+        if column.reading == "number":
+            bare = number_bytes(column.schema, types, self._dialect.decimal_mark.encode())
+        elif column.reading == "boolean" and column.schema.keys() - ANNOTATIONS == {"type"}:
+            tokens = (*self._dialect.true_tokens, *self._dialect.false_tokens)
+            written = [self._bare.literal(token) for token in tokens if token]
+            bare = b"(?:" + b"|".join(text for text in written if text) + b")"
+        else:
+            raise BeyondSubsetError
+        return [bare, self._quote + bare + self._quote] if self._quoted else [bare]
+
+
+class CellQuestions:
+    """Asks the reference about single cells, and remembers the answers."""
+
+    def __init__(self, plan: Plan, grammar: CsvGrammar, cells: CellReader) -> None:
+        self._plan, self._grammar, self._cells = plan, grammar, cells
+        dialect = plan.dialect
+        self._utf8 = dialect.encoding.lower().replace("_", "-") in UTF8_NAMES
+        self._nulls = {b"", *(token.encode() for token in dialect.null_tokens)}
+        self._good: dict[int, set[bytes]] = {}
+        self._ask: dict[int, Callable[[Any], bool]] = {}
+
+    def unknown(self, position: int, cells: Sequence[bytes]) -> set[bytes]:
+        """Those of these cells that are not good in this column."""
+        good = self._good.setdefault(position, set())
+        bad = set()
+        for cell in set(cells) - good:
+            if self._is_good(position, cell):
+                good.add(cell)
+            else:
+                bad.add(cell)
+        if len(good) > _REMEMBERED:
+            good.clear()
+        return bad
+
+    def value(self, position: int, cell: bytes) -> Any:
+        """The JSON value of a cell, or `ABSENT`."""
+        return self._cells.value(position, self._grammar.cells(cell)[0])
+
+    def keys(self, position: int, cells: Sequence[bytes]) -> Sequence[bytes | None]:
+        """The values of many cells of a column in the form of `mesh.validation.keys`."""
+        column = self._cells.column(position)
+        together = b"\n".join(cells)
+        quote = (self._plan.dialect.quote or "").encode()
+        plain = self._utf8 and self._nulls.isdisjoint(cells) and not (quote and quote in together)
+        if plain and column and column.reading == "text":
+            return [b"s" + cell for cell in cells]
+        if plain and column and column.reading == "number" and _INTEGERS.fullmatch(together):
+            return cells
+        values = (self.value(position, cell) for cell in cells)
+        return [None if value is ABSENT or value is None else canonical(value) for value in values]
+
+    def _is_good(self, position: int, cell: bytes) -> bool:
+        column = self._cells.column(position)
+        assert column
+        value = self.value(position, cell)
+        if value is ABSENT:
+            return not column.required
+        if position not in self._ask:
+            from mesh.validation.reference import subschema_validator
+
+            self._ask[position] = subschema_validator(column.schema, self._plan.record).is_valid
+        return self._ask[position](value)

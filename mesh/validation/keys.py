@@ -1,0 +1,142 @@
+"""Finds records whose key another record of the same file already has."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from mesh.validation.faults import Fault
+from mesh.validation.plan import Key, Plan
+from mesh.validation.report import MASK
+from mesh.validation.sentences import clipped, shown
+
+Parts = Sequence[bytes | None]
+
+
+class KeyIndex:
+    """Remembers 128 bits per record and key: two of Python's keyed hashes.
+
+    Two different keys of a file are taken for one with a probability of 2⁻¹²⁸.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.keys = plan.keys
+        self._sensitive = plan.sensitive
+        self._seen = [_Seen() for _ in plan.keys]
+
+    def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
+        """A fault for each key of this record that an earlier one has; remembers its keys."""
+        found = []
+        for number, key in enumerate(self.keys):
+            parts = [
+                None if record.get(name) is None else canonical(record[name]) for name in key.fields
+            ]
+            whole = joined(parts)
+            first = None if whole is None else self._seen[number].add(whole, row)
+            if first is not None:
+                value = ", ".join(shown(record[name]) for name in key.fields)
+                found.append(self.fault(key, value, first))
+        return found
+
+    def repeated(self, number: int, columns: Sequence[Parts], row: int) -> dict[int, int]:
+        """Remember one key of many rows; which of them (from 0) an earlier row has, and which row.
+
+        Args:
+            number: Of the key.
+            columns: The canonical parts of each field of the key, one per row.
+            row: Of the first of them.
+        """
+        wholes = (
+            columns[0] if len(columns) == 1 else [joined(p) for p in zip(*columns, strict=True)]
+        )
+        seen = self._seen[number]
+        if None not in wholes and seen.add_new([key for key in wholes if key is not None], row):
+            return {}
+        pairs = ((i, seen.add(key, row + i)) for i, key in enumerate(wholes) if key is not None)
+        return {i: first for i, first in pairs if first is not None}
+
+    def fault(self, key: Key, value: str, first: int) -> Fault:
+        """What to say of a row whose key the row `first` has, too."""
+        secret = any(name in self._sensitive for name in key.fields)
+        label = ", ".join(key.fields)
+        said = "must be unique" if key.rule == "unique" else "must identify one record"
+        what = "the value" if secret else clipped(repr(value), 80)
+        return Fault(
+            field=label,
+            rule=key.rule,
+            path=key.path,
+            value=MASK if secret else value,
+            message=f"{label} {said}; {what} is already in row {first}.",
+        )
+
+
+class _Seen:
+    """A map from keys to the rows that had them first."""
+
+    def __init__(self) -> None:
+        self._at: dict[int, int] = {}
+        self._proofs = array("q")
+        self._rows = array("Q")
+
+    def add(self, key: bytes, row: int) -> int | None:
+        place, proof = hash(key), hash(b"#" + key)
+        while (at := self._at.get(place)) is not None:
+            if self._proofs[at] == proof:
+                return self._rows[at]
+            place += 1
+        self._at[place] = len(self._rows)
+        self._proofs.append(proof)
+        self._rows.append(row)
+        return None
+
+    def add_new(self, keys: list[bytes], row: int) -> bool:
+        """Add keys of consecutive rows at once if all are new; False, and nothing added, if not."""
+        places = list(map(hash, keys))
+        if len(set(places)) < len(places) or not self._at.keys().isdisjoint(places):
+            return False
+        start = len(self._rows)
+        self._at.update(zip(places, range(start, start + len(keys)), strict=True))
+        self._proofs.extend(map(hash, [b"#" + key for key in keys]))
+        self._rows.extend(range(row, row + len(keys)))
+        return True
+
+
+def joined(parts: Parts) -> bytes | None:
+    """Several parts as one, so that different parts never make the same."""
+    if len(parts) == 1:
+        return parts[0]
+    if None in parts:
+        return None
+    return b"\0".join(part.replace(b"\0", b"\0\1") for part in parts if part is not None)
+
+
+def canonical(value: Any) -> bytes:
+    """Bytes that are equal exactly for equal JSON values."""
+    if isinstance(value, str):
+        return b"s" + value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    if isinstance(value, int | Decimal):
+        return _number(Decimal(value))
+    if isinstance(value, Mapping):
+        pairs = [canonical(name) + b":" + canonical(value[name]) for name in sorted(value)]
+        return b"{" + b",".join(b"%d %b" % (len(pair), pair) for pair in pairs) + b"}"
+    items = [canonical(item) for item in value]
+    return b"[" + b",".join(b"%d %b" % (len(item), item) for item in items) + b"]"
+
+
+def _number(value: Decimal) -> bytes:
+    """Small integers as they are written; else digits without trailing zeros, and an exponent."""
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits)).lstrip("0")
+    bare = text.rstrip("0")
+    if not bare:
+        return b"0"
+    exponent += len(text) - len(bare)
+    mark = "-" if sign else ""
+    if 0 <= exponent < 18 and len(bare) + exponent <= 18:
+        return f"{mark}{bare}{'0' * exponent}".encode()
+    return f"{mark}{bare}e{exponent}".encode()
