@@ -88,6 +88,15 @@ def upload(
     return Uploaded(url=client.url, etag=str(done["etag"]).strip('"'), size=size)
 
 
+def read_published(connection: Connection, url: str) -> bytes:
+    """The published file that an event refers to (`dataref`)."""
+    from azure.storage.blob import BlobClient
+
+    with BlobClient.from_blob_url(url) as named, _service(connection) as service:
+        client = service.get_blob_client(named.container_name, named.blob_name)
+        return client.download_blob().readall()
+
+
 @contextmanager
 def _service(connection: Connection) -> Iterator[BlobServiceClient]:
     from azure.storage.blob import BlobServiceClient

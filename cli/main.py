@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import mesh
 from cli import browsing, checking, dropping, journeys, onboarding, subscribing, up
+from cli.demo.command import demo
 from cli.failures import ExitCode, Failed
 from cli.output import report
 
@@ -79,6 +80,7 @@ def _options(
 
 
 app.command()(up.up)
+app.command()(demo)
 app.command()(onboarding.onboard)
 app.command()(onboarding.onboarding)
 app.command()(onboarding.approve)

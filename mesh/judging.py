@@ -150,11 +150,15 @@ def _summary(report: ValidationReport, verdict: Verdict) -> str:
         return f"{report.problems[0].message} {report.problems[0].remedy}"
     if not report.rejected:
         return f"No bad row among {report.rows:,}."
-    rules = ", ".join(report.by_rule)
-    bad = f"{report.rejected:,} bad rows among {report.rows:,} (rules broken: {rules})"
+    are = "is" if report.rejected == 1 else "are"
+    first = report.sample[0]
+    bad = (
+        f"{report.rejected:,} of {report.rows:,} rows {are} bad; first, row {first.row} "
+        f"(line {first.line}): {first.message}"
+    )
     if verdict is Verdict.ACCEPTED:
-        return f"{bad}: they went to quarantine, the other {report.accepted:,} are published."
-    return f"{bad}: nothing is published, consumers keep the last good version."
+        return f"{bad} The other {report.accepted:,} are published."
+    return f"{bad} Nothing is published; consumers keep the last good version."
 
 
 class _Outputs:
