@@ -173,7 +173,7 @@ class _Check:
             others = {key[1]: name for key, name in by_key.items() if key[0] == entry.contract_id}
             told |= set(others.values())
             self._note_missing(file, entry, sorted(others))
-        if all(entry.contract_id and entry.version for entry in entries):
+        if entries and all(entry.contract_id and entry.version for entry in entries):
             self._note_orphans(set(by_key.values()) - files.keys() - told)
         return files
 
