@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -35,15 +35,15 @@ class Settings:
         identity_client_id: of the user-assigned identity (`AZURE_CLIENT_ID`).
     """
 
-    storage: str = ""
+    storage: str = field(default="", repr=False)
     storage_account: str = ""
-    service_bus: str = ""
+    service_bus: str = field(default="", repr=False)
     service_bus_namespace: str = ""
-    service_bus_admin: str = ""
+    service_bus_admin: str = field(default="", repr=False)
     service_bus_admin_certificate: str = ""
     event_grid_topic: str
-    event_grid_key: str = ""
-    webhook_signing_key: str
+    event_grid_key: str = field(default="", repr=False)
+    webhook_signing_key: str = field(repr=False)
     webhook_origin: str
     allow_loopback_webhooks: bool = False
     identity_client_id: str = ""
@@ -95,4 +95,4 @@ VARIABLES = {
 }
 """The environment variable of each setting."""
 
-assert set(VARIABLES) == {field.name for field in fields(Settings)}
+assert set(VARIABLES) == {setting.name for setting in fields(Settings)}

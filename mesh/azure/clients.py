@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core.exceptions import AzureError
 
-from mesh.settings import Settings
+from mesh.settings import VARIABLES, MissingSettings, Settings
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -37,11 +37,14 @@ TIMEOUTS: Mapping[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
 RETRIES: Mapping[str, Any] = {"retry_total": 3, "retry_backoff_factor": 0.5, "retry_backoff_max": 5}
 """Short and few: the queue, not the SDK, retries what takes longer."""
 
-_NOISY = (
-    "azure.core.pipeline.policies.http_logging_policy",
-    "azure.identity",
-    "azure.servicebus",
-)
+_QUIET: Mapping[str, int] = {
+    "azure.core.pipeline.policies.http_logging_policy": logging.WARNING,
+    "azure.identity": logging.WARNING,
+    "azure.servicebus": logging.WARNING,
+    # It warns of each option of a call, which the client also hands to the event.
+    "azure.eventgrid._legacy._generated._serialization": logging.ERROR,
+}
+"""Loggers that tell of every request, and from which level on they may be heard."""
 
 _Client = TypeVar("_Client")
 
@@ -61,10 +64,10 @@ class Clients:
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._sender_locks: dict[str, threading.Lock] = {}
-        for name in _NOISY:
+        for name, level in _QUIET.items():
             logger = logging.getLogger(name)
-            if logger.level == logging.NOTSET:  # they log each request and its headers
-                logger.setLevel(logging.WARNING)
+            if logger.level == logging.NOTSET:
+                logger.setLevel(level)
 
     def table(self, name: str) -> TableClient:
         return self._once(f"table {name}", lambda: self._tables().get_table_client(name))
@@ -127,7 +130,8 @@ class Clients:
 
         options: dict[str, Any] = {"transport": self._storage_transport(), **RETRIES}
         if self.settings.storage:
-            return TableServiceClient.from_connection_string(self.settings.storage, **options)
+            with _readable("storage"):
+                return TableServiceClient.from_connection_string(self.settings.storage, **options)
         endpoint = f"https://{self.settings.storage_account}.table.core.windows.net"
         return TableServiceClient(endpoint=endpoint, credential=self._credential(), **options)
 
@@ -144,7 +148,8 @@ class Clients:
             "max_chunk_get_size": PIECE,
         }
         if self.settings.storage:
-            return BlobServiceClient.from_connection_string(self.settings.storage, **options)
+            with _readable("storage"):
+                return BlobServiceClient.from_connection_string(self.settings.storage, **options)
         url = f"https://{self.settings.storage_account}.blob.core.windows.net"
         return BlobServiceClient(url, credential=self._credential(), **options)
 
@@ -154,15 +159,14 @@ class Clients:
 
         key = self.settings.event_grid_key
         credential = AzureKeyCredential(key) if key else self._credential()
-        return EventGridPublisherClient(
-            self.settings.event_grid_topic, credential, **TIMEOUTS, **RETRIES
-        )
+        return EventGridPublisherClient(self.settings.event_grid_topic, credential)
 
     def _make_service_bus(self) -> ServiceBusClient:
         from azure.servicebus import ServiceBusClient
 
         if self.settings.service_bus:
-            return ServiceBusClient.from_connection_string(self.settings.service_bus, **RETRIES)
+            with _readable("service_bus"):
+                return ServiceBusClient.from_connection_string(self.settings.service_bus, **RETRIES)
         namespace = self.settings.service_bus_namespace
         return ServiceBusClient(namespace, self._credential(), **RETRIES)
 
@@ -174,7 +178,10 @@ class Clients:
             options["connection_verify"] = self.settings.service_bus_admin_certificate
         connection = self.settings.service_bus_admin or self.settings.service_bus
         if connection:
-            return ServiceBusAdministrationClient.from_connection_string(connection, **options)
+            with _readable(
+                "service_bus_admin" if self.settings.service_bus_admin else "service_bus"
+            ):
+                return ServiceBusAdministrationClient.from_connection_string(connection, **options)
         namespace = self.settings.service_bus_namespace
         return ServiceBusAdministrationClient(namespace, self._credential(), **options)
 
@@ -189,6 +196,16 @@ class Clients:
 
     def _storage_transport(self) -> HttpTransport[Any, Any]:
         return self._transport or self._once("transport", _pooled_transport)
+
+
+@contextmanager
+def _readable(setting: str) -> Iterator[None]:
+    """Name the setting when the SDK does not understand its connection string."""
+    try:
+        yield
+    except ValueError:
+        message = f"{VARIABLES[setting]} is no connection string of that kind of resource."
+        raise MissingSettings(message) from None
 
 
 def _pooled_transport() -> HttpTransport[Any, Any]:

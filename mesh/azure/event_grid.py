@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mesh.azure.clients import Clients
+from mesh.azure import clients
 from mesh.azure.failures import unavailable
 from mesh.errors import Rejected
 
@@ -24,8 +24,8 @@ class EventGridTopic:
     before it were accepted; the outbox still holds all, and publishes them once more.
     """
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, connections: clients.Clients) -> None:
+        self._clients = connections
 
     def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
         """See `mesh.ports.Topic.publish`.
@@ -36,10 +36,10 @@ class EventGridTopic:
         from azure.core.messaging import CloudEvent
 
         for batch in list(_batches(events)):
-            # Not as dicts: the SDK would hand those to the package `cloudevents`, if installed.
             sent: list[CloudEvent[Any]] = [CloudEvent.from_dict(dict(event)) for event in batch]
             with unavailable(f"Publishing {len(sent)} events to the topic"):
-                self._clients.topic().send(sent)
+                # The client ignores such options when it is made; its defaults wait for minutes.
+                self._clients.topic().send(sent, **clients.TIMEOUTS, **clients.RETRIES)
 
 
 def _batches(events: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

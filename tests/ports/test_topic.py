@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,6 +137,21 @@ def test_a_wrong_key_is_named_and_not_shown(event_grid: dict[str, str]) -> None:
 
     assert "d3JvbmcgMTIz" not in str(failed.value)
     clients.close()
+
+
+def test_a_topic_that_does_not_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mesh.azure.clients.TIMEOUTS", {"read_timeout": 0.1})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        topic = f"http://127.0.0.1:{silent.getsockname()[1]}/api/events"
+        clients = Clients(settings(event_grid_topic=topic))
+
+        with pytest.raises(Unavailable, match=r"to the topic failed: .*Read timed out"):
+            EventGridTopic(clients).publish(envelopes(nouns.new_product(), nouns.announcement()))
+        clients.close()
+
+    assert caplog.records == []
 
 
 def test_a_topic_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
