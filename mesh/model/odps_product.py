@@ -75,10 +75,7 @@ class ProductReader:
 
     def tags(self) -> tuple[str, ...]:
         """`tags`."""
-        found = self._document.get("tags")
-        return (
-            tuple(tag for tag in found if isinstance(tag, str)) if isinstance(found, list) else ()
-        )
+        return tuple(tag for tag in _list(self._document, "tags") if isinstance(tag, str))
 
     def owner(self) -> Owner | None:
         """The team that owns the product, and the first channel where it can be reached."""
@@ -103,10 +100,10 @@ class ProductReader:
             name = self.text(team, "/team", "name")
             if name is not None:
                 return name
-            members = list(_entries(team, "members"))
+            members = _list(team, "members")
         else:
-            members = list(_entries(self._document, "team"))
-        for _, member in members:
+            members = _list(self._document, "team")
+        for member in (entry for entry in members if isinstance(entry, dict)):
             is_owner = str(member.get("role", "")).strip().casefold() == "owner"
             name = member.get("name") or member.get("username")
             if is_owner and "dateOut" not in member and isinstance(name, str):
@@ -237,10 +234,13 @@ def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _entries(document: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The objects in the list at `key`, each with its pointer."""
-    prefix = "/team/members" if key == "members" else f"/{key}"
-    found = document.get(key)
-    for index, entry in enumerate(found if isinstance(found, list) else ()):
+def _entries(holder: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The objects in the list at `key` of the root, each with its pointer."""
+    for index, entry in enumerate(_list(holder, key)):
         if isinstance(entry, dict):
-            yield pointer(prefix, index), entry
+            yield pointer(f"/{key}", index), entry
+
+
+def _list(holder: Mapping[str, Any], key: str) -> list[Any]:
+    found = holder.get(key)
+    return found if isinstance(found, list) else []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesh.documents import read_declaration
 from mesh.documents.refusals import RULES as DOCUMENT_RULES
+from mesh.model.declaration import Declaration
 from mesh.model.declaration_rules import RULES
 from mesh.model.findings import Finding
 from tests.unit.declaration.building import (
@@ -19,6 +23,7 @@ from tests.unit.declaration.building import (
     contract,
     findings,
     only,
+    product,
     texts,
 )
 
@@ -385,31 +390,40 @@ class TestInputPorts:
         assert (found.rule, found.path) == (rule, f"/inputPorts/0/{key}")
 
 
-@pytest.mark.parametrize("wrong", [1, "x", None, [], {}, [1], [[]], [{}], {"a": 1}, True])
-@pytest.mark.parametrize(
-    "key",
-    [
-        "id",
-        "name",
-        "domain",
-        "version",
-        "status",
-        "description",
-        "tags",
-        "team",
-        "support",
-        "inputPorts",
-        "outputPorts",
-    ],
-)
-def test_a_document_of_any_shape_gives_findings_and_no_error(
-    files: Files, key: str, wrong: Any
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path to every value in plain data."""
+    if path:
+        yield path
+    members = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else ()
+    for step, member in (*members, *items):
+        yield from places(member, (*path, step))
+
+
+WHOLE: Files = {
+    PRODUCT: product()
+    | {
+        "inputPorts": [{"name": "regions", "contractId": "urn:mesh:geography:regions:all"}],
+        "team": {"members": [{"username": "a", "role": "owner"}]},
+    },
+    CONTRACT: contract(),
+}
+JUNK = st.sampled_from([1, 1.5, "x", "", None, True, [], {}, [1], [[]], [{}], {"a": 1}, "${A}"])
+
+
+@given(place=st.sampled_from(list(places(WHOLE))), junk=JUNK)
+def test_a_declaration_of_any_shape_gives_findings_and_no_error(
+    place: tuple[str | int, ...], junk: Any
 ) -> None:
-    files[PRODUCT][key] = wrong
+    files = copy.deepcopy(WHOLE)
+    holder: Any = files
+    for step in place[:-1]:
+        holder = holder[step]
+    holder[place[-1]] = junk
 
     found = read_declaration(texts(files))
 
-    assert not isinstance(found, tuple) or all(isinstance(item, Finding) for item in found)
+    assert isinstance(found, Declaration) or all(isinstance(item, Finding) for item in found)
 
 
 def test_each_rule_is_in_the_profile() -> None:
