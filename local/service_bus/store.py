@@ -12,12 +12,14 @@ a damaged file. Commits are made once per turn of the event loop, for everything
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from local.process import LocalError
+from local.service_bus.core.errors import BrokerError
 from local.service_bus.core.journal import Journal, Soon, StoredEntity, StoredSession
 from local.service_bus.core.message import ContentCodec, Message, State
 
@@ -45,6 +47,10 @@ _COLUMNS = (
 )
 
 
+class StorageError(BrokerError):
+    """The file cannot be written."""
+
+
 class SqliteJournal(Journal):
     """A journal in a folder.
 
@@ -63,37 +69,56 @@ class SqliteJournal(Journal):
         self._path = folder / FILE_NAME
         self._codec, self._failed = codec, failed
         self._dirty = False
+        self._given_up: StorageError | None = None
         self._connection = _open(self._path)
         self._execute = self._connection.execute
         last = self._execute("SELECT coalesce(max(row), 0) FROM messages").fetchone()
         self._row: int = last[0]
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> None:
-        if not self._dirty:
-            self._dirty = True
-            self._execute("BEGIN")
-        self._execute(statement, values)
-
-    def flush(self) -> None:
-        """Commit, and tell those who wait; if the disk refuses, tell nobody and give up."""
+        if self._given_up is not None:
+            raise self._given_up
         try:
-            super().flush()
+            if not self._dirty:
+                self._execute("BEGIN")
+                self._dirty = True
+                self._call()
+            self._execute(statement, values)
         except sqlite3.Error as refused:
-            self._waiting.clear()
-            message = (
-                f"The broker's state cannot be written to {self._path}: {refused}. "
-                "Make room or repair the folder, then start again; nothing unwritten was acknowledged."
-            )
-            self._failed(LocalError(message))
+            raise self._broken(refused) from refused
 
     def _commit(self) -> None:
+        if self._given_up is not None:
+            raise self._given_up
         if self._dirty:
-            self._execute("COMMIT")
+            try:
+                self._execute("COMMIT")
+            except sqlite3.Error as refused:
+                raise self._broken(refused) from refused
             self._dirty = False
+
+    def flush(self) -> None:
+        """Commit, and tell those who wait; if the disk refuses, tell nobody."""
+        try:
+            super().flush()
+        except StorageError:
+            self._waiting.clear()
+            self._afterwards.clear()
+
+    def _broken(self, refused: sqlite3.Error) -> StorageError:
+        """Give up: the broker's memory and its file no longer agree."""
+        message = (
+            f"The broker's state cannot be written to {self._path}: {refused}. Make room or repair "
+            "the folder, then start again; nothing that was not written was acknowledged."
+        )
+        self._given_up = StorageError(message)
+        self._failed(LocalError(message))
+        return self._given_up
 
     def close(self) -> None:
         """Commit and close the file."""
-        super().close()
+        with contextlib.suppress(StorageError):  # told already, to `failed`
+            super().close()
         self._connection.close()
 
     def open_box(self, path: str) -> int:

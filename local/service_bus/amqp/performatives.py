@@ -64,14 +64,18 @@ def read_performative(body: bytes) -> tuple[int, list[Any], bytes]:
 
 
 def raw_items(described_list: bytes) -> list[bytes]:
-    """Give the encoded items of a described list, such as a source or an attach performative."""
+    """Give the encoded items of a described list, such as a source or an attach performative.
+
+    Raises:
+        MalformedError: it is none.
+    """
     at = skip(described_list, 1)
+    end = skip(described_list, at)
     code = described_list[at]
     if code == 0x45:
         return []
     if code not in {0xC0, 0xD0}:
         raise MalformedError("a composite value is no list")
-    end = skip(described_list, at)
     at += 3 if code == 0xC0 else 9
     items = []
     while at < end:
