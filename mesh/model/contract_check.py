@@ -122,6 +122,15 @@ def _explain(error: Any) -> Iterator[Problem]:
             yield from _explain(inner)
         return
     keyword = str(error.validator)
+    if keyword == "required" and "'map'" in error.message and "logicalType" not in error.instance:
+        # In the schema of 3.2 the condition "if the logicalType is map" also holds without one.
+        yield Problem(
+            path,
+            "odcs.logicalType",
+            "The property has no logicalType, which the schema of ODCS 3.2 does not admit.",
+            "Give it a logicalType.",
+        )
+        return
     yield Problem(path, f"odcs.schema.{keyword}", _sentence(error), _remedy(error))
 
 

@@ -43,7 +43,11 @@ class CsvGrammar:
         plain = b"(?:[^" + s + b"\\n" + e + b"]++" + escaped + b")*+"
         quoted = q + b"(?:[^" + q + e + b"]++|" + q + q + escaped + b")*+" + q
         after = b"[^" + s + b"\\n]*+"
-        cell = b"(?:" + quoted + after + b"|(?!" + q + b")" + plain + b")" if q else plain
+        cell = (
+            b"(?:" + quoted + after + b"|(?!" + q + b")" + plain + b")"
+            if q
+            else b"(?:" + plain + b")"
+        )
         # An unclosed quote matches no cell: the record then ends before it.
         self.record = re.compile(cell + b"?(?:" + s + cell + b"?)*+", re.DOTALL)
         cut = (

@@ -46,7 +46,7 @@ def read_header(plan: Plan, grammar: CsvGrammar, bare: bytes) -> Layout:
     """
     names = [cell.text for cell in grammar.cells(bare)]
     known = {column.name for column in plan.columns}
-    _refuse_separator(names, known, grammar)
+    _refuse_separator(grammar.text(bare), names, known, grammar)
     _refuse_no_header(names, known, bare)
     ignore = plan.dialect.trailing_columns == "ignore"
     duplicate = [name for name, count in Counter(names).items() if count > 1 and name]
@@ -73,11 +73,12 @@ def read_header(plan: Plan, grammar: CsvGrammar, bare: bytes) -> Layout:
     return Layout(columns=columns, lenient=ignore)
 
 
-def _refuse_separator(names: Sequence[str], known: set[str], grammar: CsvGrammar) -> None:
+def _refuse_separator(
+    line: str, names: Sequence[str], known: set[str], grammar: CsvGrammar
+) -> None:
     if known & set(names) and len(names) > 1:
         return
     used = grammar.separator.decode()
-    line = used.join(names)
     best = max(_SEPARATORS, key=lambda mark: len(known & set(_split(line, mark))))
     matches = len(known & set(_split(line, best)))
     if best == used or matches < 2:

@@ -56,7 +56,7 @@ class CsvReader:
             raise FileRefusedError(
                 "empty",
                 "The file is empty: it holds neither a header nor a record."
-                if not self._offset
+                if self._line == 1
                 else "The file holds only blank lines: neither a header nor a record.",
                 "Write the header line, even when there are no records.",
             )
@@ -119,6 +119,8 @@ class CsvReader:
         found = self._fast.run.match(data, at)
         assert found
         end = found.end()
+        if end - at > self._limits.record_bytes:
+            end = _before_long(data, at, end, self._limits.record_bytes)
         if end > at:
             odd = self._cut_out(data, at, end) if self._fast.cut else {}
             for index, start, stop in _marked(data, at, end, sorted(odd)):
@@ -228,6 +230,17 @@ class CsvReader:
         if found and found.end() < len(data) and data[found.end()] != 10:
             return self._open_quote()
         return record_too_long(self._tally.rows + 1, self._line, self._limits)
+
+
+def _before_long(data: bytes, start: int, stop: int, limit: int) -> int:
+    """Where the first line of a run begins that is longer than the limit; else its end."""
+    at = start
+    while at < stop:
+        end = data.index(b"\n", at) + 1
+        if end - at > limit:
+            return at
+        at = end
+    return stop
 
 
 def _marked(

@@ -1,0 +1,102 @@
+"""Judges small files in tests, by the fast path and without it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.model.contract import DataContract
+from mesh.model.contract_check import check_contract
+from mesh.validation import (
+    FileFormat,
+    FileProblem,
+    Limits,
+    Plan,
+    StreamSink,
+    ValidationReport,
+    compile_object,
+    validate,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """A judged file: the report and what went where."""
+
+    report: ValidationReport
+    accepted: bytes
+    rejected: bytes
+    violations: list[dict[str, Any]]
+
+    @property
+    def named(self) -> list[tuple[int, str, str]]:
+        """Row, field and rule of each violation."""
+        return [(item["row"], item["field"], item["rule"]) for item in self.violations]
+
+
+def contract(
+    properties: Sequence[Mapping[str, Any]],
+    custom: Mapping[str, Any] | None = None,
+    *,
+    api_version: str = "v3.2.0",
+    **more: Any,
+) -> dict[str, Any]:
+    """An ODCS document with one object `rows`."""
+    entries = [{"property": name, "value": value} for name, value in (custom or {}).items()]
+    document = {
+        "apiVersion": api_version,
+        "kind": "DataContract",
+        "id": "test",
+        "version": "1.0.0",
+        "status": "active",
+        "schema": [{"name": "rows", "properties": list(properties), **more}],
+    }
+    if entries:
+        document["customProperties"] = entries
+    return document
+
+
+def plan_of(document: Mapping[str, Any]) -> Plan:
+    """The plan for a document that must be without findings."""
+    assert check_contract(document, file="contract") == []
+    made = DataContract.from_document(document)
+    return compile_object(made, next(iter(made.objects)))
+
+
+def judge(
+    plan: Plan, data: bytes, name: str = "rows.csv", *, chunk: int = 7, limits: Limits | None = None
+) -> Outcome:
+    """Judge a file that comes in small chunks; with and without the fast path, which must agree."""
+    outcomes = [
+        _judge(plan, data, name, chunk, limits or Limits(fast=fast), fast) for fast in (True, False)
+    ]
+    assert outcomes[0] == outcomes[1]
+    return outcomes[0]
+
+
+def _judge(plan: Plan, data: bytes, name: str, chunk: int, limits: Limits, fast: bool) -> Outcome:
+    file_format = FileFormat.from_name(name)
+    assert not isinstance(file_format, FileProblem)
+    accepted, rejected, violations = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    report = validate(
+        plan,
+        (data[start : start + chunk] for start in range(0, len(data), chunk)),
+        file_format=file_format,
+        sink=StreamSink(accepted=accepted, rejected=rejected, violations=violations),
+        limits=Limits(
+            record_bytes=limits.record_bytes,
+            sample=limits.sample,
+            violations_per_record=limits.violations_per_record,
+            fast=fast,
+        ),
+    )
+    lines = violations.getvalue().decode().splitlines()
+    return Outcome(
+        report=report,
+        accepted=accepted.getvalue(),
+        rejected=rejected.getvalue(),
+        violations=[json.loads(line) for line in lines],
+    )
