@@ -92,6 +92,11 @@ def check_declaration(documents: Documents) -> Declaration | tuple[Finding, ...]
     return declaration or tuple(sorted(check.findings, key=lambda found: found.file))
 
 
+def _is_product(name: str) -> bool:
+    found = _FILE.fullmatch(name)
+    return found is not None and found[1] == "odps"
+
+
 class _Check:
     """One run of the checks; the findings gather on the way."""
 
@@ -100,9 +105,9 @@ class _Check:
         self._unread = [found for found in documents.values() if isinstance(found, Finding)]
         self._contract_findings: list[Finding] = []
         read = {name: doc for name, doc in documents.items() if not isinstance(doc, Finding)}
-        self._contracts = {name: doc for name, doc in read.items() if ".odcs." in name}
-        self._products = {name: doc for name, doc in read.items() if ".odps." in name}
-        self._product_files = [name for name in documents if ".odps." in name]
+        self._contracts = {name: doc for name, doc in read.items() if not _is_product(name)}
+        self._products = {name: doc for name, doc in read.items() if _is_product(name)}
+        self._product_files = [name for name in documents if _is_product(name)]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -135,7 +140,7 @@ class _Check:
         version, status, owner = reader.version(), reader.status(), reader.owner()
         entries = reader.output_ports(address)
         inputs = reader.input_ports(address)
-        title = reader.title()
+        title, purpose = reader.title(), reader.purpose()
         files = self._match(file, entries)
         if address is not None:
             self._check_ownership(address, title)
@@ -147,7 +152,7 @@ class _Check:
             name=title or address.product,
             version=version,
             status=status,
-            purpose=reader.purpose(),
+            purpose=purpose,
             tags=reader.tags(),
             owner=owner,
             output_ports=tuple(ports.values()),

@@ -148,6 +148,12 @@ PRODUCT_FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
         "/name",
         "'${TITLE:-Countries}' holds a variable",
     ),
+    (
+        {"description": {"purpose": "Orders of ${STAGE}."}},
+        "declaration.variable",
+        "/description/purpose",
+        "'Orders of ${STAGE}.' holds a variable",
+    ),
     ({"team": {}}, "declaration.owner", "/team", "Nobody is named who owns the product."),
     (
         {"team": {"members": [{"username": "a", "role": "owner", "dateOut": "2026-01-31"}]}},

@@ -159,6 +159,11 @@ class TestDigest:
 
         assert declared(renamed).product.digest == declared(files).product.digest
 
+    def test_the_last_part_of_a_name_says_what_a_file_is(self, files: Files) -> None:
+        named = {"a.odcs.odps.json": files[PRODUCT], "b.odps.odcs.json": files[CONTRACT]}
+
+        assert declared(named).product.digest == declared(files).product.digest
+
     def test_a_changed_word_changes_it(self, files: Files) -> None:
         before = declared(files)
         files[CONTRACT]["schema"][0]["description"] = "One row per country."
