@@ -1,0 +1,96 @@
+"""One accepted file with a subscriber costs at most 12 storage transactions and 6 messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mesh import fan_out, landing, memory, notifications, onboarding, subscriptions
+from mesh.azure.clients import Clients
+from mesh.backbone import Backbone
+from mesh.model.dropped_file import DroppedFile
+from mesh.model.events import ReceivedEvent
+from mesh.model.names import ProductId
+from mesh.model.notification import Notification
+from mesh.model.record import LedgerEntry, Verdict
+from mesh.model.subscription import Filter
+from tests.ports.conftest import CountingTransport
+from tests.ports.nouns import new_product
+from tests.unit.conftest import declaration
+
+
+@pytest.fixture
+def backbone(azure: Backbone) -> Backbone:
+    """Storage is Azurite's; what else there is, is in memory and counted there."""
+    return replace(
+        azure,
+        topic=memory.Topic(),
+        queues=memory.Queues(),
+        pull=memory.PullSubscriptions(),
+        webhooks=memory.Webhooks(),
+    )
+
+
+def onboarded(backbone: Backbone, product: ProductId) -> None:
+    onboarding.request(backbone, declaration(product), requested_by="test")
+    while messages := taken(backbone, onboarding.QUEUE):
+        for body in messages:
+            saga = onboarding.handle(backbone, body)
+    assert saga.status == "registered", saga.findings
+
+
+def taken(backbone: Backbone, queue: str) -> list[Any]:
+    assert isinstance(backbone.queues, memory.Queues)
+    return [message.body for message in backbone.queues.take(queue)]
+
+
+def dropped(clients: Clients, name: str, data: bytes) -> DroppedFile:
+    """A file in the landing zone, as its event tells of it."""
+    client = clients.blobs().get_blob_client("landing", name)
+    etag = client.upload_blob(data, overwrite=True)["etag"].strip('"')
+    now = datetime.now(UTC)
+    return DroppedFile(url=client.url, etag=etag, size=len(data), sequencer="1", landed_at=now)
+
+
+def journey(backbone: Backbone, file: DroppedFile) -> tuple[LedgerEntry, int]:
+    """Let a file land and tell everybody of it; returns the decision and the messages it took."""
+    assert isinstance(backbone.topic, memory.Topic)
+    already = len(backbone.topic.published)
+    entry = landing.receive(backbone, file)
+    events = backbone.topic.published[already:]
+    for event in events:
+        fan_out.fan_out(backbone, ReceivedEvent.from_cloudevent(event))
+    due = taken(backbone, notifications.QUEUE)
+    for body in due:
+        notifications.notify(backbone, Notification.from_data(body))
+    landed_files, product_events_and_fan_out = 1, 2 * len(events)
+    return entry, landed_files + product_events_and_fan_out + len(due)
+
+
+def test_an_accepted_file_with_one_subscriber(
+    backbone: Backbone, clients: Clients, counting: CountingTransport
+) -> None:
+    product = new_product()
+    onboarded(backbone, product)
+    subscriptions.subscribe(
+        backbone,
+        product,
+        subscriber="aviation",
+        webhook="https://consumer.example/hook",
+        wanted=Filter(),
+    )
+    good = b"code,name,area\nCH,Switzerland,41285\n"
+    journey(backbone, dropped(clients, f"{product}/v1/countries/first.csv", good))
+    file = dropped(clients, f"{product}/v1/countries/second.csv", good)
+    counting.requests.clear()
+
+    entry, messages = journey(backbone, file)
+
+    assert entry.verdict is Verdict.ACCEPTED
+    assert len(counting.requests) == 11, counting.requests
+    assert messages == 4
+    assert isinstance(backbone.webhooks, memory.Webhooks)
+    assert len(backbone.webhooks.requests) == 2
