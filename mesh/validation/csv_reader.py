@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
@@ -12,6 +11,7 @@ from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressi
 from mesh.validation.faults import Fault
 from mesh.validation.judge import Judge
 from mesh.validation.keys import KeyIndex
+from mesh.validation.lines import before_long, marked, record_too_long
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
 from mesh.validation.tally import Tally
@@ -120,10 +120,10 @@ class CsvReader:
         assert found
         end = found.end()
         if end - at > self._limits.record_bytes:
-            end = _before_long(data, at, end, self._limits.record_bytes)
+            end = before_long(data, at, end, self._limits.record_bytes)
         if end > at:
             odd = self._cut_out(data, at, end) if self._fast.cut else {}
-            for index, start, stop in _marked(data, at, end, sorted(odd)):
+            for index, start, stop in marked(data, at, end, sorted(odd)):
                 if index is None:
                     self._good(data, start, stop)
                 else:
@@ -230,44 +230,3 @@ class CsvReader:
         if found and found.end() < len(data) and data[found.end()] != 10:
             return self._open_quote()
         return record_too_long(self._tally.rows + 1, self._line, self._limits)
-
-
-def _before_long(data: bytes, start: int, stop: int, limit: int) -> int:
-    """Where the first line of a run begins that is longer than the limit; else its end."""
-    at = start
-    while at < stop:
-        end = data.index(b"\n", at) + 1
-        if end - at > limit:
-            return at
-        at = end
-    return stop
-
-
-def _marked(
-    data: bytes, start: int, stop: int, marked: list[int]
-) -> Iterator[tuple[int | None, int, int]]:
-    """A run of lines cut at those of some numbers: (number or None, start, stop) of each part."""
-    line = 0
-    begin = at = start
-    for number in marked:
-        while line < number:
-            at = data.index(b"\n", at) + 1
-            line += 1
-        if at > begin:
-            yield None, begin, at
-        begin = data.index(b"\n", at) + 1
-        yield number, at, begin
-        at = begin
-        line += 1
-    if begin < stop:
-        yield None, begin, stop
-
-
-def record_too_long(row: int, line: int, limits: Limits) -> FileRefusedError:
-    """The refusal of a record beyond the limit."""
-    return FileRefusedError(
-        "recordSize",
-        f"Row {row} (line {line}) is longer than {limits.record_bytes:,} bytes, the most that one "
-        f"record may have.",
-        "Check whether line ends are missing; put large content into files of its own.",
-    )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from mesh.validation.csv_reader import record_too_long
+from mesh.validation.fast_json import JsonExpressions, RunKeys, json_expressions
 from mesh.validation.faults import Fault
 from mesh.validation.json_values import JsonFaultError, parse_json
 from mesh.validation.judge import Judge
 from mesh.validation.keys import KeyIndex
+from mesh.validation.lines import before_long, marked, record_too_long
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
-from mesh.validation.sentences import to_json
+from mesh.validation.sentences import shown, to_json
 from mesh.validation.tally import Tally
+
+_LESSONS = 4
 
 
 class JsonLinesReader:
@@ -25,6 +28,9 @@ class JsonLinesReader:
         self._line = 1
         self._started = False
         self._judge: Judge | None = None
+        self._fast: JsonExpressions | None = None
+        self._order: tuple[str, ...] = ()
+        self._lessons = 0
         self._keys = KeyIndex(plan)
 
     def feed(self, block: bytes) -> None:
@@ -36,8 +42,13 @@ class JsonLinesReader:
                 self._offset = 3
         data = self._rest + block if self._rest else block
         end = data.rfind(b"\n") + 1
-        for line in data[:end].split(b"\n")[:-1]:
-            self._take(line + b"\n")
+        at = 0
+        while at < end:
+            at = self._run(data, at, end)
+            if at < end:
+                stop = data.index(b"\n", at) + 1
+                self._take(data[at:stop])
+                at = stop
         self._rest = data[end:]
         if len(self._rest) > self._limits.record_bytes:
             raise record_too_long(self._tally.rows + 1, self._line, self._limits)
@@ -54,6 +65,58 @@ class JsonLinesReader:
                 "Send a file with one JSON object per line.",
             )
 
+    def _run(self, data: bytes, at: int, stop: int) -> int:
+        """Take the good records that follow each other; returns where they end."""
+        if not self._fast:
+            return at
+        found = self._fast.run.match(data, at, stop)
+        assert found
+        end = found.end()
+        if end - at > self._limits.record_bytes:
+            end = before_long(data, at, end, self._limits.record_bytes)
+        if end > at:
+            odd = self._repeated(data, at, end) if self._plan.keys else {}
+            for index, start, to in marked(data, at, end, sorted(odd)):
+                if index is None:
+                    self._good(data, start, to)
+                else:
+                    raw = data[start:to]
+                    self._record(raw, odd[index])
+                    self._passed(raw)
+        return end
+
+    def _good(self, data: bytes, start: int, stop: int) -> None:
+        lines = data.count(b"\n", start, stop)
+        whole = start == 0 and stop == len(data)
+        self._tally.good(data if whole else data[start:stop], lines)
+        self._offset += stop - start
+        self._line += lines
+
+    def _repeated(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
+        """Records of a run (by number within it) whose keys an earlier record has."""
+        assert self._fast
+        keys = RunKeys(self._fast)
+        columns = keys.columns(data, start, stop)
+        odd: dict[int, list[Fault]] = {}
+        for number, key in enumerate(self._keys.keys):
+            parts = [keys.parts(columns[name]) for name in key.fields]
+            for i, first in self._keys.repeated(number, parts, self._tally.rows + 1).items():
+                texts = (shown(parse_json(columns[name][i].decode())) for name in key.fields)
+                odd.setdefault(i, []).append(self._keys.fault(key, ", ".join(texts), first))
+        return odd
+
+    def _learn(self, record: dict[str, Any]) -> None:
+        """Take the order of a good record's keys for that of the next ones."""
+        order = tuple(record)
+        if order == self._order or self._lessons >= _LESSONS or not self._limits.fast:
+            return
+        self._order = order
+        self._lessons += 1
+        kept, key = self._plan.compiled, ("json", order)
+        if key not in kept:
+            kept[key] = json_expressions(self._plan, order)
+        self._fast = kept[key]
+
     def _take(self, raw: bytes) -> None:
         if len(raw) > self._limits.record_bytes:
             raise record_too_long(self._tally.rows + 1, self._line, self._limits)
@@ -61,10 +124,14 @@ class JsonLinesReader:
             self._record(raw)
         else:
             self._tally.blank(raw)
+        self._passed(raw)
+
+    def _passed(self, raw: bytes) -> None:
         self._offset += len(raw)
         self._line += 1
 
-    def _record(self, raw: bytes) -> None:
+    def _record(self, raw: bytes, known: list[Fault] | None = None) -> None:
+        """Judge one record; `known` are faults of its keys, when those were looked at before."""
         if self._judge is None:
             self._judge = Judge(self._plan)
         text = raw.decode().strip(" \t\r\n")
@@ -76,21 +143,24 @@ class JsonLinesReader:
                 raise _array() from None
             faults = [self._judge.fault(error.field, error.rule, str(error))]
         else:
-            faults = self._faults(record)
+            faults = self._faults(record, known)
         if faults:
-            shown = self._shown(text, record)
-            self._tally.bad(raw, line=self._line, start=self._offset, text=shown, faults=faults)
+            text = self._shown(text, record)
+            self._tally.bad(raw, line=self._line, start=self._offset, text=text, faults=faults)
         else:
             self._tally.good(raw, 1)
+            self._learn(record)
 
-    def _faults(self, record: Any) -> list[Fault]:
+    def _faults(self, record: Any, known: list[Fault] | None) -> list[Fault]:
         assert self._judge
         if not isinstance(record, dict):
             kind = "a list" if isinstance(record, list) else "a single value"
             message = f"The record must be an object; it is {kind}."
             return [self._judge.fault("", "type", message)]
         faults = self._judge.faults(record, most=self._limits.violations_per_record)
-        if self._plan.keys:
+        if known is not None:
+            faults += known
+        elif self._plan.keys:
             faults += self._keys.faults(record, self._tally.rows + 1)
         return faults
 

@@ -1,0 +1,179 @@
+"""Runs of good records in JSON Lines, found by one regular expression.
+
+The order of the keys is learnt from a good record; a record in another order is judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.validation.json_values import parse_json
+from mesh.validation.keys import canonical
+from mesh.validation.pattern_bytes import BeyondSubsetError
+from mesh.validation.plan import Plan
+from mesh.validation.types import admits_null, json_types
+from mesh.validation.value_bytes import ANNOTATIONS, number_bytes, string_bytes
+from mesh.validation.writing import Writing
+
+_TEXT = Writing(
+    plain=frozenset(range(0x20, 0x80)) - {0x22, 0x5C},
+    escaped=(rb'\\["\\/bfnrt]',),
+)
+_OBJECT = frozenset({"type", "properties", "required", "additionalProperties"}) | ANNOTATIONS
+_ARRAY = frozenset({"type", "items", "minItems", "maxItems"}) | ANNOTATIONS
+_DEPTH = 8
+_GROUP = b"(?P<>"  # no expression of `re` holds it, so that it can be found again
+_INTEGERS = re.compile(rb"(?:(?:-?[1-9][0-9]{0,17}|0)(?:\n|\Z))*+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JsonExpressions:
+    """The compiled expressions for one order of keys.
+
+    Attributes:
+        run: Matches as many good records as follow each other.
+        cut: Finds in a run the values of `fields`, one match per record; None without keys.
+        fields: The fields that are parts of keys.
+    """
+
+    run: re.Pattern[bytes]
+    cut: re.Pattern[bytes] | None
+    fields: tuple[str, ...]
+
+
+def json_expressions(plan: Plan, order: Sequence[str]) -> JsonExpressions | None:
+    """The expressions for records of this order of keys; None when there is no fast path."""
+    wanted = {name for key in plan.keys for name in key.fields}
+    builder = _Builder(plan, wanted)
+    try:
+        record = builder.record(plan.record, order)
+    except BeyondSubsetError:
+        return None
+    fields = tuple(name for name in _complete(plan.record, order) if name in wanted)
+    line = record + rb"\r?\n"
+    try:
+        run = re.compile(b"(?:" + line.replace(_GROUP, b"(?:") + b")*+")
+        cut = re.compile(line.replace(_GROUP, b"(")) if fields else None
+    except (re.error, OverflowError, RecursionError):
+        return None
+    return JsonExpressions(run=run, cut=cut, fields=fields)
+
+
+def _complete(schema: Mapping[str, Any], order: Sequence[str]) -> list[str]:
+    """The known fields in this order, then those that it leaves out."""
+    properties: Mapping[str, Any] = schema.get("properties") or {}
+    known = [name for name in order if name in properties]
+    return known + [name for name in properties if name not in known]
+
+
+class _Builder:
+    def __init__(self, plan: Plan, wanted: set[str]) -> None:
+        self._root, self._wanted = plan.record, wanted
+
+    def record(self, schema: Mapping[str, Any], order: Sequence[str]) -> bytes:
+        """One record; the values of wanted fields are groups, marked by `_GROUP`."""
+        return self._object(schema, order, depth=0)
+
+    def _object(self, schema: Mapping[str, Any], order: Sequence[str], depth: int) -> bytes:
+        properties: Mapping[str, Any] = schema.get("properties") or {}
+        required = set(schema.get("required") or ())
+        closed = schema.get("additionalProperties", True) in (True, False)
+        if depth > _DEPTH or schema.keys() - _OBJECT or not closed or required - properties.keys():
+            raise BeyondSubsetError
+        if not properties:
+            raise BeyondSubsetError
+        members = []
+        for name in _complete(schema, order):
+            key = _TEXT.literal(name)
+            if key is None:
+                raise BeyondSubsetError
+            value = self._value(properties[name], depth)
+            if not depth and name in self._wanted:
+                value = _GROUP + value + b")"
+            # A comma goes before every member but the first, whichever that is.
+            member = rb'(?>(?:(?<=\{)|, ?)"' + key + b'": ?' + value + rb"(?=[,}]))"
+            members.append(member if name in required else b"(?:" + member + b")?+")
+        return rb"\{" + b"".join(members) + rb"\}"
+
+    def _value(self, schema: Any, depth: int) -> bytes:
+        if not isinstance(schema, Mapping):
+            raise BeyondSubsetError
+        types = json_types(schema, self._root)
+        forms = [self._typed(name, schema, types, depth) for name in sorted(types - {"null"})]
+        if "number" in types and "integer" in types:
+            forms.remove(self._typed("integer", schema, types, depth))
+        if admits_null(schema, self._root):
+            forms.append(b"null")
+        if not forms or not types:
+            raise BeyondSubsetError
+        return b"(?:" + b"|".join(forms) + b")"
+
+    def _typed(
+        self, name: str, schema: Mapping[str, Any], types: frozenset[str], depth: int
+    ) -> bytes:
+        if len(types - {"null", "integer"} - ({"number"} if name == "integer" else {name})) > 0:
+            raise BeyondSubsetError  # keywords of several types at once
+        match name:
+            case "string":
+                return self._string(schema)
+            case "number" | "integer":
+                return number_bytes(schema, types)
+            case "boolean" if schema.keys() - ANNOTATIONS == {"type"}:
+                return b"(?:true|false)"
+            case "object":
+                order = list(schema.get("properties") or {})
+                return self._object(schema, order, depth + 1)
+            case "array":
+                return self._array(schema, depth)
+            case _:
+                raise BeyondSubsetError
+
+    def _string(self, schema: Mapping[str, Any]) -> bytes:
+        text = b'"' + string_bytes(schema, _TEXT, b'"') + b'"'
+        used = schema.keys() - ANNOTATIONS
+        if not schema.get("minLength") and used <= {"type", "minLength", "maxLength"}:
+            return b'(?:""|' + text + b")"
+        return text
+
+    def _array(self, schema: Mapping[str, Any], depth: int) -> bytes:
+        if schema.keys() - _ARRAY or depth > _DEPTH:
+            raise BeyondSubsetError
+        least, most = schema.get("minItems", 0), schema.get("maxItems")
+        if least > 1000 or (most or 0) > 1000 or "items" not in schema or most == 0:
+            raise BeyondSubsetError
+        item = self._value(schema["items"], depth + 1) + rb"(?=[,\]])"
+        last = b"" if most is None else b"%d" % (most - 1)
+        items = item + b"(?:, ?" + item + b"){%d,%b}+" % (max(least - 1, 0), last)
+        return rb"\[(?:" + items + (rb")\]" if least else rb")?\]")
+
+
+class RunKeys:
+    """The key values that a run of records holds."""
+
+    def __init__(self, expressions: JsonExpressions) -> None:
+        assert expressions.cut
+        self._cut, self._fields = expressions.cut, expressions.fields
+
+    def columns(self, data: bytes, start: int, stop: int) -> dict[str, Sequence[bytes]]:
+        """For each field its values as they are written, one per record; empty where absent."""
+        rows = self._cut.findall(data, start, stop)
+        columns = zip(*rows, strict=True) if len(self._fields) > 1 else [rows]
+        return dict(zip(self._fields, columns, strict=True))
+
+    @staticmethod
+    def parts(values: Sequence[bytes]) -> Sequence[bytes | None]:
+        """Values in the form of `mesh.validation.keys`."""
+        together = b"\n".join(values)
+        if _INTEGERS.fullmatch(together):
+            return values
+        if b"\\" not in together and all(value[:1] == b'"' for value in values):
+            return [b"s" + value[1:-1] for value in values]
+        return [_part(value) for value in values]
+
+
+def _part(value: bytes) -> bytes | None:
+    parsed = parse_json(value.decode()) if value else None
+    return None if parsed is None else canonical(parsed)
