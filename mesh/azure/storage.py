@@ -11,7 +11,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
 from mesh.azure.clients import PIECE, Clients
-from mesh.azure.failures import unavailable
+from mesh.azure.failures import code_of, unavailable
 from mesh.ports import Gone
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class BlobStorage:
                 # Pieces of a compressed blob cannot be unpacked one by one: whoever reads, unpacks.
                 stream = self._blob(location).download_blob(decompress=False, **condition)
                 yield from stream.chunks()
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as missing:
+                if code_of(missing) == "ContainerNotFound":
+                    raise
                 message = f"There is no blob {location}."
                 raise Gone(message) from None
             except ResourceModifiedError:

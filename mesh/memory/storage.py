@@ -42,6 +42,7 @@ class Storage:
         while True:
             blob = self.blobs.get(location)
             if blob is None:
+                self._check_container(location)
                 message = f"There is no blob {location}."
                 raise Gone(message)
             if etag is not None and blob.etag != etag.strip('"'):
@@ -56,14 +57,13 @@ class Storage:
                 return
 
     def read(self, location: str) -> bytes | None:
-        blob = self.blobs.get(location)
-        return None if blob is None else blob.data
+        try:
+            return b"".join(self.open(location))
+        except Gone:
+            return None
 
     def write(self, location: str, data: bytes, *, content_type: str) -> None:
-        container = location.partition("/")[0]
-        if container not in self._containers:
-            message = f"There is no container {container!r} in the storage."
-            raise Unavailable(message)
+        self._check_container(location)
         with self._lock:
             etag = f"0x{next(self._versions):016X}"
             self.blobs[location] = Blob(data=bytes(data), content_type=content_type, etag=etag)
@@ -76,6 +76,12 @@ class Storage:
 
     def url(self, location: str) -> str:
         return f"https://storage.invalid/{quote(location)}"
+
+    def _check_container(self, location: str) -> None:
+        container = location.partition("/")[0]
+        if container not in self._containers:
+            message = f"There is no container {container!r} in the storage."
+            raise Unavailable(message)
 
 
 class BlobWriter:

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
+from local.azurite import Endpoints
 from mesh.azure.clients import Clients
 from mesh.backbone import Backbone, in_memory, on_azure
 from mesh.model.names import ProductId
 from mesh.settings import Settings
+from tests.local.azurite.running import azurite
 from tests.ports import nouns
 from tests.ports.starting import ROOT, part
+
+__all__ = ["azurite"]
 
 
 class CountingTransport(RequestsTransport):
@@ -30,14 +34,10 @@ class CountingTransport(RequestsTransport):
 
 
 @pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def storage_account(azurite: Endpoints) -> str:
     """The connection string of an Azurite that has our tables and containers."""
-    state = tmp_path_factory.mktemp("azurite")
-    ports = [f"--{service}-port=0" for service in ("blob", "queue", "table")]
-    with part("local.azurite", "--state", state, *ports) as told:
-        connection: str = told["connection_string"]
-        create_storage(connection)
-        yield connection
+    create_storage(azurite.connection_string)
+    return azurite.connection_string
 
 
 def create_storage(connection: str) -> None:
@@ -72,9 +72,9 @@ def settings(**given: Any) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def clients(azurite: str, counting: CountingTransport) -> Iterator[Clients]:
+def clients(storage_account: str, counting: CountingTransport) -> Iterator[Clients]:
     """Clients of Azurite alone."""
-    made = Clients(settings(storage=azurite), transport=counting)
+    made = Clients(settings(storage=storage_account), transport=counting)
     yield made
     made.close()
 

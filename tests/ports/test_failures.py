@@ -120,8 +120,8 @@ def test_a_table_that_is_not_there_is_no_empty_table(clients: Clients) -> None:
         list(rows.under(table, "a", "b"))
 
 
-def test_a_wrong_account_key_is_named_and_not_shown(azurite: str) -> None:
-    before, _, after = azurite.partition("AccountKey=")
+def test_a_wrong_account_key_is_named_and_not_shown(storage_account: str) -> None:
+    before, _, after = storage_account.partition("AccountKey=")
     wrong = f"{before}AccountKey={KEY};{after.partition(';')[2]}"
     clients = Clients(settings(storage=wrong))
 

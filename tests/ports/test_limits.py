@@ -22,6 +22,14 @@ def test_a_row_of_many_properties_is_read_again(azure: Backbone, product: Produc
     assert azure.registry.entry(product, told.drop) == told
 
 
+def test_a_row_may_become_smaller_again(azure: Backbone, product: ProductId) -> None:
+    for location in ("published/" + "x" * 100_000, "published/x.csv"):
+        told = nouns.snapshot(location=location)
+        azure.registry.commit(nouns.change(azure.registry.head(product), snapshot=told))
+
+    assert azure.registry.snapshots(product) == [nouns.snapshot(location="published/x.csv")]
+
+
 def test_a_row_above_one_mib_is_refused(azure: Backbone, product: ProductId) -> None:
     told = nouns.entry(summary="x" * 530_000)
 

@@ -197,9 +197,13 @@ def test_containers_exist_or_not(ports: Backbone) -> None:
     assert not ports.storage.exists("nowhere")
 
 
-def test_writing_where_no_container_is_fails(ports: Backbone) -> None:
+def test_a_container_that_is_not_there_is_no_missing_blob(ports: Backbone) -> None:
     with pytest.raises(Unavailable, match=r"container"):
         ports.storage.write("nowhere/x", b"x", content_type="text/csv")
+    with pytest.raises(Unavailable, match=r"container"):
+        list(ports.storage.open("nowhere/x"))
+    with pytest.raises(Unavailable, match=r"container"):
+        ports.storage.read("nowhere/x")
 
 
 def test_a_url_is_quoted_and_holds_no_secret(ports: Backbone) -> None:
