@@ -18,7 +18,7 @@ class Finding(TypedDict):
 class Step(TypedDict):
     """A step of an onboarding that was done."""
 
-    step: str
+    step: Literal["received", "checked", "approved", "provisioned", "registered"]
     at: str
     detail: str
 

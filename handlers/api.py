@@ -200,7 +200,8 @@ def _number(
     req: func.HttpRequest, name: str, default: int, *, lowest: int = 0, highest: int
 ) -> int:
     text = req.params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and lowest <= int(text[:20]) <= highest):
+    is_number = len(text) <= 20 and text.isascii() and text.isdigit()
+    if not (is_number and lowest <= int(text) <= highest):
         message = f"{name} is {text[:40]!r}; it may be a number from {lowest} to {highest}."
         raise Rejected(message, problem="invalid-query")
     return int(text)

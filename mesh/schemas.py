@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mesh.errors import Rejected
+from mesh.model.events import EVENT_TYPES
 from mesh.model.findings import Finding
+from mesh.model.pointers import pointer_of
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 """At the app's root, beside `host.json`."""
@@ -26,14 +29,39 @@ def load(name: str) -> dict[str, Any]:
 
 @cache
 def openapi() -> dict[str, Any]:
-    """The description of the HTTP API, with the schemas of its requests put in their places."""
-    described = load("openapi")
+    """The description of the HTTP API, with the schemas that stand in files of their own put in."""
+    described = copy.deepcopy(load("openapi"))
+    components = {
+        "OnboardingRequest": load("requests/onboarding.v1"),
+        "ApprovalRequest": load("requests/approval.v1"),
+        "SubscriptionRequest": load("requests/subscription.v1"),
+        "Receipt": load("receipts/v1"),
+        **{name: load(f"events/{name}") for name in EVENT_TYPES},
+    }
     described["components"]["schemas"] |= {
-        "Onboarding_request": load("requests/onboarding.v1"),
-        "Approval_request": load("requests/approval.v1"),
-        "Subscription_request": load("requests/subscription.v1"),
+        name: _component(name, schema) for name, schema in components.items()
+    }
+    described["components"]["schemas"]["Event"] = {
+        "title": "A CloudEvent of the mesh; its type says which",
+        "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in EVENT_TYPES],
     }
     return described
+
+
+def _component(name: str, schema: dict[str, Any]) -> Any:
+    """A schema as a component of the API's description: references lead through that document."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [moved(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            return {**value, "$ref": f"#/components/schemas/{name}{reference.removeprefix('#')}"}
+        return {key: moved(member) for key, member in value.items()}
+
+    return moved({key: member for key, member in schema.items() if key not in {"$id", "$schema"}})
 
 
 def parse(body: bytes, name: str) -> Any:
@@ -46,8 +74,9 @@ def parse(body: bytes, name: str) -> Any:
         message = f"The body has {len(body)} bytes; at most {MAX_REQUEST_BYTES} are taken."
         raise Rejected(message, problem="body-too-large", status=413)
     try:
-        data = json.loads(body)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as wrong:
+        data = json.loads(body, parse_constant=_no_number)
+        json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate is no text
+    except (ValueError, RecursionError) as wrong:
         message = f"The body is no JSON: {wrong}."
         raise Rejected(message, problem="invalid-json") from None
     findings = _findings(data, name)
@@ -57,6 +86,11 @@ def parse(body: bytes, name: str) -> Any:
     return data
 
 
+def _no_number(text: str) -> None:
+    message = f"{text} is not a number of JSON"
+    raise ValueError(message)
+
+
 def _findings(data: object, name: str) -> tuple[Finding, ...]:
     from jsonschema import Draft202012Validator
 
@@ -64,7 +98,7 @@ def _findings(data: object, name: str) -> tuple[Finding, ...]:
     return tuple(
         Finding(
             file="",
-            path="".join(f"/{part}" for part in error.absolute_path),
+            path=pointer_of(error.absolute_path),
             rule=f"body.{error.validator}",
             message=error.message if len(error.message) <= 300 else f"{error.message[:300]}…",
             remedy="See the request's schema in /api/openapi.json.",

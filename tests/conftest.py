@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,15 +52,24 @@ class FunctionsOverHttp:
             merge_slashes=False,
         )
 
-    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+    def match(self, environ: Any) -> tuple[HttpFunction, dict[str, str]] | None:
+        """The function for a request, and the parts of its path."""
         from werkzeug.exceptions import HTTPException
-        from werkzeug.wrappers import Request, Response
 
-        request = Request(environ)
         try:
             function, parts = self._routes.bind_to_environ(environ).match()
         except HTTPException:
+            return None
+        return function, dict(parts)
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        from werkzeug.wrappers import Request, Response
+
+        request = Request(environ)
+        matched = self.match(environ)
+        if matched is None:
             return Response(status=404)(environ, start_response)
+        function, parts = matched
         if function.needs_key and request.headers.get("x-functions-key") != FUNCTION_KEY:
             return Response(status=401)(environ, start_response)
         answer = self.call(
@@ -118,6 +128,82 @@ def _http_function(function: Any) -> HttpFunction | None:
     )
 
 
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API; `json` is None where there is no content."""
+
+    status: int
+    json: Any
+    headers: Mapping[str, str]
+
+
+class Api:
+    """The HTTP API; each answer is held against what `schemas/openapi.json` says of it."""
+
+    def __init__(self, functions: FunctionsOverHttp) -> None:
+        self._functions = functions
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        data: bytes = b"",
+        query: Mapping[str, object] | None = None,
+        key: str | None = FUNCTION_KEY,
+    ) -> Answer:
+        """Call `/api{path}` with a JSON `body`, or with `data` as it is."""
+        from werkzeug.test import Client, EnvironBuilder
+
+        builder = EnvironBuilder(
+            path=f"/api{path}",
+            method=method,
+            query_string={name: str(value) for name, value in (query or {}).items()},
+            data=data if body is None else json.dumps(body),
+            headers={} if key is None else {"x-functions-key": key},
+        )
+        environ = builder.get_environ()
+        builder.close()
+        response = Client(self._functions).open(environ)
+        text = response.get_data()
+        answer = Answer(
+            status=response.status_code,
+            json=json.loads(text) if text else None,
+            headers=dict(response.headers),
+        )
+        matched = self._functions.match(environ)
+        if matched is not None:
+            self.check(matched[0], method, answer)
+        return answer
+
+    def check(self, function: HttpFunction, method: str, answer: Answer) -> None:
+        """Hold an answer against its description."""
+        from jsonschema import Draft202012Validator
+
+        from mesh.schemas import openapi
+
+        described = openapi()
+        operation = described["paths"][f"/{function.route}"][method.lower()]
+        said = _resolved(described, operation["responses"][str(answer.status)])
+        if answer.json is None:
+            assert "content" not in said
+            return
+        schema = said["content"][answer.headers["Content-Type"].partition(";")[0]]["schema"]
+        Draft202012Validator(
+            {**schema, "components": described["components"]},
+            format_checker=Draft202012Validator.FORMAT_CHECKER,
+        ).validate(answer.json)
+        assert set(said.get("headers", ())) <= set(answer.headers)
+
+
+def _resolved(described: Mapping[str, Any], value: Any) -> Any:
+    """The value, or what it refers to in the document."""
+    if "$ref" not in value:
+        return value
+    return functools.reduce(lambda at, part: at[part], value["$ref"].split("/")[1:], described)
+
+
 @pytest.fixture(scope="session")
 def functions_over_http() -> FunctionsOverHttp:
     """The app's HTTP functions; a function app can be indexed once in a process."""
@@ -128,3 +214,12 @@ def functions_over_http() -> FunctionsOverHttp:
 def function_key() -> str:
     """The key that the HTTP functions ask for."""
     return FUNCTION_KEY
+
+
+@pytest.fixture
+def api(world: Any, functions_over_http: FunctionsOverHttp) -> Iterator[Api]:
+    """The HTTP API on the mesh in memory."""
+    from mesh.backbone import replace_backbone
+
+    with replace_backbone(world.backbone):
+        yield Api(functions_over_http)

@@ -1,0 +1,215 @@
+"""`schemas/openapi.json` is a valid description, of just the API there is."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cli import answers
+from mesh.backbone import replace_backbone
+from mesh.model.events import EVENT_TYPES
+from mesh.schemas import load, openapi
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+OPERATIONS = [
+    (path, method)
+    for path, item in openapi()["paths"].items()
+    for method in item
+    if method != "parameters"
+]
+
+
+def test_it_is_valid_openapi():
+    OpenAPIV31SpecValidator(openapi()).validate()
+
+
+def test_it_describes_each_route_and_no_other(functions_over_http):
+    described = {
+        (path, method.upper(), openapi()["paths"][path][method]["operationId"])
+        for path, method in OPERATIONS
+    }
+    real = {
+        (f"/{function.route}", method, function.name)
+        for function in functions_over_http.functions
+        for method in function.methods
+    }
+    assert described == real
+
+
+def test_it_asks_for_the_key_where_the_app_does(functions_over_http):
+    needs_key = {function.name: function.needs_key for function in functions_over_http.functions}
+    for path, method in OPERATIONS:
+        operation = openapi()["paths"][path][method]
+        said = operation.get("security", openapi()["security"]) != []
+        assert said == needs_key[operation["operationId"]], path
+        assert ("401" in operation["responses"]) == said, path
+
+
+def test_it_declares_the_parameters_of_each_path():
+    for path, method in OPERATIONS:
+        item = openapi()["paths"][path]
+        named = [*item.get("parameters", ()), *item[method].get("parameters", ())]
+        found = [openapi()["components"]["parameters"][ref["$ref"].split("/")[-1]] for ref in named]
+        in_path = [parameter["name"] for parameter in found if parameter["in"] == "path"]
+        assert sorted(in_path) == sorted(re.findall(r"\{(\w+)\}", path)), path
+
+
+def test_each_component_is_used():
+    used = set(references(openapi()))
+    for kind in ("schemas", "parameters", "responses"):
+        for name in openapi()["components"][kind]:
+            assert f"#/components/{kind}/{name}" in used
+
+
+def test_the_schemas_of_files_are_put_in():
+    schemas = openapi()["components"]["schemas"]
+
+    assert schemas["SubscriptionRequest"]["required"] == ["subscriber"]
+    assert set(EVENT_TYPES) <= set(schemas)
+    assert "OnboardingRequest" not in load("openapi")["components"]["schemas"]
+    Draft202012Validator(
+        {"$ref": "#/components/schemas/Receipt/$defs/count", "components": openapi()["components"]}
+    ).validate(3)
+
+
+@pytest.mark.parametrize("status", [200, 418])
+def test_an_answer_that_is_not_described_is_noticed(api, functions_over_http, status):
+    [health] = [found for found in functions_over_http.functions if found.name == "health"]
+    answer = api("GET", "/health")
+    wrong = type(answer)(status=status, json={"status": "bad"}, headers=answer.headers)
+
+    with pytest.raises((ValidationError, KeyError)):
+        api.check(health, "GET", wrong)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, kind in vars(answers).items() if typing.is_typeddict(kind)],
+)
+def test_the_command_reads_answers_as_they_are_described(name):
+    """Names, kinds and nullability of each member that `cli.answers` types."""
+    kind = getattr(answers, name)
+    schema = openapi()["components"]["schemas"][name]
+
+    hints = typing.get_type_hints(kind)
+    assert set(hints) == set(schema["properties"])
+    for member, hint in hints.items():
+        assert shape_of(hint) == described_shape(schema["properties"][member]), member
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_whatever_is_asked_the_answer_is_as_described(
+    path, method, countries, contract_of, declare, functions_over_http, function_key
+):
+    known = fill(countries, contract_of, declare)
+    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", functions_over_http)
+    operation = schema[path][method.upper()]
+
+    @settings(
+        max_examples=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def ask(data: Any) -> None:
+        case = data.draw(operation.as_strategy())
+        for name in set(case.path_parameters or ()) & set(known):
+            if data.draw(st.integers(0, 3), label=f"a {name} that exists"):
+                case.path_parameters[name] = known[name]
+        case.call_and_validate(headers={"x-functions-key": function_key}, checks=CHECKS)
+
+    with replace_backbone(countries.backbone):
+        ask()
+
+
+def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
+    """A mesh with something of everything; ids that exist, by the name of the path parameter."""
+    from mesh import subscriptions
+    from mesh.model.names import ProductId
+    from mesh.model.subscription import Filter
+
+    product = ProductId(domain="geography", product="countries")
+    made = subscriptions.subscribe(
+        world.backbone,
+        product,
+        subscriber="fleet",
+        webhook="https://fleet.example/hook",
+        wanted=Filter(),
+    )
+    place = "geography/countries/v1/countries"
+    entry = world.land(f"{place}/all.csv", b"code,name\nCH,Switzerland\nxx,\n")
+    world.deliver()
+    secret = contract_of(version="2.0.0", classification="restricted")
+    waiting = world.onboard(declare(product, secret, ports=(("countries", "2.0.0"),)))
+    assert waiting.status == "waiting"
+    return {
+        "domain": "geography",
+        "product": "countries",
+        "onboarding": waiting.id,
+        "drop": entry.drop,
+        "port": "countries",
+        "version": "1.0.0",
+        "object": "countries",
+        "subscription": made.subscription.id,
+    }
+
+
+def references(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for member in value.values():
+            yield from references(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+def shape_of(hint: Any) -> object:
+    """A type of Python as the JSON that it stands for."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is list:
+        return [shape_of(arguments[0])]
+    if origin is typing.Literal:
+        return set(arguments)
+    if arguments:
+        return {shape_of(argument) for argument in arguments}
+    if typing.is_typeddict(hint):
+        return hint.__name__
+    names = {str: "string", int: "integer", float: "number", type(None): "null"}
+    return names[hint]
+
+
+def described_shape(schema: Mapping[str, Any]) -> object:
+    """The same of a schema."""
+    if "$ref" in schema:
+        return schema["$ref"].split("/")[-1]
+    if "enum" in schema:
+        return set(schema["enum"])
+    if schema["type"] == "array":
+        return [described_shape(schema["items"])]
+    return set(schema["type"]) if isinstance(schema["type"], list) else schema["type"]
