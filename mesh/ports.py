@@ -157,7 +157,7 @@ class Topic(Protocol):
     """The Event Grid topic `mesh-events`."""
 
     def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Publish CloudEvents; all or none are accepted."""
+        """Publish CloudEvents in order; when it fails, some may have been accepted."""
 
 
 class Queues(Protocol):

@@ -69,14 +69,13 @@ class TopicSubscriptions:
 
         existing = {rule.name: rule for rule in admin.list_rules(TOPIC, name)}
         for rule, properties in rules.items():
-            found = existing.get(rule)
-            if found is not None and not _is(found.filter, properties):
-                admin.delete_rule(TOPIC, name, rule)
-                found = None
+            found, wanted = existing.get(rule), CorrelationRuleFilter(properties=dict(properties))
             if found is None:
-                wanted = CorrelationRuleFilter(properties=dict(properties))
                 with suppress(ResourceExistsError):  # somebody does the same at the same time
                     admin.create_rule(TOPIC, name, rule, filter=wanted)
+            elif vars(found.filter) != vars(wanted):
+                found.filter = wanted
+                admin.update_rule(TOPIC, name, found)
         for rule in existing.keys() - rules.keys():
             with suppress(ResourceNotFoundError):  # likewise
                 admin.delete_rule(TOPIC, name, rule)
@@ -99,7 +98,3 @@ def rules_for(product: ProductId, wanted: Filter) -> dict[str, dict[str, str]]:
         digest = hashlib.sha256(json.dumps(properties).encode()).hexdigest()[:20]
         rules[f"mesh-{digest}"] = properties
     return rules
-
-
-def _is(found: Any, properties: Mapping[str, str]) -> bool:
-    return dict(getattr(found, "properties", None) or {}) == dict(properties)

@@ -101,10 +101,13 @@ def test_rules_are_just_those_of_the_filter(
         assert rules_of(messaging, name) == rules_for(product, UPDATES)
     assert len(rules_for(product, UPDATES)) == 4
 
-    first, second, *_ = rules_for(product, UPDATES)
+    first, second, third, _ = rules_for(product, UPDATES)
     admin.delete_rule(TOPIC, name, first)
     admin.delete_rule(TOPIC, name, second)
     admin.create_rule(TOPIC, name, second, filter=CorrelationRuleFilter(properties={"a": "b"}))
+    changed = admin.get_rule(TOPIC, name, third)
+    changed.filter = SqlRuleFilter("domain = 'other'")
+    admin.update_rule(TOPIC, name, changed)
     admin.create_rule(TOPIC, name, "by-hand", filter=SqlRuleFilter("1 = 1"))
     pull.create(name, product=product, wanted=UPDATES)
     assert rules_of(messaging, name) == rules_for(product, UPDATES)
