@@ -119,14 +119,14 @@ class _Cells:
 
     def cutter(self, columns: Sequence[int], count: int) -> re.Pattern[bytes]:
         """Finds the cells of some columns in a run of records."""
-        plain = b"[^" + self.separator + rb"\n" + self._quote + b"]*+"
+        plain = b"[^" + self.separator + rb"\r\n" + self._quote + b"]*+"
         cell = plain
         if self._quote:
             within = b"(?:[^" + self._quote + b"]++|" + self._quote * 2 + b")*+"
             cell = b"(?:" + plain + b"|" + self._quote + within + self._quote + b")"
         parts = [b"(" + cell + b")" if i in columns else cell for i in range(columns[-1] + 1)]
         rest = b"" if columns[-1] == count - 1 else self.separator + rb"[^\n]*+"
-        return re.compile(self.separator.join(parts) + rest + b"\n")
+        return re.compile(self.separator.join(parts) + rest + rb"\r?\n")
 
     def good(self, column: Column) -> bytes:
         """An expression for the cells of a column whose value the reference accepts."""
