@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import fields
 from pathlib import Path
 
-from local.process import LocalError, announce_ready, run_part
+from local.process import LocalError, announce_ready, die_with_parent, run_part
 from local.stack.config import StackConfig
 from local.stack.stack import READY_FILE, Ports, Stack
 
@@ -16,6 +16,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run the stack."""
     options = _parser().parse_args(arguments)
     chosen = {field.name: getattr(options, f"{field.name}_port") for field in fields(Ports)}
+    if options.stop_with_parent:
+        die_with_parent()
     ports = Ports(**dict.fromkeys(chosen, 0) if options.free_ports else chosen)
     run_part(lambda stop: _serve(options.config, options.state.absolute(), ports, stop))
 
@@ -39,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(".local/state"),
         metavar="DIR",
         help="where everything is kept over a restart (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--stop-with-parent",
+        action="store_true",
+        help="stop when the program that started it ends, however it ends (Linux)",
     )
     parser.add_argument("--free-ports", action="store_true", help="take free ports everywhere")
     for field in fields(Ports):

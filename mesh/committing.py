@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+import zlib
 from collections.abc import Callable
 
 from mesh.backbone import Backbone
@@ -15,6 +17,9 @@ ATTEMPTS = 50
 """Each attempt fails only because another writer got through, so all of 50 writers do."""
 
 LONGEST_PAUSE_S = 0.2
+
+_TURNS = tuple(threading.RLock() for _ in range(64))
+"""Threads of one process take turns on a product: it costs less than losing to each other."""
 
 
 def commit(
@@ -36,6 +41,22 @@ def commit(
     Raises:
         Conflict: other writers were faster every time.
     """
+    turn = _TURNS[zlib.crc32(product.key.encode()) % len(_TURNS)]
+    if not turn.acquire(blocking=False):
+        turn.acquire()
+        first = None  # somebody has just changed it
+    try:
+        return _commit(backbone, product, decide, first)
+    finally:
+        turn.release()
+
+
+def _commit(
+    backbone: Backbone,
+    product: ProductId,
+    decide: Callable[[Head], Commit | None],
+    first: Head | None,
+) -> Commit | None:
     for attempt in range(ATTEMPTS):
         head = first if first is not None and attempt == 0 else backbone.registry.head(product)
         change = decide(head)

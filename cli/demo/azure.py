@@ -23,6 +23,7 @@ def local_azure(state: Path, *, free_ports: bool) -> Iterator[None]:
     """
     config = find_config(Path(__file__).parent)
     command = [sys.executable, "-m", "local", f"--config={config}", f"--state={state}"]
+    command.append("--stop-with-parent")
     with subprocess.Popen(
         command + (["--free-ports"] if free_ports else []),
         cwd=config.parents[1],
