@@ -121,8 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
         supervisor = Supervisor(options.app.resolve(), absolute(options), bound, options.grace)
         await supervisor.run(stop)
 
-    if options.listen_fd is not None:
-        die_with_parent()
+    die_with_parent()
     _run_and_exit(_main)
 
 

@@ -55,13 +55,13 @@ class AdminApi:
     async def list_functions(self, request: web.Request) -> web.Response:
         if not self._keys.opens_admin(key_of(request)):
             return web.Response(status=401)
-        return web.json_response([_describe(function) for function in self._functions.values()])
+        return web.json_response([describe(function) for function in self._functions.values()])
 
     async def show_function(self, request: web.Request) -> web.Response:
         if not self._keys.opens_admin(key_of(request)):
             return web.Response(status=401)
         function = self._functions.get(request.match_info["name"].lower())
-        return web.json_response(_describe(function)) if function else web.Response(status=404)
+        return web.json_response(describe(function)) if function else web.Response(status=404)
 
     async def call_function(self, request: web.Request) -> web.Response:
         """Run a function that HTTP does not trigger: body `{"input": "…"}`, 202 at once."""
@@ -94,7 +94,7 @@ class AdminApi:
             _log.exception("Function '%s' could not be called by hand", name)
 
 
-def _describe(function: IndexedFunction) -> dict[str, Any]:
+def describe(function: IndexedFunction) -> dict[str, Any]:
     return {
         "name": function.name,
         "isDisabled": function.disabled,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread
 import contextvars
 import logging
 import os
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any, Protocol
 
 from azure.functions.meta import Datum
@@ -21,6 +23,7 @@ from local.functions_host.context import Retry, Trace, WorkerContext
 from local.functions_host.indexing import IndexedFunction, Parameter
 from local.functions_host.logs import RESULTS, Running, running
 
+_EXECUTION = {__file__, concurrent.futures.thread.__file__}
 _results = logging.getLogger(RESULTS)
 _log = logging.getLogger("Host.Executor")
 
@@ -244,8 +247,16 @@ class Invoker:
             outcome,
             duration,
             extra={"outcome": outcome, "duration_ms": duration, "retry": call.retry.count},
-            exc_info=error,
+            exc_info=(type(error), error, _own_frames(error.__traceback__)) if error else None,
         )
+
+
+def _own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames of host and executor, so that a trace begins in the function."""
+    own = frames
+    while own is not None and own.tb_frame.f_code.co_filename in _EXECUTION:
+        own = own.tb_next
+    return own or frames
 
 
 def _encode(parameter: Parameter, value: Any) -> Datum | None:
