@@ -91,9 +91,7 @@ def pinned_version() -> str:
 
 
 def _run_npm(command: list[str], folder: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - our own npm, with arguments of our own
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         said = "\n".join([line for line in lines if line.startswith("npm error")][:6] or lines[-6:])

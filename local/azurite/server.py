@@ -108,7 +108,8 @@ class Azurite:
                 with contextlib.suppress(ProcessLookupError):
                     node.terminate()
                 try:
-                    await asyncio.wait_for(node.wait(), _STOP_SECONDS)
+                    async with asyncio.timeout(_STOP_SECONDS):
+                        await node.wait()
                 except TimeoutError:
                     node.kill()
                     await node.wait()

@@ -57,12 +57,11 @@ class Account:
         return self._client.url.rstrip("/")
 
     async def containers(self) -> list[str]:
-        """The names of all containers but the system's own, which announce nothing."""
+        """The names of all containers."""
         try:
-            found = [item.name async for item in self._client.list_containers()]
+            return [item.name async for item in self._client.list_containers()]
         except AzureError as problem:
             raise AccountUnavailable(str(problem)) from None
-        return [name for name in found if not name.startswith("$")]
 
     async def blobs(self, container: str) -> AsyncIterator[Stored]:
         """Every blob of a container; a container that is not there has none."""

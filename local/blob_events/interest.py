@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from local.blob_events.shapes import CREATED, DELETED
 from local.event_grid.filters import Filter
 
+SYSTEM_CONTAINERS = frozenset({"$logs", "$blobchangefeed"})
+"""What happens in these announces nothing."""
+
 _CONTAINERS = "/blobservices/default/containers/"
 
 
@@ -19,6 +22,8 @@ class Interest:
     beginnings: tuple[str, ...] = ()
 
     def includes(self, container: str) -> bool:
+        if container in SYSTEM_CONTAINERS:
+            return False
         return container in self.names or container.startswith(self.beginnings)
 
 

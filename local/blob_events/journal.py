@@ -64,7 +64,9 @@ class Journal:
             await asyncio.sleep(_POLL_SECONDS)
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._grown.wait(), _SAFETY_SECONDS)
+            # Not wait_for(): before Python 3.12 that loses a cancellation that comes with the event.
+            async with asyncio.timeout(_SAFETY_SECONDS):
+                await self._grown.wait()
         self._grown.clear()
 
     def close(self) -> None:

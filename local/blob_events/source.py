@@ -145,7 +145,8 @@ class BlobEvents:
             except Exception:  # noqa: BLE001 - the next comparison may succeed
                 _LOG.exception("Comparing the storage account with the record failed")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reconcile_soon.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._reconcile_soon.wait()
 
     async def _drain_journal(self) -> None:
         if self._journal is None:
@@ -187,7 +188,7 @@ class BlobEvents:
             batch.announcements.append(deleted(change, self._account.endpoint, before))
             batch.news[change.blob] = None
         elif before is None or before.etag != change.etag:  # else: announced by comparing
-            change = await self._complete(change)
+            change = await self._complete(change, before)
             batch.announcements.append(created(change, self._account.endpoint))
             batch.news[change.blob] = Known(
                 etag=change.etag,
@@ -196,8 +197,10 @@ class BlobEvents:
                 content_type=change.content_type,
             )
 
-    async def _complete(self, change: Written) -> Written:
+    async def _complete(self, change: Written, before: Known | None) -> Written:
         """Ask the account for what the request did not tell, while that version is there."""
+        if before is not None and change.sequence <= before.sequence:  # the clock was set back
+            change = dataclasses.replace(change, sequence=before.sequence + 1)
         if change.content_length is not None and change.blob_type is not None:
             return change
         stored = await self._account.blob(change.blob, etag=change.etag)

@@ -49,6 +49,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="what must not be forgotten (default: in memory)"
     )
+    _add_neighbours(parser)
+    parser.add_argument(
+        "--key",
+        default=DEVELOPMENT_KEY,
+        help="access key of every custom topic, in base64 (default: a well-known one)",
+    )
+    return parser
+
+
+def _add_neighbours(parser: argparse.ArgumentParser) -> None:
+    """The other parts of the local Azure that this one works with."""
     parser.add_argument(
         "--service-bus",
         metavar="CONNECTION_STRING",
@@ -68,12 +79,6 @@ def _parser() -> argparse.ArgumentParser:
         help="the journal that `python -m local.azurite` names when it is ready; without it the "
         "account is listed every second instead",
     )
-    parser.add_argument(
-        "--key",
-        default=DEVELOPMENT_KEY,
-        help="access key of every custom topic, in base64 (default: a well-known one)",
-    )
-    return parser
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 import itertools
 import logging
@@ -71,6 +72,7 @@ class Pump:
         self._order = itertools.count()
         self._timer: Timer | None = None
         self._attempts: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
         self._dead_letters: DeadLetterQueue | None = None
         if subscription.dead_letters is not None and writer is not None:
             self._dead_letters = DeadLetterQueue(
@@ -81,7 +83,7 @@ class Pump:
     def pending(self) -> int:
         """Events neither delivered nor given up."""
         letters = len(self._dead_letters) if self._dead_letters else 0
-        return len(self._ready) + len(self._waiting) + len(self._attempts) + letters
+        return len(self._ready) + len(self._waiting) + self._in_flight + letters
 
     def restore(self) -> None:
         """Take up what an earlier process left."""
@@ -141,16 +143,16 @@ class Pump:
             size = min(len(self._ready), self._deliverer.max_batch)
             batch = [self._ready.popleft() for _ in range(size)]
             self._clock.begin()
+            self._in_flight += size
             attempt = asyncio.create_task(self._attempt(batch))
             self._attempts.add(attempt)
-            attempt.add_done_callback(self._attempt_ended)
+            attempt.add_done_callback(functools.partial(self._attempt_ended, size))
 
-    def _attempt_ended(self, attempt: asyncio.Task[None]) -> None:
+    def _attempt_ended(self, size: int, attempt: asyncio.Task[None]) -> None:
+        self._in_flight -= size
         self._attempts.discard(attempt)
         self._start_attempts()
         self._clock.end()
-        if not attempt.cancelled() and (problem := attempt.exception()) is not None:
-            _LOG.error("Delivery to '%s' broke", self.subscription.name, exc_info=problem)
 
     async def _attempt(self, batch: list[Delivery]) -> None:
         started = self._clock.now()
@@ -159,9 +161,16 @@ class Pump:
         live = [each for each in batch if each not in expired]
         if not live:
             return
-        outcomes = await self._deliverer.deliver([self._outgoing(each) for each in live])
+        outcomes = await self._outcomes(live)
         now = self._clock.now()
         self._conclude(list(zip(live, outcomes, strict=True)), now)
+
+    async def _outcomes(self, live: list[Delivery]) -> list[Outcome]:
+        try:
+            return await self._deliverer.deliver([self._outgoing(each) for each in live])
+        except Exception as problem:  # noqa: BLE001 - whatever breaks, no event may be lost
+            _LOG.exception("Delivery to '%s' broke", self.subscription.name)
+            return [Outcome(name="Aborted", detail=repr(problem))] * len(live)
 
     def _has_expired(self, delivery: Delivery, now: float) -> bool:
         """The time to live is looked at only when an attempt is due, and never before the first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Sequence
@@ -69,6 +70,7 @@ class EventGrid:
         self._topics = {topic.name.casefold(): topic for topic in topology.topics}
         self._pumps: dict[str, dict[str, Pump]] = {name: {} for name in self._topics}
         self._connections = Connections(service_bus=service_bus, storage=storage)
+        self._exit = contextlib.AsyncExitStack()
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -88,33 +90,41 @@ class EventGrid:
         for topic in self._topics.values():
             for subscription in topic.subscriptions:
                 self._connections.check(subscription)
-        bound = listening_socket(self._port, purpose="Event Grid", option="--port")
         try:
-            self._store = Store(self._state / "event-grid.sqlite" if self._state else None)
+            await self._start()
         except BaseException:
-            bound.close()
+            await self.stop()
             raise
+
+    async def _start(self) -> None:
+        bound = listening_socket(self._port, purpose="Event Grid", option="--port")
+        self._exit.callback(bound.close)
+        self._store = Store(self._state / "event-grid.sqlite" if self._state else None)
+        self._exit.callback(self._store.close)
         self.url = f"http://{LOOPBACK}:{bound.getsockname()[1]}"
-        self._http = aiohttp.ClientSession(
+        http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
         )
-        self._connections.open(self._http)
-        self._validations = Validations(self._http, self._store, self.clock, self.url)
-        for topic in list(self._topics.values()):
+        await self._exit.enter_async_context(http)
+        self._connections.open(http)
+        self._exit.push_async_callback(self._connections.close)
+        self._exit.push_async_callback(self._close_pumps)
+        self._validations = Validations(http, self._store, self.clock, self.url)
+        self._exit.push_async_callback(self._validations.close)
+        for topic in self._topics.values():
             self._restore(topic)
         self._forget_removed_subscriptions()
-        self._runner = await self._listen(bound)
+        runner = await self._listen(bound)
+        self._exit.push_async_callback(runner.cleanup)
         await self._connections.warm()
 
     async def stop(self) -> None:
         """Stop listening and delivering; what is undelivered stays in the state folder."""
-        await self._runner.cleanup()
-        await self._validations.close()
+        await self._exit.aclose()
+
+    async def _close_pumps(self) -> None:
         pumps = [pump for pumps in self._pumps.values() for pump in pumps.values()]
         await asyncio.gather(*(pump.close() for pump in pumps))
-        await self._connections.close()
-        await self._http.close()
-        self._store.close()
 
     def endpoint(self, topic: str) -> str:
         """The URL that a publisher of this custom topic needs."""
@@ -226,6 +236,7 @@ class EventGrid:
             if subscription.name.casefold() not in declared
         ]
         for subscription in (*topic.subscriptions, *created):
+            self._connections.check(subscription)
             key = _key(topic, subscription)
             agreed = self._validations.has_agreed(subscription, key)
             pump = self._start_pump(topic, subscription, held=not agreed)

@@ -63,30 +63,46 @@ _MESSAGE_PROPERTIES = {
 """Delivery properties that set a property of the message; any other is an application property."""
 
 
+class Link:
+    """The sender of one entity. It is not safe for two coroutines: hold `lock` to use it."""
+
+    def __init__(self, client: ServiceBusClient, entity: ServiceBusEntity) -> None:
+        self._client, self._entity = client, entity
+        self.lock = asyncio.Lock()
+        self.sender = self._made()
+
+    async def renew(self) -> None:
+        """Replace a sender that does not answer any more."""
+        abandoned, self.sender = self.sender, self._made()
+        with contextlib.suppress(TimeoutError, ServiceBusError, OSError):
+            async with asyncio.timeout(1.0):
+                await abandoned.close()
+
+    def _made(self) -> ServiceBusSender:
+        if self._entity.is_topic:
+            return self._client.get_topic_sender(self._entity.name)
+        return self._client.get_queue_sender(self._entity.name)
+
+
 class ServiceBusConnection:
-    """The one connection to the namespace, shared by all senders."""
+    """The one connection to the namespace, shared by all links."""
 
     def __init__(self, connection_string: str) -> None:
         # One quick retry renews a link that the broker closed; the rest is Event Grid's schedule.
         self._client = ServiceBusClient.from_connection_string(
             connection_string, retry_total=1, retry_backoff_factor=0.05
         )
-        self._senders: dict[ServiceBusEntity, tuple[ServiceBusSender, asyncio.Lock]] = {}
+        self._links: dict[tuple[str, bool], Link] = {}
 
-    def sender(self, entity: ServiceBusEntity) -> tuple[ServiceBusSender, asyncio.Lock]:
-        """The sender of an entity with its lock: a sender is not safe for two coroutines."""
-        place = ServiceBusEntity(name=entity.name, is_topic=entity.is_topic)
-        if place not in self._senders:
-            if entity.is_topic:
-                sender = self._client.get_topic_sender(entity.name)
-            else:
-                sender = self._client.get_queue_sender(entity.name)
-            self._senders[place] = (sender, asyncio.Lock())
-        return self._senders[place]
+    def link(self, entity: ServiceBusEntity) -> Link:
+        """The link to an entity, the same for all event subscriptions that deliver to it."""
+        place = (entity.name, entity.is_topic)
+        if place not in self._links:
+            self._links[place] = Link(self._client, entity)
+        return self._links[place]
 
     async def close(self) -> None:
-        for sender, _ in self._senders.values():
-            await sender.close()
+        await asyncio.gather(*(link.sender.close() for link in self._links.values()))
         await self._client.close()
 
 
@@ -96,32 +112,41 @@ class ServiceBusDeliverer:
     max_concurrent = 1
     max_batch = 100
 
-    def __init__(self, entity: ServiceBusEntity, connection: ServiceBusConnection) -> None:
+    def __init__(
+        self,
+        entity: ServiceBusEntity,
+        connection: ServiceBusConnection,
+        *,
+        response_seconds: float = RESPONSE_SECONDS,
+    ) -> None:
         self._entity = entity
-        self._sender, self._lock = connection.sender(entity)
+        self._link = connection.link(entity)
+        self._response_seconds = response_seconds
 
     async def open(self) -> None:
         """Open the link before the first event needs it, which takes half a second."""
-        async with self._lock:
-            with contextlib.suppress(ServiceBusError, ValueError):
-                await self._sender.create_message_batch()
+        async with self._link.lock:
+            with contextlib.suppress(ServiceBusError, ValueError, OSError, TimeoutError):
+                async with asyncio.timeout(self._response_seconds):
+                    await self._link.sender.create_message_batch()
 
     async def deliver(self, outgoing: Sequence[Outgoing]) -> list[Outcome]:
         messages = [self._message(each) for each in outgoing]
-        async with self._lock:
+        async with self._link.lock:
             if len(messages) > 1 and (await self._send(messages)).delivered:
                 return [DELIVERED] * len(messages)
             return [await self._send(message) for message in messages]
 
     async def close(self) -> None:
-        """Nothing: the connection closes its senders."""
+        """Nothing: the connection closes its links."""
 
     async def _send(self, message: ServiceBusMessage | list[ServiceBusMessage]) -> Outcome:
         try:
-            async with asyncio.timeout(RESPONSE_SECONDS):
-                await self._sender.send_messages(message)
+            async with asyncio.timeout(self._response_seconds):
+                await self._link.sender.send_messages(message)
         except TimeoutError:
-            return Outcome(name="TimedOut", detail=f"no answer in {RESPONSE_SECONDS:.0f} s")
+            await self._link.renew()
+            return Outcome(name="TimedOut", detail=f"no answer in {self._response_seconds:g} s")
         except (ServiceBusError, ValueError, OSError) as problem:
             return _outcome_of(problem)
         return DELIVERED
@@ -144,7 +169,7 @@ class ServiceBusDeliverer:
 
 def _outcome_of(problem: Exception) -> Outcome:
     text = str(problem)
-    if "session" in text.casefold():
+    if "SessionId was not set" in text:
         return Outcome(name="SessionQueueNotSupported", detail=text)
     for kind, outcome in _OUTCOMES:
         if isinstance(problem, kind):

@@ -22,6 +22,7 @@ def wants(container: str, *filters: dict[str, Any]) -> bool:
     ("prefix", "container", "expected"),
     [
         ("", "any", True),
+        ("", "$logs", False),
         ("/blobServices/", "any", True),
         (CONTAINERS, "any", True),
         (CONTAINERS + "land", "landing", True),

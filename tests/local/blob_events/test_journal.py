@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.blob_events.journal import Journal, Position
@@ -34,6 +34,7 @@ async def test_a_folder_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None
     await asyncio.wait_for(journal.grown(), 5)
 
 
+@settings(deadline=None)
 @given(
     lines=st.lists(st.integers(0, 10**6), max_size=30),
     cuts=st.sets(st.integers(0, 30)),

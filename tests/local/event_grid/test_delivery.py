@@ -12,6 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from local.event_grid import EventGrid, ManualClock, Topology
+from local.event_grid.destinations.webhook import WebHookDeliverer
 from local.event_grid.retry import (
     DAY,
     SCHEDULE,
@@ -235,3 +236,20 @@ async def test_only_matching_events_are_delivered(hook: Webhook) -> None:
         await story.clock.settled()
         assert [received.json["subject"] for received in hook.notifications] == ["orders/a1"]
         assert story.counts.matched == 1
+
+
+async def test_a_delivery_that_breaks_is_a_failed_attempt(
+    hook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        message = "a bug"
+        raise RuntimeError(message)
+
+    async with Story(to(hook)) as story:
+        with monkeypatch.context() as patch:
+            patch.setattr(WebHookDeliverer, "_groups", broken)
+            story.grid.publish("orders", [cloud_event()])
+            await story.clock.settled()
+        assert story.counts.last_error == "Aborted: RuntimeError('a bug')"
+        await story.clock.advance(10)
+        assert (story.counts.delivered, len(hook.notifications)) == (1, 1)

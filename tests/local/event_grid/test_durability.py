@@ -144,12 +144,12 @@ def publish_while_killing(options: tuple[Any, ...], storage: str, container: str
             blobs.upload_blob(name, b"1")
             sent.add(f"/blobServices/default/containers/{container}/blobs/{name}")
 
-        for _ in range(3):
+        for _ in range(2):
             part = Part("local.event_grid", *options)
             key = AzureKeyCredential(part.ready["key"])
             endpoint = f"{part.ready['url']}/orders/api/events"
             with EventGridPublisherClient(endpoint, key) as client:
-                for _ in range(20):
+                for _ in range(10):
                     events = [cloud_event(), cloud_event()]
                     client.send(events)
                     sent |= {event["subject"] for event in events}

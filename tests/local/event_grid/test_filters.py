@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.event_grid.documents import Document, InvalidDocument
@@ -110,6 +110,7 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
     return condition
 
 
+@settings(deadline=None)
 @given(conditions(), st.one_of(st.just(ABSENT), VALUES), st.booleans())
 def test_every_operator_agrees_with_the_oracle(
     condition: dict[str, Any], value: Any, arrays: bool

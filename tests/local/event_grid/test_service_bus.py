@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,10 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid.aio import EventGridPublisherClient
 
 from local.event_grid import EventGrid, ManualClock, Topology
+from local.event_grid.destinations.outgoing import Outgoing
+from local.event_grid.destinations.service_bus import ServiceBusConnection, ServiceBusDeliverer
+from local.event_grid.destinations.settings import ServiceBusEntity
+from local.event_grid.schemas import Event
 from tests.local.azurite.running import Part
 from tests.local.event_grid.building import (
     CLOUD,
@@ -155,3 +160,27 @@ async def test_a_broker_that_is_down_gets_the_events_later(
     assert found is not None
     assert found[b"aeg-delivery-count"] == b"1"
     assert bus.process.poll() is None
+
+
+async def test_a_broker_that_never_answers_times_out() -> None:
+    released = asyncio.Event()
+
+    async def swallow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        writer.close()
+
+    silent = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    connection = ServiceBusConnection(
+        f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=n;SharedAccessKey=aw==;"
+        "UseDevelopmentEmulator=true;"
+    )
+    entity = ServiceBusEntity(name="q", is_topic=False)
+    deliverer = ServiceBusDeliverer(entity, connection, response_seconds=0.1)
+    event = Event(attributes=cloud_event(), input_schema=CLOUD, internal_id="i", published=0.0)
+    for _ in range(2):
+        (outcome,) = await deliverer.deliver([Outgoing.render(event, CLOUD, "sub", 0)])
+        assert (outcome.name, outcome.detail) == ("TimedOut", "no answer in 0.1 s")
+    released.set()
+    silent.close()
+    await connection.close()

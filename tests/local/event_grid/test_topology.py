@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.event_grid import load_topology, read_topology
+from local.event_grid import EventGrid, load_topology, read_topology
 from local.event_grid.destinations.settings import (
     DeadLetters,
     ServiceBusEntity,
@@ -289,20 +288,36 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         assert str(refused.value) == message
 
 
-def test_the_part_says_what_is_missing(tmp_path: Path) -> None:
-    file = tmp_path / "topology.json"
+@pytest.mark.asyncio
+async def test_a_destination_out_of_reach_is_named_with_the_option_that_is_missing() -> None:
     bus = {"endpointType": "ServiceBusQueue", "properties": {"queueName": "q"}}
     queue = {"endpointType": "StorageQueue", "properties": {"queueName": "q"}}
     dead = {"endpointType": "StorageBlob", "properties": {"blobContainerName": "dead"}}
-    system: dict[str, Any] = {"systemTopics": [{"name": "landing"}]}
-    for value, option in (
-        (with_subscription(destination=bus), "--service-bus"),
-        (with_subscription(destination=queue), "--storage"),
-        (with_subscription(deadLetterDestination=dead), "--storage"),
-        (system, "--storage"),
+    for value, message in (
+        (
+            with_subscription(destination=bus),
+            "delivers to Service Bus: give its connection string with --service-bus.",
+        ),
+        (
+            with_subscription(destination=queue),
+            "delivers to a storage queue: give a connection string with --storage.",
+        ),
+        (
+            with_subscription(deadLetterDestination=dead),
+            "has dead letters: give a storage connection string with --storage.",
+        ),
     ):
-        file.write_text(json.dumps(value))
-        code, errors = failing("local.event_grid", "--topology", file, "--port=0")
-        assert code == 2
-        assert errors.startswith("error: The ")
-        assert errors.rstrip().endswith(f"{option}.")
+        with pytest.raises(LocalError) as refused:
+            await EventGrid(topology=read_topology(value)).start()
+        assert str(refused.value) == f"The event subscription 's' {message}"
+
+
+def test_a_system_topic_needs_a_storage_account(tmp_path: Path) -> None:
+    file = tmp_path / "topology.json"
+    file.write_text('{"systemTopics": [{"name": "landing"}]}')
+    code, errors = failing("local.event_grid", "--topology", file, "--port=0")
+    assert code == 2
+    assert errors == (
+        "error: The system topic 'landing' needs a storage account: give its connection string "
+        "with --storage.\n"
+    )
