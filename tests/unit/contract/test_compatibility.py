@@ -1,0 +1,241 @@
+"""What counts as breaking, for whom, and in which mode."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mesh.model.compatibility import Change, Mode, compare, compare_all
+from mesh.model.contract import DataContract
+from tests.unit.validation.files import contract
+
+BOTH, PRODUCERS, CONSUMERS, NOBODY = (True, True), (True, False), (False, True), (False, False)
+
+
+def base() -> dict[str, Any]:
+    document = contract(
+        [
+            {"name": "id", "logicalType": "integer", "primaryKey": True},
+            {
+                "name": "code",
+                "logicalType": "string",
+                "required": True,
+                "logicalTypeOptions": {"maxLength": 5, "pattern": "^a"},
+                "enum": [{"value": "ab"}, {"value": "ac"}],
+            },
+            {"name": "amount", "logicalType": "number", "logicalTypeOptions": {"multipleOf": 0.1}},
+            {"name": "count", "logicalType": "integer", "unique": True},
+            {"name": "tags", "logicalType": "array", "items": {"logicalType": "string"}},
+            {"name": "place", "logicalType": "object", "properties": [{"name": "x"}]},
+            {
+                "name": "rated",
+                "logicalType": "number",
+                "quality": [{"metric": "nullValues", "mustBeLessThan": 5}],
+            },
+        ],
+        api_version="v3.1.0",
+    )
+    document["slaProperties"] = [{"property": "latency", "value": 2, "unit": "h"}]
+    return document
+
+
+def field(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found = [item for item in document["schema"][0]["properties"] if item["name"] == name]
+    assert isinstance(found[0], dict)
+    return found[0]
+
+
+def changes(edit: Callable[[dict[str, Any]], object], mode: Mode = "full") -> list[Change]:
+    document = copy.deepcopy(base())
+    edit(document)
+    old, new = DataContract.from_document(base()), DataContract.from_document(document)
+    return compare(old, new, mode)
+
+
+def options(name: str, **values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda document: field(document, name).update(logicalTypeOptions=values)
+
+
+def update(name: str, **values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda document: field(document, name).update(values)
+
+
+def add(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document["schema"][0]["properties"].append(values)
+
+
+def remove(name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document["schema"][0]["properties"].remove(field(document, name))
+
+
+def custom(name: str, **value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda document: document.update(customProperties=[{"property": name, "value": value}])
+
+
+CASES: list[tuple[str, Callable[[dict[str, Any]], Any], str, str, tuple[bool, bool]]] = [
+    ("optional field", add(name="new", logicalType="string"), "new", "added", NOBODY),
+    ("required field", add(name="new", required=True), "new", "added", PRODUCERS),
+    ("field removed", remove("amount"), "amount", "removed", BOTH),
+    ("now required", update("amount", required=True), "amount", "required", PRODUCERS),
+    ("no longer required", update("code", required=False), "code", "required", CONSUMERS),
+    ("integer to number", update("count", logicalType="number"), "count", "type", CONSUMERS),
+    ("number to integer", update("amount", logicalType="integer"), "amount", "type", PRODUCERS),
+    ("another type", update("count", logicalType="string"), "count", "type", BOTH),
+    ("longer", options("code", maxLength=9, pattern="^a"), "code", "maxLength", CONSUMERS),
+    ("shorter", options("code", maxLength=3, pattern="^a"), "code", "maxLength", PRODUCERS),
+    ("no maximum", options("code", pattern="^a"), "code", "maxLength", CONSUMERS),
+    ("new minimum", options("count", minimum=1), "count", "minimum", PRODUCERS),
+    ("no pattern", options("code", maxLength=5), "code", "pattern", CONSUMERS),
+    ("another pattern", options("code", maxLength=5, pattern="b"), "code", "pattern", BOTH),
+    ("finer", options("amount", multipleOf=0.01), "amount", "multipleOf", CONSUMERS),
+    ("coarser", options("amount", multipleOf=1), "amount", "multipleOf", PRODUCERS),
+    ("other unit", options("amount", multipleOf=0.3), "amount", "multipleOf", PRODUCERS),
+    (
+        "value added",
+        update("code", enum=[{"value": v} for v in ("ab", "ac", "ad")]),
+        "code",
+        "enum",
+        CONSUMERS,
+    ),
+    ("value removed", update("code", enum=[{"value": "ab"}]), "code", "enum", PRODUCERS),
+    ("enum dropped", update("code", enum=None), "code", "enum", CONSUMERS),
+    ("enum given", update("count", enum=[{"value": 1}]), "count", "enum", PRODUCERS),
+    ("may repeat", update("count", unique=False), "count", "unique", CONSUMERS),
+    ("must be unique", update("amount", unique=True), "amount", "unique", PRODUCERS),
+    (
+        "another key",
+        lambda d: (
+            update("id", primaryKey=False, required=True)(d),
+            update("count", primaryKey=True, required=True)(d),
+        ),
+        "",
+        "primaryKey",
+        BOTH,
+    ),
+    ("items", update("tags", items={"logicalType": "integer"}), "tags[]", "type", BOTH),
+    ("nested", update("place", properties=[]), "place.x", "removed", BOTH),
+    (
+        "now sensitive",
+        update("amount", classification="secret"),
+        "amount",
+        "classification",
+        CONSUMERS,
+    ),
+    ("now public", update("amount", classification="public"), "amount", "classification", NOBODY),
+    ("rule dropped", update("rated", quality=[]), "rated", "quality", CONSUMERS),
+    (
+        "rule added",
+        update("amount", quality=[{"metric": "nullValues", "mustBe": 0}]),
+        "amount",
+        "quality",
+        PRODUCERS,
+    ),
+    (
+        "rule tightened",
+        update("rated", quality=[{"metric": "nullValues", "mustBeLessThan": 1}]),
+        "rated",
+        "quality",
+        PRODUCERS,
+    ),
+    (
+        "rule loosened",
+        update("rated", quality=[{"metric": "nullValues", "mustBeLessThan": 9}]),
+        "rated",
+        "quality",
+        CONSUMERS,
+    ),
+    ("separator", custom("fileDialect", separator=";"), "", "fileDialect", BOTH),
+    (
+        "split",
+        custom("fileAcceptance", mode="split", maxRejectedShare=0.1),
+        "",
+        "fileAcceptance",
+        CONSUMERS,
+    ),
+    (
+        "later",
+        lambda d: d.update(slaProperties=[{"property": "latency", "value": 3, "unit": "h"}]),
+        "",
+        "slaProperties",
+        CONSUMERS,
+    ),
+    (
+        "sooner",
+        lambda d: d.update(slaProperties=[{"property": "latency", "value": 1, "unit": "h"}]),
+        "",
+        "slaProperties",
+        NOBODY,
+    ),
+    ("no level", lambda d: d.update(slaProperties=[]), "", "slaProperties", CONSUMERS),
+    (
+        "object added",
+        lambda d: d["schema"].append({"name": "more", "properties": [{"name": "x"}]}),
+        "",
+        "added",
+        NOBODY,
+    ),
+    ("object renamed", lambda d: d["schema"][0].update(name="others"), "", "removed", BOTH),
+]
+
+
+@pytest.mark.parametrize(
+    ("edit", "where", "rule", "breaks"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_a_change_breaks_whom_it_breaks(
+    edit: Callable[[dict[str, Any]], Any], where: str, rule: str, breaks: tuple[bool, bool]
+) -> None:
+    found = [item for item in changes(edit) if (item.field, item.rule) == (where, rule)]
+    assert [(item.breaks_producers, item.breaks_consumers) for item in found] == [breaks]
+    assert found[0].message.endswith(".")
+    assert found[0].verdict == ("breaking" if any(breaks) else "compatible")
+
+
+def test_a_contract_is_compatible_with_itself() -> None:
+    assert changes(lambda _: None) == []
+
+
+def test_what_only_people_read_is_no_change() -> None:
+    assert changes(update("amount", description="of money", businessName="Amount")) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "tightened", "loosened"),
+    [
+        ("none", "compatible", "compatible"),
+        ("backward", "breaking", "compatible"),
+        ("forward", "compatible", "breaking"),
+        ("full", "breaking", "breaking"),
+        ("full_transitive", "breaking", "breaking"),
+    ],
+)
+def test_the_mode_says_whose_side_counts(mode: Mode, tightened: str, loosened: str) -> None:
+    assert changes(update("amount", required=True), mode)[0].verdict == tightened
+    assert changes(update("code", required=False), mode)[0].verdict == loosened
+
+
+def test_transitive_modes_look_at_every_version() -> None:
+    def version(most: int) -> DataContract:
+        document = base()
+        options("code", maxLength=most, pattern="^a")(document)
+        return DataContract.from_document(document)
+
+    olds = [version(9), version(5)]
+    assert [item.verdict for item in compare_all(olds, version(5), "backward")] == []
+    found = compare_all(olds, version(5), "backward_transitive")
+    assert [item.message for item in found] == ["code has its maxLength tightened from 9 to 5."]
+    assert found[0].verdict == "breaking"
+
+
+def test_keywords_that_cannot_be_compared_break_both_sides() -> None:
+    schemas: list[dict[str, Any]] = [
+        {"type": "object", "properties": {"a": {"anyOf": [{"type": name}]}}}
+        for name in ("string", "integer")
+    ]
+    old, new = (DataContract.from_json_schema(schema, name="rows") for schema in schemas)
+    found = compare(old, new)
+    assert [(item.field, item.rule, item.verdict) for item in found] == [("a", "anyOf", "breaking")]
