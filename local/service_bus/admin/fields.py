@@ -85,12 +85,24 @@ _FIELDS: Mapping[str, tuple[str, tuple[Read, Write]]] = {
     "EnableExpress": ("enable_express", _FLAG),
     "MaxMessageSizeInKilobytes": ("max_message_size_in_kilobytes", _NUMBER),
 }
+_OPTIONAL = (
+    "forward_to",
+    "forward_dead_lettered_messages_to",
+    "user_metadata",
+    "authorization_rules",
+)
 _SPANS_NEVER = ("default_message_time_to_live", "auto_delete_on_idle")
 
 
 def tag(name: str) -> str:
     """Give an element's name in Service Bus' namespace."""
     return f"{{{SB}}}{name}"
+
+
+def without_optional(spec: Spec) -> Spec:
+    """Give a description without what an update takes away by leaving it out."""
+    optional: dict[str, Any] = {name: None for name in _OPTIONAL if hasattr(spec, name)}
+    return replace(spec, **optional)
 
 
 def read_fields(description: ET.Element, spec: Spec) -> Spec:

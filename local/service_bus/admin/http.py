@@ -19,7 +19,13 @@ from local.service_bus.admin.atom import (
     write_error,
     write_feed,
 )
-from local.service_bus.admin.fields import moment, read_fields, tag, write_fields
+from local.service_bus.admin.fields import (
+    moment,
+    read_fields,
+    tag,
+    without_optional,
+    write_fields,
+)
 from local.service_bus.admin.rules_xml import read_rule, write_rule
 from local.service_bus.core.entities import (
     DEFAULT_RULE,
@@ -215,8 +221,8 @@ class AdminServer:
         return write_entry(self._entry(entity))
 
     def _replace(self, path: str, element: ET.Element) -> Entity:
-        current = self._namespace.directory.entity(path)
-        return self._namespace.update(read_fields(element, current.spec))
+        current = self._namespace.directory.entity(path).spec
+        return self._namespace.update(read_fields(element, without_optional(current)))
 
     def _make(self, kind: str, found: dict[str, str | None], element: ET.Element) -> Entity:
         name = found["entity"] or ""
