@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from cli.answers import (
     CloudEvent,
@@ -174,7 +175,12 @@ def open_client(connection: Connection) -> Iterator[MeshClient]:
     import httpx
 
     headers = {"x-functions-key": connection.key} if connection.key else {}
-    with httpx.Client(headers=headers, timeout=TIMEOUT_S) as http:
+    parts = urlsplit(connection.url)
+    # Reading the authorities to trust takes longer than a local call; without TLS there are none.
+    verify = True if parts.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # A proxy of the environment would look for the local Azure on its own machine.
+    proxied = parts.hostname not in {"127.0.0.1", "localhost", "::1"}
+    with httpx.Client(headers=headers, timeout=TIMEOUT_S, verify=verify, trust_env=proxied) as http:
         yield MeshClient(connection, http)
 
 
@@ -212,10 +218,11 @@ def _content(answer: httpx.Response, connection: Connection) -> Any:
     kind = answer.headers.get("content-type", "").partition(";")[0]
     if answer.status_code == 204:
         return None
-    if answer.is_success and kind == "application/json":
-        return answer.json()
-    if kind == "application/problem+json":
-        raise _refused(answer.json())
+    document = _json(answer) if kind.endswith("json") else None
+    if answer.is_success and document is not None:
+        return document
+    if kind == "application/problem+json" and isinstance(document, dict):
+        raise _refused(document)
     if answer.status_code in {401, 403}:
         message = (
             f"{connection.url} does not accept the function key "
@@ -229,6 +236,13 @@ def _content(answer: httpx.Response, connection: Connection) -> Any:
         f"Set MESH_URL to the address of its API, such as https://HOST/api."
     )
     raise _unavailable(message, problem="not-a-mesh")
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
 
 
 def _refused(document: Mapping[str, Any]) -> Failed:

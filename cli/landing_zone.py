@@ -13,6 +13,7 @@ from cli.connection import Connection
 from cli.failures import ExitCode, Failed, wrong_call
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import HttpResponseError
     from azure.storage.blob import BlobServiceClient
 
 BIG_FILE = 8 * 1024 * 1024
@@ -54,16 +55,14 @@ def upload(
     Raises:
         Failed: no storage is known, it refuses, or it does not answer.
     """
-    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+    from azure.core.exceptions import AzureError, HttpResponseError
     from azure.storage.blob import ContentSettings
-
-    from mesh.model.dropped_file import LANDING
 
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     size = file.stat().st_size
     try:
         with _service(connection) as service, file.open("rb") as data:
-            client = service.get_blob_client(LANDING, blob)
+            client = service.get_blob_client("landing", blob)
             done = client.upload_blob(
                 data,
                 length=size,
@@ -72,13 +71,8 @@ def upload(
                 content_settings=ContentSettings(content_type=kind),
                 progress_hook=lambda sent, of: progress(sent, of or size),
             )
-    except ClientAuthenticationError as refused:
-        message = f"The storage does not let you write: {_first_line(refused)}. Set STORAGE, or "
-        message += "ask the owner of the account for the role Storage Blob Data Contributor."
-        raise Failed(message, problem="unauthorized", code=ExitCode.REFUSED) from None
     except HttpResponseError as refused:
-        message = f"The storage refuses {LANDING}/{blob}: {_first_line(refused)}."
-        raise Failed(message, problem="storage-refused", code=ExitCode.REFUSED) from None
+        raise _refused(refused, blob) from None
     except AzureError as failed:
         message = (
             f"The storage does not answer: {_first_line(failed)}. Start the local Azure with "
@@ -101,11 +95,10 @@ def read_published(connection: Connection, url: str) -> bytes:
 def _service(connection: Connection) -> Iterator[BlobServiceClient]:
     from azure.storage.blob import BlobServiceClient
 
-    # Loud failure within seconds; the default policy keeps trying for minutes.
+    # Where nothing listens, trying for a minute (the default) only hides it.
     options: dict[str, Any] = {
-        "retry_total": 2,
-        "initial_backoff": 1,
-        "connection_timeout": 5,
+        "retry_connect": 0,
+        "connection_timeout": 10,
         "max_single_put_size": BIG_FILE,
         "max_block_size": _BLOCK,
     }
@@ -132,6 +125,18 @@ def _service(connection: Connection) -> Iterator[BlobServiceClient]:
         BlobServiceClient(url, credential=credential, **options) as service,
     ):
         yield service
+
+
+def _refused(refused: HttpResponseError, blob: str) -> Failed:
+    why = f"{refused.status_code}, {_first_line(refused)}"
+    if refused.status_code in {401, 403}:
+        message = (
+            f"The storage does not let you write landing/{blob} ({why}). Set STORAGE, or ask the "
+            f"owner of the account for the role Storage Blob Data Contributor."
+        )
+        return Failed(message, problem="unauthorized", code=ExitCode.REFUSED)
+    message = f"The storage refuses landing/{blob} ({why}). Does the account have a landing zone?"
+    return Failed(message, problem="storage-refused", code=ExitCode.REFUSED)
 
 
 def _first_line(wrong: Exception) -> str:

@@ -31,8 +31,10 @@ class MeshServer:
     Attributes:
         requests: method and path of each, in order.
         steps_at_once: how many messages of the queue `onboarding` are handled after a request.
+        delivers: whether subscribers are told.
         asked_before_landing: how many questions a dropped file takes before it is judged.
         broken: when set, is answered in place of the API: status, content type, body, headers.
+        repaired_after: after how many such answers the API is whole again; 0 for never.
         storage_answer: when set, the status that the storage answers with.
     """
 
@@ -46,7 +48,9 @@ class MeshServer:
         self.requests: list[tuple[str, str]] = []
         self.steps_at_once = 100
         self.asked_before_landing = 0
+        self.delivers = True
         self.broken: tuple[int, str, bytes, dict[str, str]] | None = None
+        self.repaired_after = 0
         self.storage_answer: int | None = None
 
     @property
@@ -71,6 +75,9 @@ class MeshServer:
                 return self._store(request)(environ, start_response)
             if self.broken is not None:
                 status, kind, body, headers = self.broken
+                self.repaired_after -= 1
+                if not self.repaired_after:
+                    self.broken = None
                 answer = Response(body, status=status, mimetype=kind, headers=headers)
                 return answer(environ, start_response)
             answered = list(self._functions(environ, start_response))
@@ -87,7 +94,8 @@ class MeshServer:
         else:
             while self._landed:
                 landing.receive(self._world.backbone, self._landed.pop(0))
-        self._world.deliver()
+        if self.delivers:
+            self._world.deliver()
 
     def _store(self, request: Any) -> Any:
         from werkzeug.wrappers import Response
