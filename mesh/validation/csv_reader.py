@@ -31,6 +31,7 @@ class CsvReader:
         self._cells: CellReader | None = None
         self._judge: Judge | None = None
         self._keys = KeyIndex(plan)
+        self._quality = tally.quality
         self._fast: CsvExpressions | None = None
         self._questions: CellQuestions | None = None
         if not plan.dialect.header:
@@ -164,6 +165,15 @@ class CsvReader:
             for i, first in twice.items():
                 texts = (self._grammar.cells(cells[place][i])[0].text for place in places)
                 odd.setdefault(i, []).append(self._keys.fault(key, ", ".join(texts), first))
+        looked_at = self._quality.fields & set(self._layout.columns)
+        if looked_at:
+            positions = {name: self._layout.columns.index(name) for name in looked_at}
+            self._quality.add(
+                {
+                    name: self._questions.values(place, cells[place])
+                    for name, place in positions.items()
+                }
+            )
         return odd
 
     def _record(self, raw: bytes, bare: bytes, known: list[Fault] | None = None) -> None:
@@ -178,8 +188,9 @@ class CsvReader:
             faults = self._judge.faults(record, most=self._limits.violations_per_record)
             if known is not None:
                 faults += known
-            elif self._plan.keys:
+            else:
                 faults += self._keys.faults(record, self._tally.rows + 1)
+                self._quality.add({name: [record.get(name)] for name in self._quality.fields})
         if faults:
             text = self._shown(bare, cells)
             self._tally.bad(raw, line=self._line, start=self._offset, text=text, faults=faults)

@@ -18,6 +18,7 @@ from mesh.validation.csv_values import ABSENT, CellReader
 from mesh.validation.keys import canonical
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Column, Plan
+from mesh.validation.quality import Quality
 from mesh.validation.types import json_types
 from mesh.validation.value_bytes import ANNOTATIONS, number_bytes, string_bytes
 from mesh.validation.writing import WIDE, Writing
@@ -56,7 +57,7 @@ def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressi
         return None
     cells = _Cells(plan, separator)
     columns = {column.name: column for column in plan.columns}
-    key_names = {name for key in plan.keys for name in key.fields}
+    needed = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
     parts: list[bytes] = []
     asked: list[int] = []
     for index, name in enumerate(layout.columns):
@@ -66,7 +67,7 @@ def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressi
         except BeyondSubsetError:
             parts.append(cells.any_cell)
             asked.append(index)
-    cut = sorted({*asked, *(i for i, name in enumerate(layout.columns) if name in key_names)})
+    cut = sorted({*asked, *(i for i, name in enumerate(layout.columns) if name in needed)})
     ends = [cells.separator] * (len(parts) - 1) + [rb"\r?\n"]
     record = b"".join(b"(?>" + part + end + b")" for part, end in zip(parts, ends, strict=True))
     return CsvExpressions(
@@ -191,6 +192,14 @@ class CellQuestions:
     def value(self, position: int, cell: bytes) -> Any:
         """The JSON value of a cell, or `ABSENT`."""
         return self._cells.value(position, self._grammar.cells(cell)[0])
+
+    def values(self, position: int, cells: Sequence[bytes]) -> list[Any]:
+        """The JSON values of many cells of a column; None where there is none."""
+        told: dict[bytes, Any] = {}
+        for cell in set(cells):
+            value = self.value(position, cell)
+            told[cell] = None if value is ABSENT else value
+        return [told[cell] for cell in cells]
 
     def keys(self, position: int, cells: Sequence[bytes]) -> Sequence[bytes | None]:
         """The values of many cells of a column in the form of `mesh.validation.keys`."""

@@ -14,6 +14,7 @@ from mesh.validation.json_values import parse_json
 from mesh.validation.keys import canonical
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
+from mesh.validation.quality import Quality
 from mesh.validation.types import admits_null, json_types
 from mesh.validation.value_bytes import ANNOTATIONS, number_bytes, string_bytes
 from mesh.validation.writing import Writing
@@ -35,8 +36,8 @@ class JsonExpressions:
 
     Attributes:
         run: Matches as many good records as follow each other.
-        cut: Finds in a run the values of `fields`, one match per record; None without keys.
-        fields: The fields that are parts of keys.
+        cut: Finds in a run the values of `fields`, one match per record; None when there are none.
+        fields: The fields that are parts of keys, or that quality rules look at.
     """
 
     run: re.Pattern[bytes]
@@ -46,7 +47,7 @@ class JsonExpressions:
 
 def json_expressions(plan: Plan, order: Sequence[str]) -> JsonExpressions | None:
     """The expressions for records of this order of keys; None when there is no fast path."""
-    wanted = {name for key in plan.keys for name in key.fields}
+    wanted = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
     builder = _Builder(plan, wanted)
     try:
         record = builder.record(plan.record, order)
@@ -150,8 +151,8 @@ class _Builder:
         return rb"\[(?:" + items + (rb")\]" if least else rb")?\]")
 
 
-class RunKeys:
-    """The key values that a run of records holds."""
+class RunValues:
+    """The values of some fields that a run of records holds."""
 
     def __init__(self, expressions: JsonExpressions) -> None:
         assert expressions.cut
@@ -162,6 +163,12 @@ class RunKeys:
         rows = self._cut.findall(data, start, stop)
         columns = zip(*rows, strict=True) if len(self._fields) > 1 else [rows]
         return dict(zip(self._fields, columns, strict=True))
+
+    @staticmethod
+    def parsed(values: Sequence[bytes]) -> list[Any]:
+        """The JSON values; None where there is none."""
+        told = {value: parse_json(value.decode()) if value else None for value in set(values)}
+        return [told[value] for value in values]
 
     @staticmethod
     def parts(values: Sequence[bytes]) -> Sequence[bytes | None]:

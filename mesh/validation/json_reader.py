@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mesh.validation.fast_json import JsonExpressions, RunKeys, json_expressions
+from mesh.validation.fast_json import JsonExpressions, RunValues, json_expressions
 from mesh.validation.faults import Fault
 from mesh.validation.json_values import JsonFaultError, parse_json
 from mesh.validation.judge import Judge
@@ -32,6 +32,7 @@ class JsonLinesReader:
         self._order: tuple[str, ...] = ()
         self._lessons = 0
         self._keys = KeyIndex(plan)
+        self._quality = tally.quality
 
     def feed(self, block: bytes) -> None:
         """Judge all lines that end in what has come so far."""
@@ -75,7 +76,7 @@ class JsonLinesReader:
         if end - at > self._limits.record_bytes:
             end = before_long(data, at, end, self._limits.record_bytes)
         if end > at:
-            odd = self._repeated(data, at, end) if self._plan.keys else {}
+            odd = self._cut_out(data, at, end) if self._fast.cut else {}
             for index, start, to in marked(data, at, end, sorted(odd)):
                 if index is None:
                     self._good(data, start, to)
@@ -92,17 +93,20 @@ class JsonLinesReader:
         self._offset += stop - start
         self._line += lines
 
-    def _repeated(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
+    def _cut_out(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
         """Records of a run (by number within it) whose keys an earlier record has."""
         assert self._fast
-        keys = RunKeys(self._fast)
-        columns = keys.columns(data, start, stop)
+        values = RunValues(self._fast)
+        columns = values.columns(data, start, stop)
         odd: dict[int, list[Fault]] = {}
         for number, key in enumerate(self._keys.keys):
-            parts = [keys.parts(columns[name]) for name in key.fields]
+            parts = [values.parts(columns[name]) for name in key.fields]
             for i, first in self._keys.repeated(number, parts, self._tally.rows + 1).items():
                 texts = (shown(parse_json(columns[name][i].decode())) for name in key.fields)
                 odd.setdefault(i, []).append(self._keys.fault(key, ", ".join(texts), first))
+        if self._quality.fields:
+            names = self._quality.fields & columns.keys()
+            self._quality.add({name: values.parsed(columns[name]) for name in names})
         return odd
 
     def _learn(self, record: dict[str, Any]) -> None:
@@ -160,8 +164,9 @@ class JsonLinesReader:
         faults = self._judge.faults(record, most=self._limits.violations_per_record)
         if known is not None:
             faults += known
-        elif self._plan.keys:
+        else:
             faults += self._keys.faults(record, self._tally.rows + 1)
+            self._quality.add({name: [record.get(name)] for name in self._quality.fields})
         return faults
 
     def _shown(self, text: str, record: Any) -> str:

@@ -24,7 +24,7 @@ class KeyIndex:
     def __init__(self, plan: Plan) -> None:
         self.keys = plan.keys
         self._sensitive = plan.sensitive
-        self._seen = [_Seen() for _ in plan.keys]
+        self._seen = [Seen() for _ in plan.keys]
 
     def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
         """A fault for each key of this record that an earlier one has; remembers its keys."""
@@ -72,7 +72,7 @@ class KeyIndex:
         )
 
 
-class _Seen:
+class Seen:
     """A map from keys to the rows that had them first."""
 
     def __init__(self) -> None:

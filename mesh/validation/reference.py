@@ -17,6 +17,7 @@ from jsonschema.validators import extend, validator_for
 
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.model.jdk_dates import UnsupportedLayoutError, parse
+from mesh.validation.exact import exact
 from mesh.validation.instants import instant, is_local_time, is_local_timestamp
 
 Errors = Iterator[ValidationError]
@@ -31,15 +32,6 @@ def subschema_validator(schema: Any, root: Mapping[str, Any]) -> Any:
     """A validator of a part of a schema, whose references are those of the whole."""
     whole = record_validator(root)
     return whole.evolve(schema=exact(schema))
-
-
-def exact(value: Any) -> Any:
-    """The same JSON with binary floats replaced by the decimals they were written as."""
-    if isinstance(value, float):
-        return Decimal(repr(value))
-    if isinstance(value, Mapping):
-        return {name: exact(item) for name, item in value.items()}
-    return [exact(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _validator_class(schema: Mapping[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mesh.validation.faults import Fault
 from mesh.validation.plan import Plan
+from mesh.validation.quality import Quality
 from mesh.validation.report import (
     FileProblem,
     Limits,
@@ -26,6 +27,7 @@ class Tally:
 
     Attributes:
         rows: Records so far.
+        quality: Counts for the quality rules; readers add to them.
     """
 
     def __init__(self, plan: Plan, sink: Sink, limits: Limits) -> None:
@@ -36,6 +38,7 @@ class Tally:
         self._by_field: Counter[str] = Counter()
         self._sample: list[Violation] = []
         self.rows = 0
+        self.quality = Quality(plan)
 
     def header(self, data: bytes) -> None:
         self._sink.header(data)
@@ -92,6 +95,8 @@ class Tally:
 
     def report(self, problems: Sequence[FileProblem], byte_size: int) -> ValidationReport:
         """The verdict on what has been seen."""
+        found, warnings = self.quality.verdict(self.rows) if not problems else ([], [])
+        problems = (*problems, *found)
         admitted = self._plan.acceptance.admits(rows=self.rows, rejected=self._rejected)
         return ValidationReport(
             verdict="accepted" if admitted and not problems else "rejected",
@@ -102,6 +107,7 @@ class Tally:
             by_rule=dict(self._by_rule.most_common()),
             by_field=dict(self._by_field.most_common()),
             sample=tuple(self._sample),
-            problems=tuple(problems),
+            problems=problems,
+            warnings=tuple(warnings),
             byte_size=byte_size,
         )

@@ -1,0 +1,170 @@
+"""Quality rules of the ODCS library: counts over the whole file, compared at its end.
+
+A record whose cells cannot be told apart counts as a row and as nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mesh.model.contract_quality import QualityRule
+from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
+from mesh.validation.exact import exact
+from mesh.validation.keys import Seen, canonical, joined
+from mesh.validation.plan import Plan
+from mesh.validation.report import FileProblem
+
+Counter = Callable[[Sequence[Any]], int]
+_SAYS: Mapping[str, tuple[str, Callable[[float, Any], bool]]] = {
+    "mustBe": ("must be", lambda count, limit: count == limit),
+    "mustNotBe": ("must not be", lambda count, limit: count != limit),
+    "mustBeGreaterThan": ("must be greater than", lambda count, limit: count > limit),
+    "mustBeGreaterOrEqualTo": ("must be at least", lambda count, limit: count >= limit),
+    "mustBeLessThan": ("must be less than", lambda count, limit: count < limit),
+    "mustBeLessOrEqualTo": ("must be at most", lambda count, limit: count <= limit),
+    "mustBeBetween": ("must be between", lambda count, limit: limit[0] <= count <= limit[1]),
+    "mustNotBeBetween": (
+        "must not be between",
+        lambda count, limit: not limit[0] <= count <= limit[1],
+    ),
+}
+_COUNTED = {
+    "nullValues": "null values",
+    "missingValues": "missing values",
+    "invalidValues": "invalid values",
+    "duplicateValues": "repeated values",
+    "rowCount": "rows",
+}
+
+
+class Quality:
+    """The counts of one file.
+
+    Attributes:
+        fields: Names of the fields that the rules look at.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._rules = [rule for rule in plan.quality if rule.kind == "library" and rule.operator]
+        self._unchecked = [rule for rule in plan.quality if rule.kind in {"sql", "custom"}]
+        self._looked_at = [_fields(rule) for rule in self._rules]
+        self._counters = [_counter(rule) for rule in self._rules]
+        self._counts = [0] * len(self._rules)
+        self.fields = frozenset(name for names in self._looked_at for name in names)
+
+    def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Count records by the JSON values of the fields; a field that is not there is null."""
+        size = max((len(values) for values in columns.values()), default=0)
+        nulls = [None] * size
+        for number, names in enumerate(self._looked_at):
+            if not names:
+                continue
+            values = [columns.get(name) or nulls for name in names]
+            single = values[0] if len(values) == 1 else list(zip(*values, strict=True))
+            self._counts[number] += self._counters[number](single)
+
+    def verdict(self, rows: int) -> tuple[list[FileProblem], list[FileProblem]]:
+        """Problems and warnings of a file of so many rows."""
+        problems: list[FileProblem] = []
+        warnings = [
+            FileProblem(
+                rule="quality",
+                message=f"The {rule.kind} quality rule at {rule.pointer} was not checked.",
+                remedy="Check it where the data is used; rules of the library are checked here.",
+            )
+            for rule in self._unchecked
+        ]
+        for number, rule in enumerate(self._rules):
+            count = rows if rule.metric == "rowCount" else self._counts[number]
+            found = _broken(rule, count, rows)
+            if found:
+                (problems if rule.severity == "error" else warnings).append(found)
+        return problems, warnings
+
+
+def _fields(rule: QualityRule) -> tuple[str, ...]:
+    if rule.metric == "rowCount":
+        return ()
+    several = rule.arguments.get("properties")
+    if rule.metric == "duplicateValues" and isinstance(several, list) and several:
+        return tuple(map(str, several))
+    return (rule.field,) if rule.field else ()
+
+
+def _counter(rule: QualityRule) -> Counter:
+    match rule.metric:
+        case "nullValues":
+            return lambda values: sum(value is None for value in values)
+        case "missingValues":
+            missing = _members(rule.arguments.get("missingValues") or [None])
+            return lambda values: sum(_member(value) in missing for value in values)
+        case "invalidValues":
+            return _invalid(rule.arguments)
+        case "duplicateValues":
+            return _duplicates(Seen())
+        case _:
+            return lambda _: 0
+
+
+def _invalid(arguments: Mapping[str, Any]) -> Counter:
+    valid = arguments.get("validValues")
+    members = _members(valid) if isinstance(valid, list) else None
+    pattern = arguments.get("pattern")
+
+    def is_invalid(value: Any) -> bool:
+        if value is None:
+            return False
+        if members is not None and _member(value) not in members:
+            return True
+        return isinstance(pattern, str) and not _matches(pattern, value)
+
+    return lambda values: sum(map(is_invalid, values))
+
+
+def _matches(pattern: str, value: Any) -> bool:
+    try:
+        return compile_pattern(pattern).search(str(value)) is not None
+    except UnsupportedPatternError:
+        return False
+
+
+def _duplicates(seen: Seen) -> Counter:
+    def count(values: Sequence[Any]) -> int:
+        found = 0
+        for value in values:
+            parts = value if isinstance(value, tuple) else (value,)
+            key = joined([None if part is None else canonical(part) for part in parts])
+            found += key is not None and seen.add(key, 0) is not None
+        return found
+
+    return count
+
+
+def _members(values: Sequence[Any]) -> frozenset[bytes | None]:
+    return frozenset(_member(exact(value)) for value in values) | (
+        frozenset({None}) if "" in values else frozenset()
+    )
+
+
+def _member(value: Any) -> bytes | None:
+    return None if value is None else canonical(value)
+
+
+def _broken(rule: QualityRule, count: int, rows: int) -> FileProblem | None:
+    share = 100 * count / rows if rows else 0.0
+    measured = share if rule.percent else count
+    said, holds = _SAYS[rule.operator or "mustBe"]
+    if holds(measured, rule.limit):
+        return None
+    unit = " percent" if rule.percent else ""
+    limit = " and ".join(map(str, rule.limit)) if isinstance(rule.limit, list) else rule.limit
+    where = f" in {rule.field}" if rule.field else ""
+    what = _COUNTED.get(str(rule.metric), str(rule.metric))
+    named = f"{rule.name}: t" if rule.name else "T"
+    amount = f"{share:.4g}" if rule.percent else f"{count:,}"
+    return FileProblem(
+        rule="quality",
+        message=f"{named}he number of {what}{where} {said} {limit}{unit}; it is {amount}{unit}.",
+        remedy=f"Correct the file, or the rule at {rule.pointer} of the contract.",
+    )

@@ -1,0 +1,105 @@
+"""Quality rules of the ODCS library, in both formats, with the fast path and without it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.validation.files import Outcome, contract, judge, plan_of
+
+ROWS: list[dict[str, Any]] = [
+    {"id": 1, "code": "a", "n": 1},
+    {"id": 2, "code": "b", "n": None},
+    {"id": 3, "code": "a", "n": 1.0},
+    {"id": 4, "code": "n/a", "n": None},
+    {"id": 5, "code": None, "n": 2.5},
+]
+
+
+def outcome(rule: dict[str, Any], field: str | None, name: str) -> Outcome:
+    properties: list[dict[str, Any]] = [
+        {"name": "id", "logicalType": "integer", "primaryKey": True},
+        {"name": "code", "logicalType": "string"},
+        {"name": "n", "logicalType": "number"},
+    ]
+    more: dict[str, Any] = {}
+    if field:
+        next(item for item in properties if item["name"] == field)["quality"] = [rule]
+    else:
+        more["quality"] = [rule]
+    plan = plan_of(contract(properties, **more))
+    lines = [json.dumps(row) for row in ROWS]
+    if name.endswith(".csv"):
+        cells = (["" if value is None else str(value) for value in row.values()] for row in ROWS)
+        lines = ["id,code,n", *(",".join(row) for row in cells)]
+    return judge(plan, ("\n".join(lines) + "\n").encode(), name)
+
+
+CASES: list[tuple[dict[str, Any], str | None, int]] = [
+    ({"metric": "rowCount"}, None, 5),
+    ({"metric": "nullValues"}, "n", 2),
+    ({"metric": "nullValues", "unit": "percent"}, "n", 40),
+    ({"metric": "missingValues", "arguments": {"missingValues": ["n/a", ""]}}, "code", 2),
+    ({"metric": "missingValues", "arguments": {"missingValues": ["n/a"]}}, "code", 1),
+    ({"metric": "invalidValues", "arguments": {"validValues": ["a", "b"]}}, "code", 1),
+    ({"metric": "invalidValues", "arguments": {"validValues": [1]}}, "n", 1),
+    ({"metric": "invalidValues", "arguments": {"pattern": "^[a-z]$"}}, "code", 1),
+    ({"metric": "duplicateValues"}, "code", 1),
+    ({"metric": "duplicateValues", "unit": "percent"}, "n", 20),
+    ({"metric": "duplicateValues", "arguments": {"properties": ["code", "n"]}}, None, 1),
+]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+@pytest.mark.parametrize(("rule", "field", "count"), CASES, ids=[str(case[0]) for case in CASES])
+def test_a_metric_counts_what_it_says(
+    rule: dict[str, Any], field: str | None, count: int, name: str
+) -> None:
+    assert outcome({**rule, "mustBe": count}, field, name).report.problems == ()
+    found = outcome({**rule, "mustBe": count + 1}, field, name).report
+    assert found.verdict == "rejected"
+    assert [problem.rule for problem in found.problems] == ["quality"]
+    ending = (
+        f"must be {count + 1} percent; it is {count} percent."
+        if "unit" in rule
+        else (f"must be {count + 1}; it is {count}.")
+    )
+    assert found.problems[0].message.endswith(ending)
+
+
+@pytest.mark.parametrize(
+    ("operator", "good", "bad"),
+    [
+        ("mustBe", 2, 1),
+        ("mustNotBe", 1, 2),
+        ("mustBeGreaterThan", 1, 2),
+        ("mustBeGreaterOrEqualTo", 2, 3),
+        ("mustBeLessThan", 3, 2),
+        ("mustBeLessOrEqualTo", 2, 1),
+        ("mustBeBetween", [1, 2], [3, 4]),
+        ("mustNotBeBetween", [3, 4], [1, 2]),
+    ],
+)
+def test_every_operator_compares(operator: str, good: Any, bad: Any) -> None:
+    rule = {"metric": "nullValues", "name": "Counted"}
+    assert outcome({**rule, operator: good}, "n", "rows.csv").report.verdict == "accepted"
+    problems = outcome({**rule, operator: bad}, "n", "rows.csv").report.problems
+    assert problems[0].message.startswith("Counted: the number of null values in n must")
+
+
+def test_a_lesser_severity_warns() -> None:
+    rule = {"metric": "nullValues", "mustBe": 0, "severity": "warning"}
+    report = outcome(rule, "n", "rows.csv").report
+    assert (report.verdict, report.problems) == ("accepted", ())
+    assert report.warnings[0].message == "The number of null values in n must be 0; it is 2."
+
+
+def test_a_rule_that_is_not_checked_is_said_to_be() -> None:
+    rule = {"type": "sql", "query": "select 1", "mustBe": 1}
+    report = outcome(rule, None, "rows.csv").report
+    assert report.verdict == "accepted"
+    assert report.warnings[0].message == (
+        "The sql quality rule at /schema/0/quality/0 was not checked."
+    )
