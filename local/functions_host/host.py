@@ -53,7 +53,10 @@ class Host:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._options = options
-        self._functions = [f for f in functions if not f.disabled]
+        wanted = host_json.functions
+        self._functions = [
+            f for f in functions if not f.disabled and (wanted is None or f.name in wanted)
+        ]
         keys = load_keys(options.state / "secrets", (f.name for f in functions), options.keys)
         self._host_json = host_json
         self._clients = Clients(environ)

@@ -58,7 +58,11 @@ class BlobOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostJson:
-    """A checked `host.json`. `function_timeout` is None where `-1` asks for no bound."""
+    """A checked `host.json`.
+
+    `function_timeout` is None where `-1` asks for no bound; `functions` is None where the file
+    names none, which means that all run.
+    """
 
     route_prefix: str = "api"
     function_timeout: timedelta | None = _DEFAULT_TIMEOUT
@@ -116,7 +120,6 @@ class _Reader:
     def host_json(self) -> HostJson:
         timeout = self._document.get("functionTimeout")
         levels = self._section("logging.logLevel")
-        functions = self._document.get("functions")
         return HostJson(
             route_prefix=str(self._section("extensions.http").get("routePrefix", "api")).strip("/"),
             function_timeout=None
@@ -126,8 +129,16 @@ class _Reader:
             queues=self._queues(),
             blobs=self._blobs(),
             log_levels={str(key): str(value) for key, value in levels.items()},
-            functions=tuple(map(str, functions)) if isinstance(functions, list) else None,
+            functions=self._functions(),
         )
+
+    def _functions(self) -> tuple[str, ...] | None:
+        names = self._document.get("functions")
+        if names is None:
+            return None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._refuse("", "functions", "must be a list of names")
+        return tuple(names)
 
     def _service_bus(self) -> ServiceBusOptions:
         section, default = "extensions.serviceBus", ServiceBusOptions()

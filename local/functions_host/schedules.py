@@ -111,6 +111,8 @@ def _parse_cron(text: str, fields: list[str], function: str) -> CronSchedule:
     expression = " ".join(
         [*clock_and_day, _number_names(month, _MONTHS, 1), _number_names(weekday, _DAYS, 0)]
     )
+    if strange := re.findall(r"[A-Za-z]+", expression):
+        raise _refuse(text, function, f"'{strange[0]}' names no month and no day")
     has_seconds = len(fields) == 6
     try:
         croniter(expression, second_at_beginning=has_seconds, day_or=False)
