@@ -28,6 +28,7 @@ _BATCH_SIZE = Symbol("com.microsoft:max-message-batch-size")
 _DEFAULT_SESSION_WAIT = 60.0
 _TICKS_AT_EPOCH = 621_355_968_000_000_000
 _TICKS_PER_SECOND = 10_000_000
+_COORDINATOR = 0x30
 _NODE_MESSAGE_SIZE = 64 * 1024 * 1024
 _FILTER_FIELD = 7
 
@@ -86,10 +87,19 @@ def _address(node: Any) -> str:
     return unquote(text).strip("/")
 
 
+class NoTransactionsError(BrokerError):
+    """The client wants to begin transactions."""
+
+    condition = "amqp:not-implemented"
+    status = 501
+
+
 def attach(session: Session, fields: list[Any], body: bytes) -> None:
     """Attach a link, or refuse: attach without a node, then detach with the reason."""
     request = Request.read(fields, body)
     try:
+        if isinstance(fields[6], Described) and fields[6].descriptor == _COORDINATOR:
+            raise NoTransactionsError("Transactions are not supported by the local Service Bus.")
         if request.client_receives:
             _attach_receiver(session, request)
         else:
