@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -133,6 +133,7 @@ folders = st.sampled_from(
 counts = st.integers(min_value=0, max_value=2**40)
 
 
+@settings(deadline=None)
 @given(
     folder=folders,
     name=names,

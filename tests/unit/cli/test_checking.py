@@ -83,7 +83,9 @@ names = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
 @given(
     name=names,
     header=st.sampled_from(["code,name,area", "name,code", "code;name", "", "code\tname\tarea"]),
