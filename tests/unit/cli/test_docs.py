@@ -1,0 +1,94 @@
+"""`docs/cli.md` tells of every command and option, and its commands run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+from string import Template
+
+import typer
+
+from cli.connection import PATIENCE_S
+from cli.failures import ExitCode
+from cli.main import app
+from mesh.model.names import ProductId
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+COUNTRIES = ProductId(domain="geography", product="countries")
+GROUP = typer.main.get_command(app)
+
+
+def test_every_command_is_told_of():
+    told = set(re.findall(r"`mesh ([a-z-]+)`", DOCUMENT))
+
+    assert told == set(GROUP.commands)
+
+
+def test_every_option_is_told_of():
+    told = set(re.findall(r"--[a-z][a-z-]*", DOCUMENT))
+    real = {
+        name
+        for command in GROUP.commands.values()
+        for parameter in command.params
+        for name in parameter.opts
+        if name.startswith("--")
+    }
+    # The demo's own options are told of where the demo is.
+    own = {name for parameter in GROUP.commands["demo"].params for name in parameter.opts} - {
+        "--state",
+        "--json",
+    }
+    assert real - own <= told
+    assert told <= real | {"--help"}
+
+
+def test_exit_codes_are_those_of_the_command():
+    told = [int(code) for code in re.findall(r"^\| (\d+) \| ", DOCUMENT, re.MULTILINE)]
+
+    assert told == [*ExitCode, 130]
+    assert f"0 to 3600 | {PATIENCE_S:.0f} |" in DOCUMENT
+
+
+def test_its_commands_run(run, declared, contract_of, good, tmp_path, monkeypatch):
+    lines = [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    folder = declared()
+    shutil.copy(folder / "contract0.odcs.json", tmp_path / "countries.odcs.json")
+    (tmp_path / "countries.odcs.json").rename(folder / "countries.odcs.json")
+    (folder / "contract0.odcs.json").unlink()
+    assert good.parent == tmp_path
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, str] = {}
+    for line in lines:
+        _prepare(line, known, run, declared, contract_of)
+        words = shlex.split(Template(line).substitute(known))
+        assert words[0] == "mesh"
+
+        done = run(*words[1:])
+
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def _prepare(line, known, run, declared, contract_of):
+    """Find or make what a variable of the line stands for."""
+    if "$DROP" in line:
+        told = json.loads(run("where", "countries.csv", "--json").stdout)
+        known["DROP"] = told["drop"]
+    if "$SUBSCRIPTION" in line:
+        told = json.loads(run("subscriptions", "geography/countries", "--json").stdout)
+        known["SUBSCRIPTION"] = next(
+            wants["id"] for wants in told["subscriptions"] if wants["channel"] == "push"
+        )
+    for name, version in (("WAITING", "2.0.0"), ("OTHER", "3.0.0")):
+        if f"${name}" in line and name not in known:
+            for old in declared(COUNTRIES).iterdir():
+                old.unlink()
+            contract = contract_of(version=version, classification="restricted")
+            files = declared(COUNTRIES, contract, ports=(("countries", version),))
+            known[name] = json.loads(run("onboard", files, "--json").stdout)["id"]
