@@ -26,7 +26,7 @@ _TEXT = Writing(
 _OBJECT = frozenset({"type", "properties", "required", "additionalProperties"}) | ANNOTATIONS
 _ARRAY = frozenset({"type", "items", "minItems", "maxItems"}) | ANNOTATIONS
 _DEPTH = 8
-_GROUP = b"(?P<>"  # no expression of `re` holds it, so that it can be found again
+_SCALAR = rb'"(?:[^"\\]++|\\.)*+"|[^\s,}"]++'
 _INTEGERS = re.compile(rb"(?:(?:-?[1-9][0-9]{0,17}|0)(?:\n|\Z))*+")
 
 
@@ -48,19 +48,29 @@ class JsonExpressions:
 def json_expressions(plan: Plan, order: Sequence[str]) -> JsonExpressions | None:
     """The expressions for records of this order of keys; None when there is no fast path."""
     wanted = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
-    builder = _Builder(plan, wanted)
-    try:
-        record = builder.record(plan.record, order)
-    except BeyondSubsetError:
-        return None
+    builder = _Builder(plan.record)
     fields = tuple(name for name in _complete(plan.record, order) if name in wanted)
-    line = record + rb"\r?\n"
     try:
-        run = re.compile(b"(?:" + line.replace(_GROUP, b"(?:") + b")*+")
-        cut = re.compile(line.replace(_GROUP, b"(")) if fields else None
-    except (re.error, OverflowError, RecursionError):
+        record = builder.record(order)
+        if fields and builder.nested:
+            raise BeyondSubsetError  # a field within a field might have the same name
+        run = re.compile(b"(?:" + record + rb"\r?\n)*+")
+    except (BeyondSubsetError, re.error, OverflowError, RecursionError):
         return None
-    return JsonExpressions(run=run, cut=cut, fields=fields)
+    return JsonExpressions(run=run, cut=_cutter(fields) if fields else None, fields=fields)
+
+
+def _cutter(fields: Sequence[str]) -> re.Pattern[bytes]:
+    """Finds the values of fields in a run of flat records.
+
+    A quote within a text is escaped, so that `"name":` can be nothing but the field.
+    """
+    parts = []
+    for name in fields:
+        key = _TEXT.literal(name)
+        assert key is not None
+        parts.append(rb'(?:[^\n]*?"' + key + b'": ?(' + _SCALAR + b"))?+")
+    return re.compile(b"".join(parts) + rb"[^\n]*+\n")
 
 
 def _complete(schema: Mapping[str, Any], order: Sequence[str]) -> list[str]:
@@ -71,12 +81,19 @@ def _complete(schema: Mapping[str, Any], order: Sequence[str]) -> list[str]:
 
 
 class _Builder:
-    def __init__(self, plan: Plan, wanted: set[str]) -> None:
-        self._root, self._wanted = plan.record, wanted
+    """Builds the expression for one record.
 
-    def record(self, schema: Mapping[str, Any], order: Sequence[str]) -> bytes:
-        """One record; the values of wanted fields are groups, marked by `_GROUP`."""
-        return self._object(schema, order, depth=0)
+    Attributes:
+        nested: Whether a record may hold objects or arrays.
+    """
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self.nested = False
+
+    def record(self, order: Sequence[str]) -> bytes:
+        """An expression for a record with its keys in this order."""
+        return self._object(self._root, order, depth=0)
 
     def _object(self, schema: Mapping[str, Any], order: Sequence[str], depth: int) -> bytes:
         properties: Mapping[str, Any] = schema.get("properties") or {}
@@ -87,16 +104,17 @@ class _Builder:
         if not properties:
             raise BeyondSubsetError
         members = []
+        # A comma goes before every member but the first, whichever that is.
+        comma = rb"(?:(?<=\{)|, ?)"
         for name in _complete(schema, order):
             key = _TEXT.literal(name)
             if key is None:
                 raise BeyondSubsetError
             value = self._value(properties[name], depth)
-            if not depth and name in self._wanted:
-                value = _GROUP + value + b")"
-            # A comma goes before every member but the first, whichever that is.
-            member = rb'(?>(?:(?<=\{)|, ?)"' + key + b'": ?' + value + rb"(?=[,}]))"
+            member = b"(?>" + comma + b'"' + key + b'": ?' + value + rb"(?=[,}]))"
             members.append(member if name in required else b"(?:" + member + b")?+")
+            if name in required:
+                comma = b", ?"
         return rb"\{" + b"".join(members) + rb"\}"
 
     def _value(self, schema: Any, depth: int) -> bytes:
@@ -125,6 +143,7 @@ class _Builder:
             case "boolean" if schema.keys() - ANNOTATIONS == {"type"}:
                 return b"(?:true|false)"
             case "object":
+                self.nested = True
                 order = list(schema.get("properties") or {})
                 return self._object(schema, order, depth + 1)
             case "array":
@@ -140,6 +159,7 @@ class _Builder:
         return text
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> bytes:
+        self.nested = True
         if schema.keys() - _ARRAY or depth > _DEPTH:
             raise BeyondSubsetError
         least, most = schema.get("minItems", 0), schema.get("maxItems")
@@ -174,7 +194,7 @@ class RunValues:
     def parts(values: Sequence[bytes]) -> Sequence[bytes | None]:
         """Values in the form of `mesh.validation.keys`."""
         together = b"\n".join(values)
-        if _INTEGERS.fullmatch(together):
+        if b"" not in values and _INTEGERS.fullmatch(together):
             return values
         if b"\\" not in together and all(value[:1] == b'"' for value in values):
             return [b"s" + value[1:-1] for value in values]

@@ -260,3 +260,54 @@ def test_any_lines_are_cut_the_same_way_by_both_paths(pieces: list[str]) -> None
         )
     )
     judge(plan, ("a,b\n" + "\n".join(pieces)).encode(), chunk=1000)
+
+
+KEY_CELLS = ("", "1", "1.0", "10", "1e1", "-0", "0", "2")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(KEY_CELLS), st.sampled_from(("", "x", "y", "é"))), max_size=9
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 40),
+)
+def test_repeated_keys_are_those_of_equal_values(
+    rows: list[tuple[str, str]], unique: bool, composite: bool, chunk: int
+) -> None:
+    properties: list[dict[str, Any]] = [
+        {"name": "n", "logicalType": "number", "unique": unique},
+        {"name": "t", "logicalType": "string"},
+        {"name": "z", "logicalType": "string"},
+    ]
+    if composite:
+        properties[0] |= {"primaryKey": True, "primaryKeyPosition": 1}
+        properties[1] |= {"primaryKey": True, "primaryKeyPosition": 2}
+    plan = unchecked_plan_of(contract(properties))
+    seen: dict[object, int] = {}
+    expected: list[tuple[int, str, str]] = []
+    for number, (n, t) in enumerate(rows, start=1):
+        keys = []
+        if composite:
+            expected += [
+                (number, name, "required") for name, text in (("n", n), ("t", t)) if not text
+            ]
+            keys.append(("primaryKey", "n, t", (Decimal(n), t) if n and t else None))
+        if unique:
+            keys.append(("unique", "n", Decimal(n) if n else None))
+        for rule, label, key in keys:
+            if key is not None and seen.setdefault((rule, key), number) != number:
+                expected.append((number, label, rule))
+    lines = ["n,t,z", *(f"{n},{t},x" for n, t in rows)]
+    found = judge(plan, ("\n".join(lines) + "\n").encode(), chunk=chunk).named
+    assert sorted(found) == sorted(expected)
+    records = [
+        "{" + ", ".join([f'"n": {n}'] * bool(n) + [f'"t": "{t}"'] * bool(t) + ['"z": "x"']) + "}"
+        for n, t in rows
+    ]
+    if rows:
+        data = ("\n".join(records) + "\n").encode()
+        found = judge(plan, data, "rows.jsonl", chunk=chunk).named
+        assert sorted(found) == sorted(expected)
