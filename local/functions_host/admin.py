@@ -77,7 +77,8 @@ class AdminApi:
             return web.Response(status=400, text='The body must be JSON: {"input": "…"}')
         listener = self._listeners.get(function.name)
         if listener is None:
-            why = "is disabled" if function.disabled else "is called at its own route"
+            is_http = function.trigger.type == "httpTrigger" and not function.disabled
+            why = "is called at its own route" if is_http else "is disabled"
             return web.Response(status=400, text=f"'{function.name}' {why}.")
         text = given if isinstance(given, str) else json.dumps(given)
         call = asyncio.create_task(self._call(function.name, listener, text))

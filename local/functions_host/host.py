@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
@@ -21,6 +20,7 @@ from local.functions_host.indexing import IndexedFunction
 from local.functions_host.invocation import Invoker, Worker, thread_count
 from local.functions_host.keys import load_keys
 from local.functions_host.outputs import Outputs
+from local.functions_host.telemetry import attachment
 from local.functions_host.triggers import Listener
 from local.functions_host.triggers.event_grid import EventGridListener, Receive, Webhook
 from local.functions_host.triggers.http import HttpFunctions, endpoint_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from local.functions_host.blob_queue import BlobQueue
 
 _log = logging.getLogger("Host.Startup")
+_CLOSE_WITHIN = 5.0
 _LARGEST_BODY = 100 * 1024 * 1024  # Azure's default limit
 
 
@@ -61,7 +62,7 @@ class Host:
         self._host_json = host_json
         self._clients = Clients(environ)
         self._outputs = Outputs(self._clients, message_encoding=host_json.queues.message_encoding)
-        self._worker = Worker(thread_count(environ))
+        self._worker = Worker(thread_count(environ), attachment(environ))
         timeout = host_json.function_timeout
         self._invoker = Invoker(
             worker=self._worker,
@@ -125,7 +126,8 @@ class Host:
         """Serve until `stop`; running functions get `grace` seconds, the rest is abandoned."""
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1)
         await runner.setup()
-        await web.SockSite(runner, bound).start()
+        site = web.SockSite(runner, bound)
+        await site.start()
         running = [
             asyncio.create_task(self._keep_running(name, listener, stop), name=f"{name}-listener")
             for name, listener in self._listeners.items()
@@ -134,6 +136,7 @@ class Host:
         try:
             await stop.wait()
         finally:
+            await site.stop()  # from here on nothing new is taken
             await self._stop(running, runner)
 
     async def _keep_running(self, name: str, listener: Listener, stop: asyncio.Event) -> None:
@@ -156,12 +159,18 @@ class Host:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, idle, return_exceptions=True)
-        for listener in self._listeners.values():
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(listener.close(), timeout=5)
+        await asyncio.gather(
+            *(self._close(name, listener) for name, listener in self._listeners.items())
+        )
         await runner.cleanup()
         await self._outputs.close()
         self._worker.stop()
+
+    async def _close(self, name: str, listener: Listener) -> None:
+        try:
+            await asyncio.wait_for(listener.close(), _CLOSE_WITHIN)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the process ends)
+            _log.warning("Function '%s': its listener did not close: %r", name, error)
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=_LARGEST_BODY)

@@ -20,8 +20,10 @@ from typing import Any, Protocol
 from azure.functions.meta import Datum
 
 from local.functions_host.context import Retry, Trace, WorkerContext
-from local.functions_host.indexing import IndexedFunction, Parameter
+from local.functions_host.indexing import IndexedFunction
 from local.functions_host.logs import RESULTS, Running, running
+from local.functions_host.signatures import Parameter
+from local.functions_host.telemetry import Attach
 
 _EXECUTION = {__file__, concurrent.futures.thread.__file__}
 _results = logging.getLogger(RESULTS)
@@ -84,16 +86,21 @@ class Worker:
     HTTP, as a worker process of its own would not.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, attach: Attach | None = None) -> None:
+        self._attach = attach
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="function")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="worker", daemon=True)
         self._thread.start()
 
     async def run(
-        self, function: IndexedFunction, arguments: dict[str, Any], limit: float | None
+        self,
+        function: IndexedFunction,
+        arguments: dict[str, Any],
+        trace: Trace,
+        limit: float | None,
     ) -> Any:
-        """Call the function.
+        """Call the function, in the trace if OpenTelemetry is on.
 
         Raises:
             FunctionTimeoutError: it took more than `limit` seconds. A coroutine is cancelled; a
@@ -101,15 +108,19 @@ class Worker:
             Exception: whatever the function raised.
         """
         if function.is_async:
-            future = asyncio.wrap_future(self._submit(function, arguments))
+            future = asyncio.wrap_future(self._submit(function, arguments, trace))
         else:
             context = contextvars.copy_context()
+            if self._attach is not None:
+                context.run(self._attach, trace)
             future = asyncio.get_running_loop().run_in_executor(
                 self._pool, lambda: context.run(function.call, **arguments)
             )
-        if limit is None:
-            return await future
-        done, _ = await asyncio.wait({future}, timeout=limit)
+        try:
+            done, _ = await asyncio.wait({future}, timeout=limit)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
         if not done:
             future.cancel()
             raise FunctionTimeoutError(
@@ -118,11 +129,15 @@ class Worker:
             )
         return future.result()
 
-    def _submit(self, function: IndexedFunction, arguments: dict[str, Any]) -> Any:
+    def _submit(
+        self, function: IndexedFunction, arguments: dict[str, Any], trace: Trace
+    ) -> concurrent.futures.Future[Any]:
         now = running.get()
 
         async def _call() -> Any:
             running.set(now)
+            if self._attach is not None:
+                self._attach(trace)
             return await function.call(**arguments)
 
         return asyncio.run_coroutine_threadsafe(_call(), self._loop)
@@ -186,7 +201,7 @@ class Invoker:
     async def _invoke(self, function: IndexedFunction, call: Call, invocation: str) -> Datum | None:
         arguments = await self._arguments(function, call, invocation)
         outs = {name: Out() for name in function.outputs}
-        result = await self._worker.run(function, arguments | outs, self._timeout)
+        result = await self._worker.run(function, arguments | outs, call.trace, self._timeout)
         if result is not None and function.returns is None:
             raise RuntimeError(
                 f"function '{function.name}' has no binding for a return value and returned "

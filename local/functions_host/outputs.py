@@ -16,7 +16,7 @@ from azure.functions.meta import Datum
 from local.functions_host.bindings import Binding
 from local.functions_host.clients import Clients
 from local.functions_host.expressions import expand
-from local.functions_host.indexing import Parameter
+from local.functions_host.signatures import Parameter
 
 if TYPE_CHECKING:
     from azure.eventgrid.aio import EventGridPublisherClient

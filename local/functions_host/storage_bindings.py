@@ -16,9 +16,9 @@ from azure.storage.queue.aio import QueueClient
 from local.functions_host.bindings import Binding
 from local.functions_host.clients import Clients
 from local.functions_host.expressions import expand
-from local.functions_host.indexing import Parameter
 from local.functions_host.outputs import bodies_of
 from local.functions_host.queue_pump import encode_body, send_creating
+from local.functions_host.signatures import Parameter
 
 _DEFAULT_TAKE = 50
 

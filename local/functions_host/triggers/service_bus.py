@@ -69,6 +69,7 @@ class ServiceBusListener:
         )
         self._slots: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[Any]] = set()
+        self._opening = 0
         self._running = 0
         self._growing: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -127,7 +128,7 @@ class ServiceBusListener:
             try:
                 await self._receive_until_surplus()
                 failures = 0
-                if len(self._waiting) >= self._least:
+                if self._is_surplus():
                     return
             except asyncio.CancelledError:
                 return
@@ -144,8 +145,12 @@ class ServiceBusListener:
     async def _receive_until_surplus(self) -> None:
         receiver = self._receiver()
         try:
-            with self._as_waiting():
-                await receiver.__aenter__()
+            self._opening += 1
+            try:
+                with self._as_waiting():
+                    await receiver.__aenter__()
+            finally:
+                self._opening -= 1
             self._recovered()
             if self._has_sessions and len(self._slots) < self._most and not self._stopping:
                 self._spawn(1)  # to accept the next session
@@ -164,7 +169,7 @@ class ServiceBusListener:
             if messages:
                 with self._as_running():
                     await self._processor.process(receiver, messages)
-            elif self._has_sessions or len(self._waiting) >= self._least:
+            elif self._has_sessions or self._is_surplus():
                 return
 
     def _receiver(self) -> ServiceBusReceiver:
@@ -196,6 +201,12 @@ class ServiceBusListener:
             slot = asyncio.create_task(self._slot(), name=f"{self._function.name}-receiver")
             self._slots.add(slot)
             slot.add_done_callback(self._slots.discard)
+
+    def _is_surplus(self) -> bool:
+        """Tell whether enough others wait for messages, or one for the next session."""
+        if self._has_sessions:
+            return self._opening > 0
+        return len(self._waiting) >= self._least
 
     @contextlib.contextmanager
     def _as_waiting(self) -> Iterator[None]:

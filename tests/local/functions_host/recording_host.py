@@ -17,7 +17,8 @@ from azure.functions.meta import Datum
 
 from local.functions_host import __main__ as command
 from local.functions_host import invocation
-from local.functions_host.indexing import IndexedFunction, Parameter
+from local.functions_host.indexing import IndexedFunction
+from local.functions_host.signatures import Parameter
 from tests.local.functions_host.datums import to_json
 
 FILE = Path(sys.argv[1])

@@ -279,6 +279,47 @@ def test_logs_of_threads_of_async_functions_and_of_results(tmp_path: Path) -> No
         assert done["duration_ms"] >= 0
 
 
+@pytest.mark.parametrize("kind", ["", "async "])
+def test_opentelemetry_spans_continue_the_trace(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("opentelemetry.trace")
+    source = (
+        "from opentelemetry import trace\n"
+        f"@app.route(route='x')\n{kind}def f(req, context) -> str:\n"
+        "    span = trace.get_current_span().get_span_context()\n"
+        "    return f'{span.trace_id:032x} {context.trace_context.trace_parent}'\n"
+    )
+    app, headers = write_app(tmp_path, source), {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    with running_host(app, tmp_path, PYTHON_ENABLE_OPENTELEMETRY="true") as host:
+        current, parent = host.request("/api/x", headers=headers).body.decode().split()
+        assert current == "a" * 32
+        assert parent.startswith(f"00-{'a' * 32}-")
+        assert "b" * 16 not in parent
+    with running_host(app, tmp_path) as host:
+        assert host.request("/api/x", headers=headers).body.startswith(b"0" * 32)
+
+
+def test_sessions_beyond_the_limit_get_their_turn(tmp_path: Path, seen: Seen) -> None:
+    source = (
+        TRIGGER.replace(")\n", ", is_sessions_enabled=True)\n")
+        + "def f(m: func.ServiceBusMessage):\n    seen(m.session_id)\n"
+    )
+    options = host_json(maxConcurrentSessions=2, sessionIdleTimeout="00:00:00.5")
+    app = write_app(tmp_path, source, options)
+    queues = {"q": {"RequiresSession": True}}
+    with service_bus(tmp_path, entities(queues=queues)) as bus, run(app, bus, seen, tmp_path):
+        connection = bus.ready["connection_string"]
+        with (
+            ServiceBusClient.from_connection_string(connection) as client,
+            client.get_queue_sender("q") as sender,
+        ):
+            for turn in range(2):
+                sender.send_messages(
+                    [ServiceBusMessage("", session_id=f"{turn}{name}") for name in "abcde"]
+                )
+                wait_for(lambda turn=turn: len(seen.lines()) == 5 * (turn + 1), what="all")
+    assert sorted(line for [line] in seen.lines()) == [f"{t}{n}" for t in "01" for n in "abcde"]
+
+
 class TestReload:
     def test_a_change_starts_the_app_anew_at_the_same_port(
         self, tmp_path: Path, seen: Seen
