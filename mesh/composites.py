@@ -56,9 +56,13 @@ def input_updated(
 
 
 def _feeds(port: InputPort, event: ReceivedEvent) -> bool:
-    return port.product == event.product and port.contract_id == event.envelope["data"].get(
-        "contract", {}
-    ).get("id")
+    """Whether the event tells of an update of what the port reads."""
+    data = event.envelope["data"]
+    return (
+        port.product == event.product
+        and port.contract_id == data.get("contract", {}).get("id")
+        and port.major in {None, data.get("major")}
+    )
 
 
 def _updated(port: InputPort, event: ReceivedEvent, period: str) -> InputState:

@@ -12,7 +12,9 @@ from mesh.model.product import InputPort
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
     """All that speaks against a declaration which is good by itself."""
     findings = [_taken(backbone, declaration, declared) for declared in declaration.contracts]
-    findings += [_unknown(backbone, port) for port in declaration.product.input_ports]
+    findings += [
+        _unknown(backbone, declaration.file, port) for port in declaration.product.input_ports
+    ]
     return tuple(finding for finding in findings if finding is not None)
 
 
@@ -43,14 +45,14 @@ def _taken(
     )
 
 
-def _unknown(backbone: Backbone, port: InputPort) -> Finding | None:
+def _unknown(backbone: Backbone, file: str, port: InputPort) -> Finding | None:
     product = backbone.registry.head(port.product).product
     known = [] if product is None else [offered.contract_id for offered in product.output_ports]
     if port.contract_id in known:
         return None
     offers = f"offers {', '.join(known)}" if known else "is not onboarded"
     return Finding(
-        file="product.odps.yaml",
+        file=file,
         path="/inputPorts",
         rule="product.unknown-input",
         message=f"The input {port.name!r} reads {port.contract_id}, but {port.product} {offers}.",

@@ -49,11 +49,13 @@ class Declaration:
     """A checked declaration.
 
     Attributes:
+        file: name of the product's file.
         document: the ODPS document, plain data.
         contracts: one for each output port of the product, in the same order.
     """
 
     product: DataProduct
+    file: str
     document: Mapping[str, Any]
     contracts: tuple[DeclaredContract, ...]
 
@@ -160,7 +162,7 @@ class _Check:
             digest=self._digest(document),
         )
         return Declaration(
-            product=product, document=document, contracts=tuple(self._declared(ports))
+            product=product, file=file, document=document, contracts=tuple(self._declared(ports))
         )
 
     def _match(self, file: str, entries: Sequence[PortEntry]) -> dict[str, PortEntry]:
