@@ -12,7 +12,7 @@ const path = require("node:path");
 const { subscribe } = require("node:diagnostics_channel");
 
 const FOLDER = process.env.BLOB_JOURNAL;
-const SEGMENT_BYTES = 4 * 1024 * 1024;
+const SEGMENT_BYTES = Number(process.env.BLOB_JOURNAL_SEGMENT_BYTES ?? 4 * 1024 * 1024);
 const SEGMENTS_KEPT = 16;
 const CHANGING_METHODS = new Set(["PUT", "DELETE", "POST"]);
 const REQUEST_HEADERS = [

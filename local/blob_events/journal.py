@@ -64,7 +64,7 @@ class Journal:
             await asyncio.sleep(_POLL_SECONDS)
             return
         with contextlib.suppress(TimeoutError):
-            # Not wait_for(): before Python 3.12 that loses a cancellation that comes with the event.
+            # Not wait_for(): before Python 3.12 that can lose a cancellation.
             async with asyncio.timeout(_SAFETY_SECONDS):
                 await self._grown.wait()
         self._grown.clear()

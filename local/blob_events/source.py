@@ -7,6 +7,7 @@ record of what was announced. What only the list tells, for example because ever
 between a write and its line in the journal, is announced late, and of several versions only the
 last. Without a journal the list is all there is: then a change of metadata looks like a write.
 
+A first start announces what the journal still holds, and takes all else in the account as known.
 Announcing is at least once, as in Azure: an event is published before that is written down. When a
 crash comes between, it is published again with the same id.
 """

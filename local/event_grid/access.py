@@ -14,12 +14,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus, urlsplit
 
+from local.process import LocalError
+
 DEVELOPMENT_KEY = base64.b64encode(b"local-event-grid-development-key").decode()
 """The well-known key of every local topic; like Azurite's it protects nothing."""
 
 
 class NotAuthorized(Exception):
     """The publisher has not shown that it may publish."""
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that could not sign.
+
+    Raises:
+        LocalError: it is not base64.
+    """
+    try:
+        base64.b64decode(key, validate=True)
+    except ValueError:
+        message = "The access key of Event Grid must be base64. Choose another one with --key."
+        raise LocalError(message) from None
 
 
 def authorize(

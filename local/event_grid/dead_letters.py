@@ -80,10 +80,10 @@ class DeadLetterQueue:
         due: list[Delivery] = []
         while self._waiting and self._waiting[0][0] <= now:
             due.append(heapq.heappop(self._waiting)[2])
-        outcome = await self._write(due, now) if due else None
-        if outcome is not None and outcome.delivered:
+        outcome = await self._write(due, now)
+        if outcome.delivered:
             self._finish(due, written=True)
-        elif outcome is not None:
+        else:
             self._try_later(due, outcome, now)
         self._task = None
         if self._waiting:
@@ -92,13 +92,14 @@ class DeadLetterQueue:
     async def _write(self, due: list[Delivery], now: float) -> Outcome:
         hour = datetime.fromtimestamp(now, UTC)
         place = f"{self._subscription.name.upper()}/{hour.year}/{hour.month}/{hour.day}/{hour.hour}"
-        letters = [
-            dead_letter(self._store.event(each.sequence), self._subscription.delivery_schema, each)
-            for each in due
-        ]
-        return await self._writer.write(
-            self._container, f"{place}/{uuid.uuid4()}.json", as_json(letters)
-        )
+        schema = self._subscription.delivery_schema
+        try:
+            letters = [dead_letter(self._store.event(d.sequence), schema, d) for d in due]
+            name = f"{place}/{uuid.uuid4()}.json"
+            return await self._writer.write(self._container, name, as_json(letters))
+        except Exception as problem:  # noqa: BLE001 - whatever breaks, no event may be lost
+            _LOG.exception("Writing dead letters of '%s' broke", self._subscription.name)
+            return Outcome(name="Aborted", detail=repr(problem))
 
     def _try_later(self, due: list[Delivery], outcome: Outcome, now: float) -> None:
         """Try again each minute for four hours; a container that is not there takes nothing."""

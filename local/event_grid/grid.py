@@ -13,7 +13,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from local.event_grid.access import DEVELOPMENT_KEY
+from local.event_grid.access import DEVELOPMENT_KEY, check_key
 from local.event_grid.clock import Clock, SystemClock, timestamp
 from local.event_grid.connections import Connections
 from local.event_grid.delivery import Pump
@@ -84,9 +84,10 @@ class EventGrid:
         """Open the state, take up what was left, and listen.
 
         Raises:
-            LocalError: the port or the state folder is in use, the state is damaged, or a
-                destination needs a connection string that was not given.
+            LocalError: the port or the state folder is in use, the state is damaged, the key is
+                not base64, or a destination needs a connection string that was not given.
         """
+        check_key(self.key)
         for topic in self._topics.values():
             for subscription in topic.subscriptions:
                 self._connections.check(subscription)
@@ -202,6 +203,8 @@ class EventGrid:
     async def create_subscription(self, topic: str, subscription: EventSubscription) -> Pump:
         """Create or replace an event subscription at run time; it survives a restart.
 
+        One that the topology file declares is replaced until the next start only.
+
         Raises:
             LocalError: its destination needs a connection string that was not given.
             Refused: its webhook did not agree.
@@ -209,20 +212,25 @@ class EventGrid:
         self._connections.check(subscription)
         definition = self._topics[topic.casefold()]
         key = _key(definition, subscription)
-        state = await self._validations.agree_now(definition, subscription, key)
-        await self._stop_pump(topic, subscription.name)
+        agreed = await self._validations.agree_now(definition, subscription, key)
+        replaced = self.pumps(topic).get(subscription.name.casefold())
+        if replaced is not None:
+            # It stays in its place, and takes what comes meanwhile into the store.
+            await replaced.close()
         document = {**subscription.document, "name": subscription.name}
         self._store.save_subscription(definition.name, subscription.name, document)
-        pump = self._start_pump(definition, subscription, held=not state)
-        if not state:
+        pump = self._start_pump(definition, subscription, held=not agreed)
+        if not agreed:
             self._validations.await_call(pump)
         return pump
 
     async def delete_subscription(self, topic: str, name: str) -> bool:
         """Delete an event subscription with everything that still had to go to it."""
-        pump = await self._stop_pump(topic, name)
+        pump = self.pumps(topic).pop(name.casefold(), None)
         if pump is None:
             return False
+        self._validations.forget(pump.key)
+        await pump.close()
         definition = self._topics[topic.casefold()]
         self._store.delete_subscription(definition.name, pump.subscription.name)
         self._store.forget_subscription(pump.key)
@@ -256,13 +264,6 @@ class EventGrid:
         )
         self._pumps[topic.name.casefold()][subscription.name.casefold()] = pump
         pump.restore()
-        return pump
-
-    async def _stop_pump(self, topic: str, name: str) -> Pump | None:
-        pump = self._pumps[topic.casefold()].pop(name.casefold(), None)
-        if pump is not None:
-            self._validations.forget(pump.key)
-            await pump.close()
         return pump
 
     def _forget_removed_subscriptions(self) -> None:

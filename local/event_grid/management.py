@@ -16,7 +16,6 @@ A body is an event subscription as in the topology file.
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -71,7 +70,7 @@ class ManagementApi:
             subscription = read_subscription(document, input_schema=topic.input_schema)
             existed = name.casefold() in self._grid.pumps(topic.name)
             pump = await self._grid.create_subscription(topic.name, subscription)
-        except (json.JSONDecodeError, InvalidDocument, LocalError) as problem:
+        except (ValueError, InvalidDocument, LocalError) as problem:
             raise Refused(400, "InvalidRequest", str(problem)) from None
         return web.json_response(self._shown(pump), status=200 if existed else 201)
 

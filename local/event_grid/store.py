@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS validated (
 """
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)
 class Delivery:
     """One event on its way to one event subscription."""
 

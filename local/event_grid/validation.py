@@ -79,7 +79,6 @@ class Validations:
         """
         if self.has_agreed(subscription, key):
             return True
-        self.forget(key)
         self._clock.begin()
         try:
             answer, detail = await self._ask(topic, subscription, key)
@@ -91,6 +90,7 @@ class Validations:
                 f"Webhook validation handshake failed for {subscription.destination.url}: {detail}."
             )
             raise Refused(400, "Url validation", message)
+        self._stop_asking(key)
         return answer is Answer.AGREED
 
     def await_call(self, pump: Pump) -> None:
@@ -115,7 +115,12 @@ class Validations:
         return True
 
     def forget(self, key: str) -> None:
+        """The subscription is gone."""
         self._open.pop(key, None)
+        self._last_refusal.pop(key, None)
+        self._stop_asking(key)
+
+    def _stop_asking(self, key: str) -> None:
         self._pumps.pop(key, None)
         if task := self._asking.pop(key, None):
             task.cancel()

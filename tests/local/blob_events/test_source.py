@@ -13,7 +13,7 @@ import pytest_asyncio
 from azure.storage.blob import BlobBlock, ContentSettings
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from local.azurite import Endpoints
+from local.azurite import Azurite, Endpoints
 from local.blob_events import BlobEvents, Interest
 from local.blob_events.shapes import Announcement
 
@@ -283,3 +283,25 @@ async def test_an_account_that_does_not_answer_is_asked_again(
     ) as events:
         with pytest.raises(AccountUnavailable):
             await events.reconcile()
+
+
+async def test_a_journal_in_many_segments_is_read_and_cleared_away(
+    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLOB_JOURNAL_SEGMENT_BYTES", "1000")
+    journal = tmp_path / "state" / "blob-journal"
+    journal.mkdir(parents=True)
+    for number in range(1, 30):
+        (journal / f"{number:010}.jsonl").touch()
+    async with Azurite(state=tmp_path / "state") as azurite:
+        assert azurite.journal == journal
+        assert len(list(journal.iterdir())) == 16
+        async with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+            container = await service.create_container("many")
+            async with source(azurite, container, listener) as events:
+                for number in range(10):
+                    await container.upload_blob(f"{number}", b"1")
+                await listener.heard(10)
+                assert await events.reconcile() == 0
+                assert len(list(journal.iterdir())) == 1
+    assert listener.told() == [("BlobCreated", str(number)) for number in range(10)]

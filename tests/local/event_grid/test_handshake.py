@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,41 @@ async def test_the_state_of_deliveries_can_be_read(
                 "deadLetterReason": None,
             }
         ]
+
+
+async def test_replacing_a_subscription_loses_nothing(
+    hook: Webhook, http: aiohttp.ClientSession
+) -> None:
+    hook.gate = asyncio.Event()  # the first endpoint never answers
+    async with Webhook() as other, EventGrid(topology=topology()) as grid:
+        api = Management(grid, http)
+        await api.call("PUT", SUB, {"destination": webhook(hook.url), "eventDeliverySchema": CLOUD})
+        sent = [cloud_event() for _ in range(40)]
+        grid.publish("orders", sent[:20])
+        await hook.got(16)
+        replacing = asyncio.create_task(
+            api.call("PUT", SUB, {"destination": webhook(other.url), "eventDeliverySchema": CLOUD})
+        )
+        for event in sent[20:]:
+            grid.publish("orders", [event])
+            await asyncio.sleep(0)
+        assert (await replacing)[0] == 200
+        received = await other.got(40)
+        hook.gate.set()
+    assert {each.json["id"] for each in received} == {event["id"] for event in sent}
+
+
+async def test_a_replacement_may_agree_by_hand_too(
+    hook: Webhook, http: aiohttp.ClientSession
+) -> None:
+    async with EventGrid(topology=topology(schema=OWN)) as grid:
+        api = Management(grid, http)
+        await api.call("PUT", SUB, {"destination": webhook(hook.url)})
+        hook.agrees = False
+        _, shown = await api.call("PUT", SUB, {"destination": webhook(hook.url + "/other")})
+        assert shown["provisioningState"] == "AwaitingManualAction"
+        async with http.get(hook.handshakes[-1].json[0]["data"]["validationUrl"]) as answer:
+            assert answer.status == 200
+        grid.publish("orders", [own_event()])
+        (received,) = await hook.got(1)
+    assert received.path == "/hook/other"

@@ -24,6 +24,7 @@ from azure.eventgrid import EventGridEvent, EventGridPublisherClient, generate_s
 from azure.eventgrid.aio import EventGridPublisherClient as AsyncPublisherClient
 
 from local.event_grid import DEVELOPMENT_KEY, EventGrid, Topology, read_topology
+from local.process import LocalError
 from tests.local.event_grid.building import (
     CLOUD,
     CUSTOM,
@@ -307,3 +308,8 @@ async def test_other_paths_and_methods_are_refused_in_azures_form() -> None:
         async with http.get(grid.endpoint("orders")) as answer:
             assert answer.status == 405
             assert (await answer.json())["error"]["code"] == "MethodNotAllowed"
+
+
+async def test_a_key_must_be_able_to_sign() -> None:
+    with pytest.raises(LocalError, match=r"must be base64\. Choose another one with --key"):
+        await EventGrid(topology=topology(), key="not base64!").start()
