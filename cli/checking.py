@@ -22,30 +22,36 @@ if TYPE_CHECKING:
 CHUNK = 1024 * 1024
 
 
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The file.", exists=True, dir_okay=False)
+]
+Contract = Annotated[
+    Path,
+    typer.Option(
+        "--contract",
+        metavar="C",
+        help="ODCS contract (YAML, JSON), or the JSON Schema of one record.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+ObjectName = Annotated[
+    str | None,
+    typer.Option("--object", metavar="NAME", help="Which of the contract's objects it holds."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="Write receipt, violations, good and bad rows there."
+    ),
+]
+
+
 def check(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file.", exists=True, dir_okay=False)
-    ],
-    contract: Annotated[
-        Path,
-        typer.Option(
-            "--contract",
-            metavar="C",
-            help="ODCS contract (YAML, JSON), or the JSON Schema of one record.",
-            exists=True,
-            dir_okay=False,
-        ),
-    ],
-    object_name: Annotated[
-        str | None,
-        typer.Option("--object", metavar="NAME", help="Which of the contract's objects it holds."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="Write receipt, violations, good and bad rows there."
-        ),
-    ] = None,
+    file: File,
+    contract: Contract,
+    object_name: ObjectName = None,
+    out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a file by a contract, offline: the verdict is the one that landing would give.

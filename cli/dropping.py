@@ -19,29 +19,36 @@ from cli.output import console, say, size, write_json
 from cli.verdicts import show_verdict
 from cli.waiting import wait_for
 
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The file.", exists=True, dir_okay=False)
+]
+To = Annotated[
+    str, typer.Option("--to", metavar="DOMAIN/PRODUCT", help="The product it belongs to.")
+]
+ObjectName = Annotated[
+    str | None,
+    typer.Option("--object", metavar="NAME", help="Which of the product's objects it holds."),
+]
+Major = Annotated[
+    int | None,
+    typer.Option(
+        "--major", metavar="N", min=0, help="Major version of the contract. [default: newest]"
+    ),
+]
+Period = Annotated[
+    str | None,
+    typer.Option("--period", metavar="P", help="What it is about, such as 2026-01-31."),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for the verdict.")]
+
 
 def drop(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file.", exists=True, dir_okay=False)
-    ],
-    to: Annotated[
-        str, typer.Option("--to", metavar="DOMAIN/PRODUCT", help="The product it belongs to.")
-    ],
-    object_name: Annotated[
-        str | None,
-        typer.Option("--object", metavar="NAME", help="Which of the product's objects it holds."),
-    ] = None,
-    major: Annotated[
-        int | None,
-        typer.Option(
-            "--major", metavar="N", min=0, help="Major version of the contract. [default: newest]"
-        ),
-    ] = None,
-    period: Annotated[
-        str | None,
-        typer.Option("--period", metavar="P", help="What it is about, such as 2026-01-31."),
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict.")] = False,
+    file: File,
+    to: To,
+    object_name: ObjectName = None,
+    major: Major = None,
+    period: Period = None,
+    wait: Wait = False,
     timeout: Timeout = 300,
     state: State = None,
     as_json: AsJson = False,

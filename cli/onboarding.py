@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
@@ -137,18 +135,18 @@ def _user() -> str:
 def _followed(mesh: MeshClient, saga: Onboarding, *, timeout_s: float, quiet: bool) -> Onboarding:
     """The saga when it has ended or waits; steps are shown as they are done."""
     shown = 0
-    with _spinner(quiet=quiet) as status:
+    with _Spinner(quiet=quiet) as spinner:
 
         def ask() -> Onboarding | None:
             nonlocal saga, shown
             if shown:
                 saga = mesh.onboarding(saga["id"])
-            for step in saga["steps"][shown:]:
-                shown += 1
-                if not quiet:
-                    say(_step_line(step, saga))
-            status(_next_step(saga))
-            return saga if saga["status"] != "running" else None
+            spinner.tell(*(_step_line(step, saga) for step in saga["steps"][shown:]))
+            shown = len(saga["steps"])
+            if saga["status"] != "running":
+                return saga
+            spinner.wait_for(_next_step(saga))
+            return None
 
         return wait_for(
             ask,
@@ -158,19 +156,33 @@ def _followed(mesh: MeshClient, saga: Onboarding, *, timeout_s: float, quiet: bo
         )
 
 
-@contextmanager
-def _spinner(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Say on a terminal what is being waited for."""
-    if quiet:
-        yield lambda _: None
-        return
-    with console(errors=True).status("") as spinning:
-        yield lambda text: spinning.update(plain(text))
+class _Spinner:
+    """Writes what was done, and turns on a terminal below it while the next is waited for."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._status = console(errors=True).status("")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def tell(self, *lines: str) -> None:
+        if lines and not self._quiet:
+            # While it turns, Rich would send standard output to where it turns: standard error.
+            self._status.stop()
+            say(*lines)
+
+    def wait_for(self, what: str) -> None:
+        if not self._quiet:
+            self._status.update(plain(what))
+            self._status.start()
 
 
 def _next_step(saga: Onboarding) -> str:
-    done = len(saga["steps"])
-    return f"waiting for it to be {STEPS[done]} …" if done < len(STEPS) else ""
+    return f"waiting for it to be {STEPS[len(saga['steps'])]} …"
 
 
 def _step_line(step: Step, saga: Onboarding) -> str:

@@ -28,26 +28,31 @@ with (
 Identity = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Id of the subscription.")]
 
 
+Subscriber = Annotated[
+    str, typer.Option("--as", metavar="DOMAIN", help="The domain that wants to be told.")
+]
+Webhook = Annotated[
+    str | None,
+    typer.Option("--webhook", metavar="URL", help="Push: where notifications are sent."),
+]
+Pull = Annotated[bool, typer.Option("--pull", help="Pull: from a topic subscription of your own.")]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="Only events of this type; repeatable."),
+]
+Objects = Annotated[
+    list[str] | None,
+    typer.Option("--object", metavar="NAME", help="Only about this object; repeatable."),
+]
+
+
 def subscribe(
     product: Product,
-    subscriber: Annotated[
-        str, typer.Option("--as", metavar="DOMAIN", help="The domain that wants to be told.")
-    ],
-    webhook: Annotated[
-        str | None,
-        typer.Option("--webhook", metavar="URL", help="Push: where notifications are sent."),
-    ] = None,
-    pull: Annotated[
-        bool, typer.Option("--pull", help="Pull: from a topic subscription of your own.")
-    ] = False,
-    types: Annotated[
-        list[str] | None,
-        typer.Option("--type", metavar="TYPE", help="Only events of this type; repeatable."),
-    ] = None,
-    objects: Annotated[
-        list[str] | None,
-        typer.Option("--object", metavar="NAME", help="Only about this object; repeatable."),
-    ] = None,
+    subscriber: Subscriber,
+    webhook: Webhook = None,
+    pull: Pull = False,
+    types: Types = None,
+    objects: Objects = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
