@@ -36,14 +36,15 @@ function existingSegments() {
     .sort();
 }
 
-// A new process starts a new segment: the last line of the old one may be torn.
+// A new process starts a new segment: the last line of the old one may be torn. Numbers are times,
+// so that a reader's position stays behind them even when the folder was deleted in between.
 function openNextSegment() {
   const existing = existingSegments();
   for (const name of existing.slice(0, Math.max(0, existing.length - SEGMENTS_KEPT + 1))) {
     fs.rmSync(path.join(FOLDER, name), { force: true });
   }
   const newest = existing.length ? parseInt(existing[existing.length - 1], 10) : 0;
-  segment.number = Math.max(segment.number, newest) + 1;
+  segment.number = Math.max(segment.number + 1, newest + 1, Math.floor(Date.now() / 1000));
   if (segment.file !== undefined) fs.closeSync(segment.file);
   const name = `${String(segment.number).padStart(10, "0")}.jsonl`;
   segment.file = fs.openSync(path.join(FOLDER, name), "a");

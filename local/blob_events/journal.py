@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _POLL_SECONDS = 0.02
 _SAFETY_SECONDS = 1.0
@@ -37,7 +35,7 @@ class Journal:
         self._watch: int | None = None
         self._grown = asyncio.Event()
 
-    def read(self, position: Position) -> tuple[list[dict[str, Any]], Position]:
+    def read(self, position: Position) -> tuple[list[bytes], Position]:
         """Some lines from `position` on, and where they end; none when there is nothing new."""
         segments = self._segments()
         for number in segments:
@@ -105,9 +103,9 @@ class Journal:
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:010}.jsonl"
 
-    def _read_segment(self, number: int, start: int) -> tuple[list[dict[str, Any]], int]:
+    def _read_segment(self, number: int, start: int) -> tuple[list[bytes], int]:
         """Whole lines only: the last one may still be in the making, or be torn for ever."""
-        lines: list[dict[str, Any]] = []
+        lines: list[bytes] = []
         try:
             with self._file(number).open("rb") as file:
                 file.seek(start)
@@ -115,7 +113,7 @@ class Journal:
                     if not raw.endswith(b"\n") or len(lines) >= _LINES_AT_ONCE:
                         break
                     start += len(raw)
-                    lines.append(json.loads(raw))
+                    lines.append(raw)
         except FileNotFoundError:
             return [], start
         return lines, start

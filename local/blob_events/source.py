@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -129,7 +130,7 @@ class BlobEvents:
                 await self._drain_journal()
             except AccountUnavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
-            except Exception:  # noqa: BLE001 - one bad line must not end all announcing
+            except Exception:  # noqa: BLE001 - one failure must not end all announcing
                 _LOG.exception("Reading the journal of blob changes failed; trying again")
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -157,14 +158,21 @@ class BlobEvents:
                 position = self._record.position
                 lines, end = self._journal.read(position)
                 if lines:
-                    changes = [read_change(line, self._account.name) for line in lines]
-                    await self._take(changes, end)
+                    await self._take([self._read(line) for line in lines], end)
                 elif end != position:
                     self._record.commit([], end)
                 if end.segment > position.segment:
                     self._journal.forget_before(end)
                 if not lines:
                     return
+
+    def _read(self, line: bytes) -> Change | None:
+        try:
+            return read_change(json.loads(line), self._account.name)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            _LOG.warning("The journal has a line that nobody understands; comparing: %r", line)
+            self._reconcile_soon.set()
+            return None
 
     async def _take(self, changes: Sequence[Change | None], end: Position) -> None:
         """Announce changes of the journal, then remember them: in this order, for a crash."""

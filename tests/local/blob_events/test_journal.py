@@ -21,7 +21,7 @@ def read_all(journal: Journal, position: Position) -> tuple[list[int], Position]
     found: list[int] = []
     while True:
         lines, end = journal.read(position)
-        found += [line["n"] for line in lines]
+        found += [json.loads(line)["n"] for line in lines]
         if not lines and end == position:
             return found, position
         position = end

@@ -305,3 +305,43 @@ async def test_a_journal_in_many_segments_is_read_and_cleared_away(
                 assert await events.reconcile() == 0
                 assert len(list(journal.iterdir())) == 1
     assert listener.told() == [("BlobCreated", str(number)) for number in range(10)]
+
+
+async def test_a_journal_that_was_deleted_goes_on_behind_the_readers_position(
+    azurite: Endpoints, container: ContainerClient, listener: Listener, tmp_path: Path
+) -> None:
+    journal, record = tmp_path / "journal", tmp_path / "record.sqlite"
+    journal.mkdir()
+    lines = [
+        line
+        for segment in azurite.journal.iterdir()
+        for line in segment.read_bytes().splitlines(keepends=True)
+    ]
+    assert all(int(segment.name[:10]) > 1_700_000_000 for segment in azurite.journal.iterdir())
+    (journal / "0000000007.jsonl").write_bytes(b"".join(lines))
+    changes: dict[str, Any] = {"journal": journal, "record": record}
+    async with source(azurite, container, listener, **changes) as events:
+        await events.reconcile()
+    (journal / "0000000007.jsonl").unlink()
+    await container.upload_blob("a", b"1")
+    newest = max(azurite.journal.iterdir())
+    (journal / newest.name).write_bytes(newest.read_bytes().splitlines(keepends=True)[-1])
+    async with source(azurite, container, listener, **changes):
+        await listener.heard(1)
+    assert listener.told() == [("BlobCreated", "a")]
+
+
+async def test_a_line_that_nobody_understands_leads_to_a_comparison(
+    azurite: Endpoints, container: ContainerClient, listener: Listener, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    segment = journal / "0000000001.jsonl"
+    segment.touch()
+    async with source(azurite, container, listener, journal=journal) as events:
+        await events.reconcile()
+        await container.upload_blob("a", b"1")
+        with segment.open("a") as file:
+            file.write('{"method": "PUT"}\nnot JSON\n')
+        await listener.heard(1)
+    assert listener.told() == [("BlobCreated", "a")]
