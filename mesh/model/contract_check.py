@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mesh.model.findings import Finding
-from mesh.model.odcs_rules import Problem, record_schema_problems, text_problems
+from mesh.model.odcs_problem import Problem
+from mesh.model.odcs_rules import record_schema_problems, text_problems
 from mesh.model.odcs_schema import SUPPORTED, minor_version, official_schema, profile_schema
 
 _REMEDIES: Mapping[str, str] = {

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from mesh.model.contract import major_version
-from mesh.model.contract_profile import ACCEPTANCE, DIALECT, is_profile_property
 from mesh.model.contract_schema import column_name
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.model.jdk_dates import UnsupportedLayoutError, layout_expression, parse
+from mesh.model.odcs_problem import Problem
+from mesh.model.odcs_profile import profile_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _TEMPORAL = {"date", "timestamp", "time"}
@@ -22,15 +22,6 @@ _PAIRS = (
     ("minItems", "maxItems"),
     ("minProperties", "maxProperties"),
 )
-
-
-class Problem(NamedTuple):
-    """A finding before it knows its file."""
-
-    path: str
-    rule: str
-    message: str
-    remedy: str
 
 
 def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> Iterator[Problem]:
@@ -46,7 +37,7 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
             f"Version {version!r} does not start with a major number.",
             "Use a semantic version such as 1.0.0: consumers are told by it what breaks.",
         )
-    yield from _profile_problems(document, "", profile)
+    yield from profile_problems(document, "", profile)
     objects = document.get("schema")
     if objects is None or objects == []:
         yield Problem(
@@ -64,7 +55,7 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
     yield from _duplicates(elements, "name", "odcs.object.duplicate", "objects")
     for element, path in elements:
         yield from _object_problems(element, path)
-        yield from _profile_problems(element, path, profile)
+        yield from profile_problems(element, path, profile)
 
 
 def record_schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -267,61 +258,6 @@ def _enum_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
                 f"The enum value {value!r} is not a {logical_type}: no record could hold it.",
                 "Write it as a value of the field's type; in YAML, quotes make a string.",
             )
-
-
-def _profile_problems(
-    element: Mapping[str, Any], path: str, profile: Mapping[str, Any]
-) -> Iterator[Problem]:
-    import jsonschema
-
-    for index, entry in enumerate(_list(element.get("customProperties"))):
-        for name in (DIALECT, ACCEPTANCE):
-            if not is_profile_property(entry, name):
-                continue
-            at = f"{path}/customProperties/{index}/value"
-            schema = {**profile, "$ref": f"#/$defs/{name}"}
-            value = entry.get("value")
-            for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-                where = at + "".join(f"/{part}" for part in error.absolute_path)
-                yield Problem(
-                    where,
-                    f"profile.{name}",
-                    f"{error.message}.",
-                    "docs/contract-profile.md lists the settings and their values.",
-                )
-            if name == DIALECT and isinstance(value, Mapping):
-                yield from _dialect_problems(value, at)
-
-
-def _dialect_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    marks = [value.get("separator", ","), value.get("quote", '"'), value.get("escape")]
-    given = [mark for mark in marks if mark is not None]
-    if len(set(given)) != len(given):
-        yield Problem(
-            path,
-            "profile.fileDialect",
-            "Separator, quote and escape must differ from each other.",
-            "A doubled quote needs no escape character: leave `escape` out.",
-        )
-    encoding = value.get("encoding")
-    if isinstance(encoding, str) and not _is_readable(encoding):
-        yield Problem(
-            f"{path}/encoding",
-            "profile.encoding",
-            f"Files in encoding {encoding!r} cannot be read.",
-            "Use utf-8, us-ascii, a single-byte encoding such as iso-8859-1 or windows-1252, or "
-            "utf-16.",
-        )
-
-
-def _is_readable(encoding: str) -> bool:
-    """Whether it is a text encoding whose lines can be cut, or one that is recoded first."""
-    try:
-        name = codecs.lookup(encoding).name
-        ascii_compatible = bytes(range(128)).decode(encoding) == "".join(map(chr, range(128)))
-    except (LookupError, UnicodeError, TypeError):
-        return encoding.lower().replace("_", "-") in {"utf-16", "utf-16le", "utf-16be"}
-    return ascii_compatible or name.startswith("utf-16")
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -89,26 +89,12 @@ def receipt(
         shown: Most violations shown in full; None shows all that the report holds.
     """
     sample = list(report.sample if shown is None else report.sample[:shown])
-    about = {
-        "name": judged.file,
-        "byteSize": report.byte_size,
-        "url": judged.url,
-        "etag": judged.etag,
-        "drop": judged.drop,
-    }
-    contract = {
-        "id": judged.contract_id,
-        "version": judged.contract_version,
-        "object": judged.object_name,
-        "domain": judged.domain,
-        "product": judged.product,
-    }
     return {
         "$schema": SCHEMA_ID,
         "verdict": report.verdict,
         "decidedAt": decided_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "file": _given(about),
-        "contract": _given(contract),
+        "file": _file(judged, report.byte_size),
+        "contract": _contract(judged),
         "counts": {
             "rows": report.rows,
             "accepted": report.accepted,
@@ -143,9 +129,38 @@ def receipt_markdown(data: Mapping[str, Any]) -> str:
     if data["violations"]:
         lines += ["", "| row | line | field | what is wrong |", "| ---: | ---: | --- | --- |"]
         for item in data["violations"][:_ROWS_SHOWN]:
-            cells = str(item["row"]), str(item["line"]), _cell(item["field"]), _cell(item["message"])
+            cells = (
+                str(item["row"]),
+                str(item["line"]),
+                _cell(item["field"]),
+                _cell(item["message"]),
+            )
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _file(judged: Judged, byte_size: int) -> dict[str, Any]:
+    return _given(
+        {
+            "name": judged.file,
+            "byteSize": byte_size,
+            "url": judged.url,
+            "etag": judged.etag,
+            "drop": judged.drop,
+        }
+    )
+
+
+def _contract(judged: Judged) -> dict[str, Any]:
+    return _given(
+        {
+            "id": judged.contract_id,
+            "version": judged.contract_version,
+            "object": judged.object_name,
+            "domain": judged.domain,
+            "product": judged.product,
+        }
+    )
 
 
 def _violation(violation: Any) -> dict[str, Any]:

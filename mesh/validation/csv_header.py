@@ -47,7 +47,7 @@ def read_header(plan: Plan, grammar: CsvGrammar, bare: bytes) -> Layout:
     names = [cell.text for cell in grammar.cells(bare)]
     known = {column.name for column in plan.columns}
     _refuse_separator(grammar.text(bare), names, known, grammar)
-    _refuse_no_header(names, known, bare)
+    _refuse_no_header(names, known, bare, secret=bool(plan.sensitive))
     ignore = plan.dialect.trailing_columns == "ignore"
     duplicate = [name for name, count in Counter(names).items() if count > 1 and name]
     missing = [
@@ -95,7 +95,7 @@ def _split(line: str, mark: str) -> list[str]:
     return [name.strip().strip('"') for name in line.split(mark)]
 
 
-def _refuse_no_header(names: Sequence[str], known: set[str], bare: bytes) -> None:
+def _refuse_no_header(names: Sequence[str], known: set[str], bare: bytes, *, secret: bool) -> None:
     if not known or known & set(names):
         return
     bare_names = {name.strip().lower() for name in names}
@@ -104,10 +104,11 @@ def _refuse_no_header(names: Sequence[str], known: set[str], bare: bytes) -> Non
     ending = ""
     if b"\r" in bare:
         ending = " Its lines seem to end in CR alone, as on an old Mac."
+    # Without a header the first line is data, which not everybody may see.
+    start = "" if secret else f"; it starts with {clipped(_listed(names[:3]), 80)}"
     raise FileRefusedError(
         "header",
-        f"The first line names none of the contract's columns; it starts with "
-        f"{clipped(_listed(names[:3]), 80)}.{ending}",
+        f"The first line names none of the contract's columns{start}.{ending}",
         "Write a header line with the names of the columns, or say `header: false` in the "
         "contract's fileDialect.",
     )

@@ -175,7 +175,8 @@ class JsonLinesReader:
             return text
         if not isinstance(record, dict):
             return MASK
-        return to_json({name: MASK if name in secret else record[name] for name in record})
+        shown_fields = self._plan.fields.keys() - secret
+        return to_json({name: record[name] if name in shown_fields else MASK for name in record})
 
 
 def _array() -> FileRefusedError:

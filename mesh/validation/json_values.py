@@ -63,7 +63,7 @@ def _decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        message = f"The number {text[:40]} has an exponent beyond all reason."
+        message = "A number of the record has an exponent beyond all reason."
         raise JsonFaultError("json", message) from None
 
 

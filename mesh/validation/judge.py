@@ -62,7 +62,7 @@ class Judge:
     def _fault(self, error: Any, record: Any) -> Fault:
         parts = list(error.absolute_path)
         missing = error.validator == "required"
-        secret = bool(self._sensitive) and (not parts or parts[0] in self._sensitive)
+        secret = bool(self._sensitive) and not self._is_open(parts)
         label = field_path(parts)
         return Fault(
             field=label,
@@ -73,6 +73,10 @@ class Judge:
                 error, label, secret=secret, absent=missing and isinstance(record, dict)
             ),
         )
+
+    def _is_open(self, parts: Sequence[Any]) -> bool:
+        """Whether the value at a path may be shown; an unknown field may be a misspelt secret."""
+        return bool(parts) and parts[0] in self._plan.fields and parts[0] not in self._sensitive
 
     def _pointer(self, parts: Sequence[Any], rule: str, schema_path: Sequence[Any]) -> str:
         if not self._plan.is_odcs:

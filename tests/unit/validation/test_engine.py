@@ -99,8 +99,12 @@ def test_sensitive_values_are_masked_everywhere_but_in_the_reject_file() -> None
     assert outcome.violations[0]["raw"] == "1,***"
     assert outcome.violations[0]["message"] == "name must have at most 3 characters, not 6."
     assert outcome.violations[-1]["raw"] == "***"
-    lines = judge(plan, b'{"id": "x", "name": "SECRET"}\n{"name": "SECRET"\n', "x.jsonl")
+    records = b'{"id": "x", "name": "SECRET"}\n{"name": "SECRET"\n{"id": 1, "nmae": "SECRET"}\n'
+    lines = judge(plan, records, "x.jsonl")
+    assert lines.named[-1] == (3, "nmae", "additionalProperties")
     assert "SECRET" not in json.dumps(lines.violations)
+    problem = judge(plan, b"1,SECRET\n").report.problems[0]
+    assert problem.message == "The first line names none of the contract's columns."
 
 
 def test_violations_name_place_and_rule_in_the_contract() -> None:

@@ -1,0 +1,67 @@
+"""Whether the custom properties of `docs/contract-profile.md` are set as they may be."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mesh.model.contract_profile import ACCEPTANCE, DIALECT, is_profile_property
+from mesh.model.odcs_problem import Problem
+
+
+def profile_problems(
+    element: Mapping[str, Any], path: str, profile: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """What is wrong with the profile's custom properties of a contract or an object."""
+    import jsonschema
+
+    entries = element.get("customProperties")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        for name in (DIALECT, ACCEPTANCE):
+            if not is_profile_property(entry, name):
+                continue
+            at = f"{path}/customProperties/{index}/value"
+            schema = {**profile, "$ref": f"#/$defs/{name}"}
+            value = entry.get("value")
+            for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
+                where = at + "".join(f"/{part}" for part in error.absolute_path)
+                yield Problem(
+                    where,
+                    f"profile.{name}",
+                    f"{error.message}.",
+                    "docs/contract-profile.md lists the settings and their values.",
+                )
+            if name == DIALECT and isinstance(value, Mapping):
+                yield from _dialect_problems(value, at)
+
+
+def _dialect_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    marks = [value.get("separator", ","), value.get("quote", '"'), value.get("escape")]
+    given = [mark for mark in marks if mark is not None]
+    if len(set(given)) != len(given):
+        yield Problem(
+            path,
+            "profile.fileDialect",
+            "Separator, quote and escape must differ from each other.",
+            "A doubled quote needs no escape character: leave `escape` out.",
+        )
+    encoding = value.get("encoding")
+    if isinstance(encoding, str) and not _is_readable(encoding):
+        yield Problem(
+            f"{path}/encoding",
+            "profile.encoding",
+            f"Files in encoding {encoding!r} cannot be read.",
+            "Use utf-8, us-ascii, a single-byte encoding such as iso-8859-1 or windows-1252, or "
+            "utf-16.",
+        )
+
+
+def _is_readable(encoding: str) -> bool:
+    """Whether it is a text encoding whose lines can be cut, or one that is recoded first."""
+    try:
+        name = codecs.lookup(encoding).name
+        ascii_compatible = bytes(range(128)).decode(encoding) == "".join(map(chr, range(128)))
+    except (LookupError, UnicodeError, TypeError):
+        return encoding.lower().replace("_", "-") in {"utf-16", "utf-16le", "utf-16be"}
+    return ascii_compatible or name.startswith("utf-16")
