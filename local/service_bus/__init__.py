@@ -4,7 +4,7 @@ Start it alone with `python -m local.service_bus --help`, or in a program with `
 
 | room | knows |
 |---|---|
-| `core/` | what Service Bus does: entities, messages, locks, sessions, rules; no AMQP, no real clock |
+| `core/` | what Service Bus does: messages, locks, sessions, rules; no AMQP, no real clock |
 | `amqp/` | how clients talk: AMQP 1.0, `$cbs`, `$management` |
 | `admin/` | the administration endpoint: HTTPS and Atom |
 | `config`, `declaring` | the entities file |

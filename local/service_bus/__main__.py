@@ -7,6 +7,7 @@ import asyncio
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from local.process import announce_ready, die_with_parent, run_part
 from local.service_bus.emulator import ServiceBusEmulator
@@ -69,7 +70,8 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
             certificate=str(bus.certificate),
         )
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, bus.failure}, return_when=asyncio.FIRST_COMPLETED)
+        ends: set[asyncio.Future[Any]] = {stopping, bus.failure}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if bus.failure.done():
             raise bus.failure.result()

@@ -7,7 +7,7 @@ unchanged declaration stays changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from local.process import LocalError
@@ -17,8 +17,6 @@ from local.service_bus.core.errors import BrokerError, EntityNotFoundError, Inva
 from local.service_bus.core.namespace import Namespace
 from local.service_bus.core.queues import Entity, Queue, Subscription, Topic
 
-_Forwarding = dict[str, str | None]
-
 
 def apply_declaration(namespace: Namespace, declaration: Declaration) -> list[str]:
     """Make and change entities; give a sentence for each that is left over.
@@ -26,24 +24,20 @@ def apply_declaration(namespace: Namespace, declaration: Declaration) -> list[st
     Raises:
         LocalError: an entity cannot be changed as declared; says why and what to do.
     """
-    declared: list[tuple[Spec, tuple[RuleSpec, ...]]] = [
-        *((spec, ()) for spec in (*declaration.queues, *declaration.topics)),
-        *((subscription.spec, _rules(subscription)) for subscription in declaration.subscriptions),
-    ]
-    # Entities may forward to ones declared after them: first all without forwarding, then with.
-    for spec, rules in declared:
-        _guarded(lambda spec=spec, rules=rules: _ensure(namespace, spec, rules))
-    for spec, rules in declared:
-        _guarded(lambda spec=spec, rules=rules: _bring(namespace, spec, rules))
-    paths = {_path(spec).lower() for spec, _ in declared}
-    return [_left(entity) for entity in namespace.directory if _stale(entity, paths)]
-
-
-def _guarded(step: Callable[[], None]) -> None:
+    declared: list[tuple[Spec, tuple[RuleSpec, ...]]] = []
+    declared += [(queue, ()) for queue in declaration.queues]
+    declared += [(topic, ()) for topic in declaration.topics]
+    declared += [(given.spec, _rules(given)) for given in declaration.subscriptions]
     try:
-        step()
+        # Entities may forward to ones declared after them: first all without forwarding, then with.
+        for spec, rules in declared:
+            _ensure(namespace, spec, rules)
+        for spec, rules in declared:
+            _bring(namespace, spec, rules)
     except BrokerError as refused:
         raise LocalError(f"The entities file cannot be applied: {refused}") from None
+    paths = {_path(spec).lower() for spec, _ in declared}
+    return [_left(entity) for entity in namespace.directory if _stale(entity, paths)]
 
 
 def _rules(declared: DeclaredSubscription) -> tuple[RuleSpec, ...]:
@@ -68,8 +62,8 @@ def _ensure(namespace: Namespace, spec: Spec, rules: Sequence[RuleSpec]) -> None
         if sum(len(mailbox) for mailbox in entity.mailboxes()):
             message = (
                 f"'{entity.path}' is declared with another kind, RequiresSession or "
-                "RequiresDuplicateDetection than it has, and these cannot change while messages are "
-                "in it. Empty it, delete it with the administration client, or start with "
+                "RequiresDuplicateDetection than it has, and these cannot change while messages "
+                "are in it. Empty it, delete it with the administration client, or start with "
                 "another --state folder."
             )
             raise InvalidArgumentError(message)
@@ -102,7 +96,7 @@ def _bring(namespace: Namespace, spec: Spec, rules: Sequence[RuleSpec]) -> None:
     if isinstance(entity, Subscription):
         _bring_rules(namespace, entity, tuple(rules))
         entity.declared_rules = tuple(rules)
-    entity.declared = spec  # type: ignore[assignment]  # of the same kind: _ensure saw to it
+    entity.declared = spec
     namespace.save(entity)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
-import isodate
+import isodate  # type: ignore[import-untyped]  # has no annotations
 
 UNLIMITED = "P10675199DT2H48M5.4775807S"
 """The longest .NET duration, which Azure uses for "never"."""
@@ -23,7 +23,7 @@ def parse_duration(text: str) -> float | None:
     except (isodate.ISO8601Error, ValueError, OverflowError, TypeError) as wrong:
         message = f"'{text}' is no ISO 8601 duration such as PT30S, PT5M or P1DT2H"
         raise ValueError(message) from wrong
-    if not isinstance(duration, datetime.timedelta):
+    if not isinstance(duration, dt.timedelta):
         message = f"'{text}' has months or years, whose length varies; use days"
         raise ValueError(message)
     seconds = duration.total_seconds()
@@ -34,5 +34,5 @@ def format_duration(seconds: float | None) -> str:
     """Write a duration; None means never."""
     if seconds is None:
         return UNLIMITED
-    text: str = isodate.duration_isoformat(datetime.timedelta(seconds=seconds))
+    text: str = isodate.duration_isoformat(dt.timedelta(seconds=seconds))
     return text

@@ -19,6 +19,7 @@ from local.service_bus.amqp.sections import SectionsCodec
 from local.service_bus.config import Declaration, load_declaration, read_declaration
 from local.service_bus.core.journal import Journal
 from local.service_bus.core.namespace import Namespace
+from local.service_bus.core.restoring import restore
 from local.service_bus.declaring import apply_declaration
 from local.service_bus.store import SqliteJournal
 
@@ -42,7 +43,7 @@ class ServiceBusEmulator:
         LocalError: on entering: a port is taken, the entities or the state folder are not usable.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a setting of its own
+    def __init__(
         self,
         *,
         entities: Path | Mapping[str, Any] | None = None,
@@ -71,7 +72,7 @@ class ServiceBusEmulator:
 
     @property
     def admin_connection_string(self) -> str:
-        """What `ServiceBusAdministrationClient` takes, with `connection_verify=` the certificate."""
+        """What `ServiceBusAdministrationClient` takes, and `connection_verify=` the certificate."""
         return f"Endpoint=sb://{LOOPBACK}:{self.admin_port};{_KEY};UseDevelopmentEmulator=true;"
 
     @property
@@ -113,7 +114,7 @@ class ServiceBusEmulator:
         )
         self._stack.callback(self.namespace.close)
         self._stack.callback(self._cancel_timer)
-        self.namespace.restore()
+        restore(self.namespace)
         self.leftovers = apply_declaration(self.namespace, declaration)
         journal.flush()
         self._run_due()
@@ -172,6 +173,5 @@ class ServiceBusEmulator:
     def _run_due(self) -> None:
         self._cancel_timer()
         self.namespace.run_due()
-        self.namespace.journal.when_durable(lambda: None)
         following = self.namespace.next_deadline()
         self._alarm(self._clock() + _LONGEST_TIMER if following is None else following)

@@ -12,7 +12,6 @@ a damaged file. Commits are made once per turn of the event loop, for everything
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -117,8 +116,7 @@ class SqliteJournal(Journal):
 
     def close(self) -> None:
         """Commit and close the file."""
-        with contextlib.suppress(StorageError):  # told already, to `failed`
-            super().close()
+        super().close()
         self._connection.close()
 
     def open_box(self, path: str) -> int:
@@ -197,9 +195,7 @@ class SqliteJournal(Journal):
             (box,),
         )
         for row in rows:
-            message = Message(
-                self._codec.decode(row[11]), sequence=row[2], enqueued_at=row[4]
-            )
+            message = Message(self._codec.decode(row[11]), sequence=row[2], enqueued_at=row[4])
             message.row, message.enqueued_sequence = row[0], row[3]
             message.expires_at, message.scheduled_at = row[5], row[6]
             message.state, message.failed_deliveries = State(row[7]), row[8]
@@ -247,7 +243,8 @@ class SqliteJournal(Journal):
     def entities(self) -> Iterable[StoredEntity]:
         """Give the recorded entities, topics before their subscriptions."""
         rows = self._execute(
-            "SELECT path, spec, declared, created_at, updated_at FROM entities ORDER BY length(path)"
+            "SELECT path, spec, declared, created_at, updated_at FROM entities "
+            "ORDER BY length(path)"
         )
         return [
             StoredEntity(path=r[0], spec=r[1], declared=r[2], created_at=r[3], updated_at=r[4])

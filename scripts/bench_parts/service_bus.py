@@ -51,9 +51,9 @@ def _broker(folder: Path) -> Iterator[str]:
 def measure(count: int = 3000) -> dict[str, float]:
     """Measure; rates are per second, latencies in milliseconds.
 
-    `send`, `receive_complete`: one message at a time, synchronous client. `batch_send`: in batches of
-    100. `receive_delete`: receive-and-delete with prefetch. `aio_send`: asyncio client. `relay_p50`,
-    `relay_p99`: from the start of a send to the reception by a waiting receiver.
+    `send`, `receive_complete`: one message at a time, synchronous client. `batch_send`: batches of
+    100. `receive_delete`: receive-and-delete with prefetch. `aio_send`: asyncio client.
+    `relay_p50`, `relay_p99`: from the start of a send to the reception by a waiting receiver.
     """
     with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as connection:
         results = _measure_sync(connection, count)

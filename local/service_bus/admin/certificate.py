@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from pathlib import Path
@@ -14,8 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from local.process import LOOPBACK, LocalError
 
-_LIFE = datetime.timedelta(days=825)
-_RENEW_BEFORE = datetime.timedelta(days=30)
+_LIFE = dt.timedelta(days=825)
+_RENEW_BEFORE = dt.timedelta(days=30)
 
 
 def ensure_certificate(folder: Path) -> tuple[Path, Path]:
@@ -47,13 +47,13 @@ def _is_valid(certificate: Path) -> bool:
         known = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (FileNotFoundError, ValueError):
         return False
-    return known.not_valid_after_utc > datetime.datetime.now(datetime.UTC) + _RENEW_BEFORE
+    return known.not_valid_after_utc > dt.datetime.now(dt.UTC) + _RENEW_BEFORE
 
 
 def _make(certificate: Path, key: Path) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local Service Bus")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
     identifier = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
     made = (
@@ -62,7 +62,7 @@ def _make(certificate: Path, key: Path) -> None:
         .issuer_name(name)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + _LIFE)
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

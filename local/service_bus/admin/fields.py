@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -161,7 +161,7 @@ def _add(parent: ET.Element, name: str, text: str) -> None:
 
 def moment(seconds: float) -> str:
     """Write a time."""
-    at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    at = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -79,17 +79,15 @@ class AdminServer:
         try:
             answer = self._answer(request, body)
         except BrokerError as refused:
-            return web.Response(
-                status=refused.status, body=write_error(refused), content_type=_XML
-            )
+            return web.Response(status=refused.status, body=write_error(refused), content_type=_XML)
         await self._durable()
         return answer
 
     async def _durable(self) -> None:
         """Wait until the change, if there was one, would survive the process."""
-        durable = asyncio.get_running_loop().create_future()
-        self._namespace.journal.when_durable(lambda: durable.done() or durable.set_result(None))
-        await durable
+        durable = asyncio.Event()
+        self._namespace.journal.when_durable(durable.set)
+        await durable.wait()
 
     def _answer(self, request: web.Request, body: bytes) -> web.Response:
         path = unquote(request.rel_url.raw_path).strip("/")
@@ -109,9 +107,7 @@ class AdminServer:
         if request.method == "PUT":
             replacing = "If-Match" in request.headers
             document = self._put(path, found, body, replacing=replacing)
-            return web.Response(
-                status=200 if replacing else 201, body=document, content_type=_XML
-            )
+            return web.Response(status=200 if replacing else 201, body=document, content_type=_XML)
         message = f"The method {request.method} is not supported."
         raise InvalidArgumentError(message)
 
@@ -241,6 +237,7 @@ class AdminServer:
         rule = None if first is None else read_rule(first, _name_of(first))
         return self._namespace.create_subscription(spec, *(() if rule is None else (rule,)))
 
+
 def _name_of(rule: ET.Element) -> str:
     name = rule.find(tag("Name"))
     return DEFAULT_RULE if name is None or not name.text else name.text
@@ -253,5 +250,3 @@ def _ok(document: bytes) -> web.Response:
 def _number(request: web.Request, name: str, default: int) -> int:
     text = request.query.get(name, "")
     return int(text) if text.isdecimal() else default
-
-

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import isodate
+import isodate  # type: ignore[import-untyped]  # has no annotations
 
 from local.service_bus.admin.fields import moment, tag
 from local.service_bus.core.entities import (
@@ -106,8 +106,8 @@ def _read_value(kind: str, text: str) -> Value:
         if kind == "boolean":
             return text.lower() == "true"
         if kind == "dateTime":
-            at: datetime.datetime = isodate.parse_datetime(text)
-            return at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
+            at: dt.datetime = isodate.parse_datetime(text)
+            return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
     except (ValueError, isodate.ISO8601Error):
         message = f"'{text}' is no value of the type {kind}."
         raise InvalidArgumentError(message) from None
@@ -174,6 +174,6 @@ def _typed(value: Value) -> tuple[str, str]:
         return ("int" if abs(value) <= _LARGEST_INT else "long"), str(value)
     if isinstance(value, float):
         return "double", repr(value)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return "dateTime", value.isoformat()
     return "string", str(value)

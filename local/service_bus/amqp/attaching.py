@@ -9,7 +9,13 @@ from urllib.parse import unquote, urlsplit
 from local.service_bus.amqp import performatives as p
 from local.service_bus.amqp.cbs import CBS, put_token
 from local.service_bus.amqp.encoding import NULL, described, encode, encode_list
-from local.service_bus.amqp.links import IncomingLink, Link, OutgoingLink, ResponseLink, entity_receiver
+from local.service_bus.amqp.links import (
+    IncomingLink,
+    Link,
+    OutgoingLink,
+    ResponseLink,
+    entity_receiver,
+)
 from local.service_bus.amqp.management import SUFFIX, ManagementNode
 from local.service_bus.amqp.types import Described, Symbol, UInt
 from local.service_bus.core.errors import BrokerError, NotAllowedError, TimedOutError

@@ -43,7 +43,11 @@ class IncomingLink(Link):
     """A link over which the client sends. `receive` takes (message, format) or refuses."""
 
     def __init__(
-        self, session: Session, name: str, handle: int, receive: Callable[[bytes, int], None],
+        self,
+        session: Session,
+        name: str,
+        handle: int,
+        receive: Callable[[bytes, int], None],
         max_message_size: int,
     ) -> None:
         super().__init__(session, name, handle)

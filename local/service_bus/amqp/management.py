@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SUFFIX = "/$management"
 
 _ALL_SESSIONS = 253_402_300_800_000
-"""Milliseconds of the first instant of year 10000: from here on, `last-updated-time` means any time."""
+"""Milliseconds of the first instant of year 10000: `last-updated-time` means any time."""
 
 _MOST_PEEKED_BYTES = 1024 * 1024
 
@@ -135,7 +135,8 @@ class ManagementNode:
         given = request.arguments
         first, count = given["from-sequence-number"], given["message-count"]
         found = self._mailbox().peek(first, count, given.get("session-id"))
-        entries, size = [], 0
+        entries: list[dict[str, Any]] = []
+        size = 0
         for message in found:
             encoded = write_message(message)
             size += len(encoded)

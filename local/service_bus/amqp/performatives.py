@@ -108,7 +108,7 @@ def begin_frame(channel: int, remote_channel: int, *, window: int) -> bytes:
     return frame(channel, composite(BEGIN, *fields))
 
 
-def attach_frame(  # noqa: PLR0913 - the fields of the performative
+def attach_frame(
     channel: int,
     *,
     name: str,
@@ -129,7 +129,7 @@ def attach_frame(  # noqa: PLR0913 - the fields of the performative
     return frame(channel, composite(ATTACH, *fields, *rest))
 
 
-def flow_frame(  # noqa: PLR0913 - the fields of the performative
+def flow_frame(
     channel: int,
     *,
     next_incoming: int,

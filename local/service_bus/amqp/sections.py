@@ -7,7 +7,7 @@ the fields it names.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ BATCH_FORMAT = 0x80013700
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION, DATA = range(0x70, 0x76)
 VALUE = 0x77
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NO_TTL = 0xFFFFFFFF
 
 _SET_BY_BROKER = frozenset(
@@ -54,9 +54,9 @@ _PROPERTY_COUNT = 13
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wire:
-    """What the transport keeps of a message: annotation pairs, and all sections from properties on.
+    """What the transport keeps of a message: annotations, and all sections from properties on.
 
-    `annotations` holds `annotation_count` encoded key and value pairs, those the broker sets left out.
+    `annotations` holds `annotation_count` encoded pairs, those that the broker sets left out.
     """
 
     annotation_count: int
@@ -181,7 +181,7 @@ def readable(value: Any) -> Value:
     """Give a property's value as the core knows values."""
     if isinstance(value, Timestamp):
         try:
-            return _EPOCH + datetime.timedelta(milliseconds=value)
+            return _EPOCH + dt.timedelta(milliseconds=value)
         except OverflowError:
             return int(value)
     if isinstance(value, Symbol):
@@ -261,8 +261,8 @@ def _rewritten_user(section: bytes | None, changes: Changes) -> bytes:
 
 
 def _writable(value: Value) -> Any:
-    if isinstance(value, datetime.datetime):
-        return Timestamp((value - _EPOCH) // datetime.timedelta(milliseconds=1))
+    if isinstance(value, dt.datetime):
+        return Timestamp((value - _EPOCH) // dt.timedelta(milliseconds=1))
     return value
 
 
@@ -289,7 +289,9 @@ def _eight(value: int) -> bytes:
 def write_message(message: Message) -> bytes:
     """Write a message for a receiver, with the annotations that the broker owes."""
     wire: Wire = message.content.wire
-    ttl = None if message.expires_at is None else message.expires_at - message.enqueued_at
+    ttl = message.content.time_to_live
+    if message.expires_at is not None:  # the entity's default may be shorter
+        ttl = message.expires_at - message.enqueued_at
     pairs = [
         _ENQUEUED + _eight(round(message.enqueued_at * 1000)),
         _SEQUENCE + _eight(message.sequence),

@@ -59,14 +59,14 @@ class Session:
             link.on_transfer(fields, payload)
 
     def _on_flow(self, fields: list[Any]) -> None:
-        first = fields[0] if fields[0] is not None else 0
+        first, was_blocked = fields[0] if fields[0] is not None else 0, self.blocked
         self._window = (first + fields[1] - self._next_outgoing) & _ID_MASK
         while self._held_back and self._window:
             self._send_now(self._held_back.popleft())
         link = None if fields[4] is None else self._links.get(fields[4])
         if link is not None:
             link.on_flow(fields)
-        else:
+        if was_blocked:
             self.unblocked()
 
     def _on_detach(self, fields: list[Any]) -> None:

@@ -47,7 +47,7 @@ class Timestamp(int):
 
 
 class Array(list[Any]):
-    """AMQP array: elements of one type. Symbols, longs, timestamps, strings and UUIDs are written."""
+    """AMQP array: elements of one type. Longs, timestamps, strings, symbols, UUIDs are written."""
 
     __slots__ = ()
 

@@ -2,7 +2,7 @@
 
 Durations are seconds; `None` means unlimited. Limits come from the Service Bus quotas page
 (https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas). Shorter locks,
-lifetimes and duplicate windows than Azure's minima are allowed, so that nobody has to wait for them.
+lifetimes and duplicate windows than Azure's minima are allowed, so that tests need not wait.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ MOST_ENTITIES = 10_000
 MOST_SUBSCRIPTIONS = 2_000
 MOST_RULES = 2_000
 LONGEST_EXPRESSION = 1_024
+LONGEST_METADATA = 1_024
+LARGEST_MESSAGE = 102_400
+"""Kilobytes; Azure allows it in its Premium tier."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9](?:[\w.\-]*[A-Za-z0-9])?", re.ASCII)
 
@@ -194,26 +197,35 @@ def check(spec: Spec) -> None:
 
 
 def _violations(spec: Spec) -> list[tuple[str, str]]:
-    found = []
+    """Give (property, rule) of each value that is not allowed."""
+    rules: list[tuple[bool, str, str]] = []
+    life, metadata = spec.default_message_time_to_live, spec.user_metadata
+    rules.append((life is None or life > 0, "DefaultMessageTimeToLive", "must be over 0"))
+    short = metadata is None or len(metadata) <= LONGEST_METADATA
+    rules.append((short, "UserMetadata", f"must have at most {LONGEST_METADATA} characters"))
     if not isinstance(spec, TopicSpec):
-        if not 0 < spec.lock_duration <= LONGEST_LOCK:
-            found.append(("LockDuration", "must be over 0 and at most 5 minutes"))
-        if not 1 <= spec.max_delivery_count <= 2_147_483_647:
-            found.append(("MaxDeliveryCount", "must be at least 1"))
-        if spec.requires_session and spec.forward_to:
-            found.append(("ForwardTo", "cannot be set where RequiresSession is"))
+        rules += _holding_rules(spec)
     if not isinstance(spec, SubscriptionSpec):
-        window = spec.duplicate_detection_history_time_window
-        if not 0 < window <= LONGEST_DUPLICATE_WINDOW:
-            found.append(
-                ("DuplicateDetectionHistoryTimeWindow", "must be over 0 and at most 7 days")
-            )
-        if spec.max_size_in_megabytes < 1:
-            found.append(("MaxSizeInMegabytes", "must be at least 1"))
-        if not 1 <= spec.max_message_size_in_kilobytes <= 102_400:
-            found.append(("MaxMessageSizeInKilobytes", "must be between 1 and 102400"))
-    if spec.default_message_time_to_live is not None and spec.default_message_time_to_live <= 0:
-        found.append(("DefaultMessageTimeToLive", "must be over 0"))
-    if spec.user_metadata is not None and len(spec.user_metadata) > 1024:
-        found.append(("UserMetadata", "must have at most 1024 characters"))
-    return found
+        rules += _sending_rules(spec)
+    return [(name, rule) for holds, name, rule in rules if not holds]
+
+
+def _holding_rules(spec: QueueSpec | SubscriptionSpec) -> list[tuple[bool, str, str]]:
+    lock = 0 < spec.lock_duration <= LONGEST_LOCK
+    forwards = not (spec.requires_session and spec.forward_to)
+    return [
+        (lock, "LockDuration", "must be over 0 and at most 5 minutes"),
+        (spec.max_delivery_count >= 1, "MaxDeliveryCount", "must be at least 1"),
+        (forwards, "ForwardTo", "cannot be set where RequiresSession is"),
+    ]
+
+
+def _sending_rules(spec: QueueSpec | TopicSpec) -> list[tuple[bool, str, str]]:
+    window = 0 < spec.duplicate_detection_history_time_window <= LONGEST_DUPLICATE_WINDOW
+    size = 1 <= spec.max_message_size_in_kilobytes <= LARGEST_MESSAGE
+    name = "DuplicateDetectionHistoryTimeWindow"
+    return [
+        (window, name, "must be over 0 and at most 7 days"),
+        (spec.max_size_in_megabytes >= 1, "MaxSizeInMegabytes", "must be at least 1"),
+        (size, "MaxMessageSizeInKilobytes", f"must be between 1 and {LARGEST_MESSAGE}"),
+    ]

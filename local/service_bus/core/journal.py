@@ -47,7 +47,7 @@ def _tell(callbacks: Iterable[Callable[[], None]]) -> None:
     for callback in callbacks:
         try:
             callback()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the others must hear
             _log.exception("A callback of the broker failed.")
 
 
@@ -94,8 +94,8 @@ class Journal:
         """Commit what is pending."""
 
     def close(self) -> None:
-        """Make everything durable and let go of the storage."""
-        self._commit()
+        """Make everything durable, tell those who wait, and let go of the storage."""
+        self.flush()
 
     def open_box(self, path: str) -> int:  # noqa: ARG002 - used where boxes are stored
         """Give the number under which the messages of a mailbox are kept."""

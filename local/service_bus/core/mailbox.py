@@ -3,76 +3,24 @@
 from __future__ import annotations
 
 import heapq
-import itertools
-import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Sequence
 
 from local.service_bus.core.deadlines import Deadlines
+from local.service_bus.core.delivery import (
+    EXPIRED,
+    MAX_DELIVERY,
+    Consumer,
+    Policy,
+    Surroundings,
+    new_token,
+)
 from local.service_bus.core.errors import (
-    BrokerError,
     MessageLockLostError,
     MessageNotFoundError,
     NotAllowedError,
 )
-from local.service_bus.core.journal import Journal
-from local.service_bus.core.message import Changes, ContentCodec, Message, State
-
-_TOKEN_PREFIX = secrets.token_bytes(8)
-_TOKEN_COUNTER = itertools.count(1)
-
-MAX_DELIVERY = "MaxDeliveryCountExceeded"
-EXPIRED = "TTLExpiredException"
-
-
-class Consumer(Protocol):
-    """A receiver, as the mailbox sees it."""
-
-    name: str
-    settles: bool
-    """Whether messages are locked until the consumer settles them, or removed as they are given."""
-
-    def credit(self) -> int:
-        """Say how many messages the consumer would take now."""
-
-    def deliver(self, message: Message) -> None:
-        """Take a message; credit falls by one."""
-
-    def session_accepted(self, session_id: str, locked_until: float) -> None:
-        """Learn that the session which the consumer waited for is its own."""
-
-    def lost(self, error: BrokerError) -> None:
-        """Learn that no more messages will come: the session's lock expired, the entity is gone."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
-    """What a mailbox does with its messages. A dead-letter queue has no limit of deliveries."""
-
-    lock_duration: float
-    max_delivery_count: int | None
-    dead_letter_expired: bool = False
-
-
-Bury = Callable[[Message, str, str, Changes], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Surroundings:
-    """What a mailbox needs from around it.
-
-    `alarm` asks for `run_due` at a time; `bury` dead-letters a message that was taken out;
-    `due` takes a scheduled message whose time has come.
-    """
-
-    clock: Callable[[], float]
-    alarm: Callable[[float], None]
-    journal: Journal
-    codec: ContentCodec
-    bury: Bury | None = None
-    due: Callable[[Message], None] | None = None
+from local.service_bus.core.message import Changes, Message, State
 
 
 class Mailbox:
@@ -224,7 +172,7 @@ class Mailbox:
     def _hand_over(self, message: Message, consumer: Consumer, now: float) -> None:
         self.accessed_at = now
         if consumer.settles:
-            self._lock(message, consumer, now)
+            self._lock(message, now)
         else:
             self.take_out(message)
             self._journal.delete(message)
@@ -232,9 +180,8 @@ class Mailbox:
 
     # Locks
 
-    def _lock(self, message: Message, holder: object, now: float) -> None:
-        token = _TOKEN_PREFIX + next(_TOKEN_COUNTER).to_bytes(8, "big")
-        message.token, message.holder = token, holder
+    def _lock(self, message: Message, now: float) -> None:
+        message.token = token = new_token()
         message.locked_until = now + self.policy.lock_duration
         self._locked[token] = message
         self._lock_ends.set(token, message.locked_until)
@@ -244,7 +191,7 @@ class Mailbox:
         if message.token is not None:
             self._locked.pop(message.token, None)
             self._lock_ends.discard(message.token)
-            message.token = message.holder = None
+            message.token = None
             message.locked_until = 0.0
 
     def _held(self, token: bytes) -> Message:
@@ -283,7 +230,7 @@ class Mailbox:
                 raise MessageNotFoundError(text)
         for message in found:
             if settles:
-                self._lock(message, None, now)
+                self._lock(message, now)
             else:
                 self.take_out(message)
                 self._journal.delete(message)

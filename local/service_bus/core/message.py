@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
-Value = None | bool | int | float | str | bytes | uuid.UUID | datetime.datetime
+Value = None | bool | int | float | str | bytes | uuid.UUID | dt.datetime
 """What a property of a message may hold."""
 
 
@@ -88,7 +88,6 @@ class Message:
         "enqueued_sequence",
         "expires_at",
         "failed_deliveries",
-        "holder",
         "hops",
         "locked_until",
         "row",
@@ -111,5 +110,4 @@ class Message:
         self.dead_letter_source: str | None = None
         self.token: bytes | None = None
         self.locked_until = 0.0
-        self.holder: object | None = None
         self.row = 0

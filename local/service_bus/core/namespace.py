@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from local.service_bus.core import entities as limits
+from local.service_bus.core.delivery import Surroundings
 from local.service_bus.core.entities import (
     DEFAULT_RULE,
     QueueSpec,
@@ -16,18 +17,18 @@ from local.service_bus.core.entities import (
     check,
 )
 from local.service_bus.core.errors import (
+    EntityDisabledError,
     EntityExistsError,
     EntityNotFoundError,
     InvalidArgumentError,
     QuotaExceededError,
 )
 from local.service_bus.core.journal import Journal, StoredEntity
-from local.service_bus.core.mailbox import Surroundings
 from local.service_bus.core.message import Changes, ContentCodec, Message
 from local.service_bus.core.queues import Directory, Entity, Queue, Subscription, Topic
-from local.service_bus.core.routing import Router
+from local.service_bus.core.routing import Router, check_enabled
 from local.service_bus.core.rules import compile_rule
-from local.service_bus.core.specs_json import StoredSpecs, declared_json, from_json, spec_json
+from local.service_bus.core.specs_json import declared_json, spec_json
 
 Clock = Callable[[], float]
 Alarm = Callable[[float], None]
@@ -48,7 +49,8 @@ class Namespace:
         self.router = Router(self.directory, journal, codec, clock)
         self._codec, self._alarm = codec, alarm
 
-    def _around(self, path: str) -> Surroundings:
+    def around(self, path: str) -> Surroundings:
+        """Give what the mailboxes of an entity need."""
         return Surroundings(
             clock=self.clock,
             alarm=self._alarm,
@@ -77,7 +79,7 @@ class Namespace:
         """
         self._check_new(spec)
         self._check_forwarding(spec)
-        queue = Queue(spec, self._around(spec.name))
+        queue = Queue(spec, self.around(spec.name))
         self.directory.queues[spec.name.lower()] = queue
         self.save(queue)
         return queue
@@ -89,14 +91,12 @@ class Namespace:
             BrokerError: as `create_queue`.
         """
         self._check_new(spec)
-        topic = Topic(spec, self._around(spec.name))
+        topic = Topic(spec, self.around(spec.name))
         self.directory.topics[spec.name.lower()] = topic
         self.save(topic)
         return topic
 
-    def create_subscription(
-        self, spec: SubscriptionSpec, *rules: RuleSpec, default_rule: bool = True
-    ) -> Subscription:
+    def create_subscription(self, spec: SubscriptionSpec, *rules: RuleSpec) -> Subscription:
         """Make a subscription with these rules, or else with the rule that matches everything.
 
         Raises:
@@ -115,9 +115,9 @@ class Namespace:
             )
         self._check_forwarding(spec)
         spec = replace(spec, topic=topic.path)
-        given = rules or ((RuleSpec(name=DEFAULT_RULE),) if default_rule else ())
+        given = rules or (RuleSpec(name=DEFAULT_RULE),)
         compiled = [compile_rule(self._dated(rule)) for rule in given]
-        subscription = Subscription(spec, self._around(spec.path))
+        subscription = Subscription(spec, self.around(spec.path))
         subscription.rules = {rule.spec.name.lower(): rule for rule in compiled}
         topic.subscriptions[spec.name.lower()] = subscription
         self.save(subscription)
@@ -172,6 +172,7 @@ class Namespace:
         entity.updated_at = self.clock()
         self.save(entity)
         if not isinstance(entity, Topic):
+            _dismiss_if_disabled(entity)
             self.router.forward_waiting(entity)
         return entity
 
@@ -241,40 +242,13 @@ class Namespace:
         )
         self.journal.save_entity(stored)
 
-    def restore(self) -> None:
-        """Take in the entities and messages that the journal has."""
-        stored = [from_json(kept) for kept in self.journal.entities()]
-        for kept in stored:
-            self._restore(kept)
-        for entity in self.directory:
-            entity.restore()
-
-    def _restore(self, kept: StoredSpecs) -> None:
-        spec = kept.spec
-        entity: Entity
-        if isinstance(spec, QueueSpec):
-            entity = queue = Queue(spec, self._around(spec.name))
-            queue.declared = kept.declared if isinstance(kept.declared, QueueSpec) else None
-            self.directory.queues[spec.name.lower()] = queue
-        elif isinstance(spec, TopicSpec):
-            entity = topic = Topic(spec, self._around(spec.name))
-            topic.declared = kept.declared if isinstance(kept.declared, TopicSpec) else None
-            self.directory.topics[spec.name.lower()] = topic
-        else:
-            entity = subscription = Subscription(spec, self._around(spec.path))
-            if isinstance(kept.declared, SubscriptionSpec):
-                subscription.declared = kept.declared
-                subscription.declared_rules = kept.declared_rules
-            subscription.rules = {r.name.lower(): compile_rule(r) for r in kept.rules}
-            parent = self.directory.topics[spec.topic.lower()]
-            parent.subscriptions[spec.name.lower()] = subscription
-        entity.created_at, entity.updated_at = kept.created_at, kept.updated_at
-
     # Time
 
     def next_deadline(self) -> float | None:
         """Give the time when `run_due` has work, if any."""
-        times = (mailbox.next_deadline() for entity in self.directory for mailbox in entity.mailboxes())
+        times = (
+            mailbox.next_deadline() for entity in self.directory for mailbox in entity.mailboxes()
+        )
         idle = (_idle_end(entity) for entity in self.directory)
         return min((when for when in (*times, *idle) if when is not None), default=None)
 
@@ -301,7 +275,19 @@ def _idle_end(entity: Entity) -> float | None:
         return None
     if any(mailbox.consumers() for mailbox in entity.mailboxes()):
         return None
-    return max(entity.updated_at, *(mailbox.accessed_at for mailbox in entity.mailboxes()), 0) + idle
+    return (
+        max(entity.updated_at, *(mailbox.accessed_at for mailbox in entity.mailboxes()), 0) + idle
+    )
+
+
+def _dismiss_if_disabled(entity: Queue | Subscription) -> None:
+    """Tell receivers of an entity whose status forbids receiving."""
+    try:
+        check_enabled(entity, "ReceiveDisabled")
+    except EntityDisabledError as disabled:
+        for mailbox in entity.mailboxes():
+            for consumer in mailbox.consumers():
+                consumer.lost(disabled)
 
 
 def _exists(path: str) -> EntityExistsError:

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from local.service_bus.core.deadlines import Deadlines
+from local.service_bus.core.delivery import Policy, Surroundings
 from local.service_bus.core.entities import (
     QueueSpec,
     RuleSpec,
+    Spec,
     SubscriptionSpec,
     TopicSpec,
     subscription_path,
 )
 from local.service_bus.core.errors import EntityNotFoundError, NotAllowedError
 from local.service_bus.core.journal import Journal
-from local.service_bus.core.mailbox import Mailbox, Policy, Surroundings
+from local.service_bus.core.mailbox import Mailbox
 from local.service_bus.core.rules import Rule
 from local.service_bus.core.sessions import SessionMailbox
 
@@ -127,7 +129,7 @@ class Queue(Holder):
     def __init__(self, spec: QueueSpec, around: Surroundings) -> None:
         super().__init__(spec.name, spec, around)
         self.spec = spec
-        self.declared: QueueSpec | None = None
+        self.declared: Spec | None = None
         self.duplicates = _duplicates(spec, around.journal, self.mailbox.box)
 
     def update(self, spec: QueueSpec) -> None:
@@ -146,7 +148,7 @@ class Subscription(Holder):
     def __init__(self, spec: SubscriptionSpec, around: Surroundings) -> None:
         super().__init__(spec.path, spec, around)
         self.spec = spec
-        self.declared: SubscriptionSpec | None = None
+        self.declared: Spec | None = None
         self.declared_rules: tuple[RuleSpec, ...] | None = None
         self.rules: dict[str, Rule] = {}
 
@@ -164,7 +166,7 @@ class Topic:
     def __init__(self, spec: TopicSpec, around: Surroundings) -> None:
         self.path = spec.name
         self.spec = spec
-        self.declared: TopicSpec | None = None
+        self.declared: Spec | None = None
         self.created_at = self.updated_at = around.clock()
         box = around.journal.open_box(spec.name)
         self.counter = Counter(around.journal, box)
@@ -198,9 +200,7 @@ class Topic:
 Entity = Queue | Topic | Subscription
 
 
-def _duplicates(
-    spec: QueueSpec | TopicSpec, journal: Journal, box: int
-) -> DuplicateWindow | None:
+def _duplicates(spec: QueueSpec | TopicSpec, journal: Journal, box: int) -> DuplicateWindow | None:
     if not spec.requires_duplicate_detection:
         return None
     return DuplicateWindow(journal, box, spec.duplicate_detection_history_time_window)

@@ -159,7 +159,9 @@ class Router:
         life = min((given for given in lives if given is not None), default=None)
         message.expires_at = None if life is None else message.enqueued_at + life
         if _needs_session(holder) and message.content.session_id is None:
-            text = "Session enabled entity doesn't allow a message whose session identifier is null."
+            text = (
+                "Session enabled entity doesn't allow a message whose session identifier is null."
+            )
             self.bury(holder, message, NO_SESSION_ID, text)
         elif holder.spec.forward_to:
             self._forward(holder, message, holder.spec.forward_to)
@@ -204,7 +206,7 @@ class Router:
 
     # Dead letters
 
-    def bury(  # noqa: PLR0913 - what, where and why
+    def bury(
         self,
         holder: Queue | Subscription,
         message: Message,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from local.service_bus.core.deadlines import Deadlines
+from local.service_bus.core.delivery import Consumer, Policy, Surroundings
 from local.service_bus.core.errors import (
     MessageLockLostError,
     NotAllowedError,
@@ -14,7 +15,7 @@ from local.service_bus.core.errors import (
     SessionLockLostError,
 )
 from local.service_bus.core.journal import StoredSession
-from local.service_bus.core.mailbox import Consumer, Mailbox, Policy, Surroundings
+from local.service_bus.core.mailbox import Mailbox
 from local.service_bus.core.message import Message, State
 
 
@@ -234,8 +235,8 @@ class SessionMailbox(Mailbox):
 
     # Locks
 
-    def _lock(self, message: Message, holder: object, now: float) -> None:
-        super()._lock(message, holder, now)
+    def _lock(self, message: Message, now: float) -> None:
+        super()._lock(message, now)
         assert message.token is not None
         self._lock_ends.discard(message.token)
         message.locked_until = self._session_of(message).locked_until

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ from local.service_bus.core.journal import StoredEntity
 from local.service_bus.core.message import Value
 from local.service_bus.core.queues import Entity, Subscription
 
-_SPECS: dict[str, type[QueueSpec] | type[TopicSpec] | type[SubscriptionSpec]] = {
+_SPECS: dict[str, type[QueueSpec | TopicSpec | SubscriptionSpec]] = {
     "queue": QueueSpec,
     "topic": TopicSpec,
     "subscription": SubscriptionSpec,
@@ -52,7 +52,9 @@ class StoredSpecs:
 
 def spec_json(entity: Entity) -> str:
     """Write an entity's description, and a subscription's rules."""
-    rules = [rule.spec for rule in entity.rules.values()] if isinstance(entity, Subscription) else []
+    rules = (
+        [rule.spec for rule in entity.rules.values()] if isinstance(entity, Subscription) else []
+    )
     return _written(entity.spec, rules)
 
 
@@ -103,14 +105,14 @@ def _with_values(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tagged(value: Value) -> Any:
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return {"datetime": value.isoformat()}
     return value
 
 
 def _untagged(values: Mapping[str, Any]) -> dict[str, Value]:
     return {
-        key: datetime.datetime.fromisoformat(value["datetime"]) if isinstance(value, dict) else value
+        key: dt.datetime.fromisoformat(value["datetime"]) if isinstance(value, dict) else value
         for key, value in values.items()
     }
 

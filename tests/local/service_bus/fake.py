@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.service_bus.amqp.encoding import described, encode
@@ -82,8 +82,6 @@ def content(text: str = "", **fields: Any) -> Content:
         encoded = described(ANNOTATIONS, encode(annotations)) + encoded
     read = CODEC.decode(encoded)
     if "time_to_live" in fields:
-        from dataclasses import replace
-
         read = replace(read, time_to_live=fields["time_to_live"])
     return read
 

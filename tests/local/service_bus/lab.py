@@ -1,4 +1,4 @@
-"""The SDK's clients on one broker. Opening a handler costs half a second: they are opened at once."""
+"""The SDK's clients on one broker. Opening one costs half a second: they are opened at once."""
 
 from __future__ import annotations
 

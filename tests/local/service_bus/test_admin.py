@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -29,7 +29,7 @@ from local.service_bus import ServiceBusEmulator
 from local.service_bus.testing import broker_in_thread
 from tests.local.service_bus.lab import WAIT, name
 
-MINUTE = datetime.timedelta(minutes=1)
+MINUTE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_queue_has_azures_defaults(admin: Admin) -> None:
     queue = admin.create_queue(name())
     assert queue.lock_duration == MINUTE
     assert queue.max_delivery_count == 10
-    assert queue.default_message_time_to_live > datetime.timedelta(days=10_000_000)
+    assert queue.default_message_time_to_live > dt.timedelta(days=10_000_000)
     assert queue.duplicate_detection_history_time_window == 10 * MINUTE
     assert queue.max_size_in_megabytes == 1024
     assert queue.max_message_size_in_kilobytes == 256
@@ -76,17 +76,17 @@ def test_every_property_of_a_queue_is_kept(admin: Admin) -> None:
         )
     ]
     given: dict[str, Any] = {
-        "lock_duration": datetime.timedelta(seconds=13),
+        "lock_duration": dt.timedelta(seconds=13),
         "max_delivery_count": 7,
-        "default_message_time_to_live": datetime.timedelta(minutes=11),
+        "default_message_time_to_live": dt.timedelta(minutes=11),
         "dead_lettering_on_message_expiration": True,
-        "duplicate_detection_history_time_window": datetime.timedelta(minutes=12),
+        "duplicate_detection_history_time_window": dt.timedelta(minutes=12),
         "requires_duplicate_detection": True,
         "max_size_in_megabytes": 2048,
         "max_message_size_in_kilobytes": 1024,
         "enable_batched_operations": False,
         "user_metadata": "note <&>",
-        "auto_delete_on_idle": datetime.timedelta(minutes=10),
+        "auto_delete_on_idle": dt.timedelta(minutes=10),
     }
     made = admin.create_queue(
         name(),
@@ -116,7 +116,7 @@ def test_every_property_of_a_queue_is_kept(admin: Admin) -> None:
 def test_sessions_are_chosen_when_a_queue_is_made(admin: Admin) -> None:
     queue = admin.create_queue(name(), requires_session=True)
     queue.requires_session = False
-    with pytest.raises(HttpResponseError, match="requires_session of .* cannot change"):
+    with pytest.raises(HttpResponseError, match=r"requires_session of .* cannot change"):
         admin.update_queue(queue)
 
 
@@ -126,7 +126,9 @@ def test_topics_subscriptions_and_their_numbers(admin: Admin) -> None:
     topic.user_metadata = "changed"
     admin.update_topic(topic)
     assert admin.get_topic(topic.name).user_metadata == "changed"
-    made = admin.create_subscription(topic.name, "one", lock_duration="PT30S", requires_session=True)
+    made = admin.create_subscription(
+        topic.name, "one", lock_duration="PT30S", requires_session=True
+    )
     assert (made.lock_duration, made.requires_session) == (MINUTE / 2, True)
     admin.create_subscription(topic.name, "two")
     made.max_delivery_count = 2
@@ -146,7 +148,7 @@ def test_rules_of_every_kind(admin: Admin) -> None:
     admin.create_subscription(topic, "s")
     [default] = admin.list_rules(topic, "s")
     assert (default.name, type(default.filter)) == ("$Default", TrueRuleFilter)
-    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    moment = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
     values = {"@s": "text", "@i": 1, "@l": 2**40, "@f": 1.5, "@b": True, "@d": moment}
     sql = admin.create_rule(
         topic,
@@ -192,7 +194,7 @@ def test_what_happens_in_a_queue_can_be_read(bus: ServiceBusEmulator, admin: Adm
         client.get_queue_receiver(queue, max_wait_time=WAIT) as receiver,
     ):
         sender.send_messages([ServiceBusMessage("x") for _ in range(3)])
-        soon = datetime.datetime.now(datetime.UTC) + 5 * MINUTE
+        soon = dt.datetime.now(dt.UTC) + 5 * MINUTE
         sender.schedule_messages(ServiceBusMessage("later"), soon)
         receiver.dead_letter_message(receiver.receive_messages()[0])
         numbers = admin.get_queue_runtime_properties(queue)

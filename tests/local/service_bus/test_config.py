@@ -247,11 +247,24 @@ RULE = f"{NAMESPACE}.Topics[0].Subscriptions[0].Rules[0].Properties"
         (
             _with(
                 topics=[
-                    {"Name": "t", "Subscriptions": [{"Name": "s", "Rules": [
-                        {"Name": name, "Properties": {
-                            "FilterType": "Sql", "SqlFilter": {"SqlExpression": "1=1"}}}
-                        for name in ("r", "R")
-                    ]}]}
+                    {
+                        "Name": "t",
+                        "Subscriptions": [
+                            {
+                                "Name": "s",
+                                "Rules": [
+                                    {
+                                        "Name": name,
+                                        "Properties": {
+                                            "FilterType": "Sql",
+                                            "SqlFilter": {"SqlExpression": "1=1"},
+                                        },
+                                    }
+                                    for name in ("r", "R")
+                                ],
+                            }
+                        ],
+                    }
                 ]
             ),
             f"{NAMESPACE}.Topics[0].Subscriptions[0].Rules: two rules have the same name.",
@@ -290,5 +303,5 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes, message: str) ->
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="nowhere.json cannot be read: No such file"):
+    with pytest.raises(LocalError, match=r"nowhere\.json cannot be read: No such file"):
         load_declaration(tmp_path / "nowhere.json")

@@ -46,13 +46,14 @@ def test_what_the_file_no_longer_names_stays_and_is_reported(bench: Bench) -> No
     _apply(bench, {"a": {}, "b": {}}, {"t": {"s": {}}})
     bench.send("a", "1", "2")
     bench.namespace.create_queue(QueueSpec(name="by-client"))
+    end = "delete it with the administration client if it is not needed."
     assert _apply(bench, {"b": {}}) == [
-        "The queue 'a' is no longer in the entities file. It stays, with 2 messages; "
-        "delete it with the administration client if it is not needed.",
-        "The topic 't' is no longer in the entities file. It stays, with 0 messages; "
-        "delete it with the administration client if it is not needed.",
-        "The subscription 't/Subscriptions/s' is no longer in the entities file. It stays, "
-        "with 0 messages; delete it with the administration client if it is not needed.",
+        f"The queue 'a' is no longer in the entities file. It stays, with 2 messages; {end}",
+        f"The topic 't' is no longer in the entities file. It stays, with 0 messages; {end}",
+        (
+            "The subscription 't/Subscriptions/s' is no longer in the entities file. It stays, "
+            f"with 0 messages; {end}"
+        ),
     ]
     assert set(bench.namespace.directory.queues) == {"a", "b", "by-client"}
 

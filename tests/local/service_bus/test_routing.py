@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from local.service_bus.core.entities import (
@@ -363,9 +365,7 @@ def test_descriptions_that_azure_refuses_are_refused(
         (_rule("r", "1=1", "a = 1"), "where SET or REMOVE was expected"),
     ],
 )
-def test_rules_that_azure_refuses_are_refused(
-    bench: Bench, rule: RuleSpec, message: str
-) -> None:
+def test_rules_that_azure_refuses_are_refused(bench: Bench, rule: RuleSpec, message: str) -> None:
     bench.topic()
     with pytest.raises(InvalidArgumentError, match=message):
         bench.subscription("s", rule)
@@ -396,6 +396,16 @@ def test_receivers_of_a_deleted_entity_learn_of_it(bench: Bench) -> None:
     assert [type(error) for error in receiver.errors] == [EntityNotFoundError]
     with pytest.raises(EntityNotFoundError):
         bench.namespace.directory.entity("t/Subscriptions/s")
+
+
+@pytest.mark.parametrize("status", ["Disabled", "ReceiveDisabled"])
+def test_receivers_of_a_disabled_entity_learn_of_it(bench: Bench, status: str) -> None:
+    queue = bench.queue()
+    receiver = bench.receive(queue.mailbox)
+    bench.namespace.update(replace(queue.spec, status=status))
+    assert [str(error) for error in receiver.errors] == [
+        f"Entity 'q' is currently disabled for receiving (status {status})."
+    ]
 
 
 def test_idle_entities_delete_themselves(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 from collections.abc import AsyncIterator
 
 import pytest
@@ -37,7 +37,14 @@ class Sessions:
         messages = [ServiceBusMessage(body, session_id=session) for body in bodies]
         await self._senders[queue].send_messages(messages)
 
-    def accept(self, session: object, queue: str = "sessions", **options: float) -> ServiceBusReceiver:
+    async def send_to(self, queue: str, *sessions: str) -> None:
+        """Send one message to each session."""
+        messages = [ServiceBusMessage("x", session_id=session) for session in sessions]
+        await self._senders[queue].send_messages(messages)
+
+    def accept(
+        self, session: object, queue: str = "sessions", **options: float
+    ) -> ServiceBusReceiver:
         options.setdefault("max_wait_time", WAIT)
         return self.client.get_queue_receiver(queue, session_id=session, **options)  # type: ignore[arg-type]
 
@@ -79,8 +86,8 @@ async def test_a_session_comes_in_order_to_one_receiver(sessions: Sessions) -> N
     async with sessions.accept(one) as receiver:
         assert receiver.session.session_id == one
         until = receiver.session.locked_until_utc
-        now = datetime.datetime.now(datetime.UTC)
-        assert now < until < now + datetime.timedelta(seconds=70)
+        now = dt.datetime.now(dt.UTC)
+        assert now < until < now + dt.timedelta(seconds=70)
         with pytest.raises(SessionCannotBeLockedError, match="may be locked by another receiver"):
             await sessions.accept(one).__aenter__()
         await sessions.send(one, "3")
@@ -177,10 +184,9 @@ async def test_sessions_are_listed(sessions: Sessions) -> None:
     client = sessions.client
     assert [found async for found in client.list_queue_sessions("listed")] == []
     names = [f"s{number:03}" for number in range(120)]
-    for one in names:
-        await sessions.send(one, "x", queue="listed")
+    await sessions.send_to("listed", *names)
     assert [found async for found in client.list_queue_sessions("listed")] == names
-    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=60)
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=60)
     async with sessions.accept("s007", queue="listed") as receiver:
         await receiver.session.set_state(b"x")
     updated = client.list_queue_sessions("listed", state_updated_after=before)

@@ -6,7 +6,7 @@ its own frames, its keep-alive threads, its way of settling.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +18,13 @@ from azure.servicebus import (
     ServiceBusClient,
     ServiceBusMessage,
     ServiceBusReceivedMessage,
-    ServiceBusReceiver,
     ServiceBusReceiveMode,
+    ServiceBusReceiver,
     ServiceBusSender,
 )
 from azure.servicebus.exceptions import (
     MessageSizeExceededError,
     MessagingEntityNotFoundError,
-    OperationTimeoutError,
     SessionCannotBeLockedError,
 )
 
@@ -119,7 +118,7 @@ def test_large_and_too_large(plain: Plain) -> None:
 
 def test_scheduled_messages(plain: Plain) -> None:
     sender, receiver = plain
-    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
     [dropped] = sender.schedule_messages(ServiceBusMessage("dropped"), soon)
     sender.schedule_messages(ServiceBusMessage("kept"), soon)
     sender.cancel_scheduled_messages(dropped)
@@ -132,7 +131,7 @@ def test_scheduled_messages(plain: Plain) -> None:
 def test_iterating_ends_when_nothing_comes(client: ServiceBusClient) -> None:
     with client.get_topic_sender("events") as sender:
         sender.send_messages([ServiceBusMessage(str(number)) for number in range(5)])
-    with client.get_subscription_receiver("events", "all", max_wait_time=1) as receiver:
+    with client.get_subscription_receiver("events", "all", max_wait_time=0.5) as receiver:
         got = []
         for message in receiver:
             got.append(str(message))
@@ -152,10 +151,6 @@ def test_sessions(client: ServiceBusClient) -> None:
         receiver.session.renew_lock()
         with pytest.raises(SessionCannotBeLockedError):
             client.get_queue_receiver("sessions", session_id="s").__enter__()
-        with pytest.raises(OperationTimeoutError):
-            client.get_queue_receiver(
-                "sessions", session_id=NEXT_AVAILABLE_SESSION, max_wait_time=0.5
-            ).__enter__()
         for message in _take(receiver, 2):
             receiver.complete_message(message)
     assert list(client.list_queue_sessions("sessions")) == ["s"]

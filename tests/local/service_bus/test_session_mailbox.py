@@ -136,9 +136,7 @@ def test_an_abandoned_message_keeps_its_place(bench: Bench, mailbox: SessionMail
     assert receiver.bodies() == ["a1", "a1", "a2"]
 
 
-def test_state_belongs_to_the_holder_and_outlives_it(
-    bench: Bench, mailbox: SessionMailbox
-) -> None:
+def test_state_belongs_to_the_holder_and_outlives_it(bench: Bench, mailbox: SessionMailbox) -> None:
     receiver = _accept(bench, mailbox, "a")
     assert mailbox.get_state("a", receiver.name) is None
     mailbox.set_state("a", b"half", receiver.name)

@@ -151,7 +151,12 @@ async def test_sasl_lets_everyone_in(wires: Wires) -> None:
 
 
 @pytest.mark.parametrize(
-    "hello", [b"AMQP\x02\x01\x00\x00", b"AMQP\x00\x00\x09\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]
+    "hello",
+    [
+        b"AMQP\x02\x01\x00\x00",
+        b"AMQP\x00\x00\x09\x01",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
 )
 async def test_other_protocols_are_sent_away(
     wires: Wires, hello: bytes, caplog: pytest.LogCaptureFixture
