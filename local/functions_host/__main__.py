@@ -28,11 +28,23 @@ from local.process import (
 )
 
 
+_EPILOG = """\
+When it is ready it prints one line, `ready {...}`, with its url. It logs to standard error, one
+JSON object a line. It listens on loopback only. An app that Azure would not serve ends it with
+code 2 and one line that says why; with --reload it waits for the files to change.
+
+The app's keys are in STATE/secrets; /admin/functions and /admin/host/status take the master key.
+KEYS may hold host.master, host.function.NAME, host.systemKey.NAME, functions.FUNCTION.NAME.
+"""
+
+
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m local.functions_host",
         description="Run a Python v2-model function app as Azure's Functions host does.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--app", type=Path, required=True, help="folder with function_app.py")
     parser.add_argument(

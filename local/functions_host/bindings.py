@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, cast
 
 from azure.functions import get_binding_registry
 from azure.functions.meta import Datum
+from azure.functions.servicebus import ServiceBusMessageInConverter
 
 from local.functions_host.settings import resolve
 
@@ -28,6 +30,7 @@ OUTPUTS = {"serviceBus", "queue", "blob", "table", "eventGrid", "http"}
 INPUTS = {"blob", "table"}
 """Input binding types this host reads."""
 
+_LONGEST_ISO = len("2026-01-02T03:04:05.678901+00:00")
 _NOT_RESOLVED = {"name", "type", "direction", "dataType", "methods", "authLevel", "route"}
 
 
@@ -79,8 +82,26 @@ class GenericConverter:
 GENERIC = GenericConverter()
 
 
+class QuickServiceBusConverter(ServiceBusMessageInConverter, binding=None, trigger=True):
+    """The library's converter; reads our ISO times at once, not by trying 14 formats each.
+
+    That trying takes 0.4 ms a message, more than all else that a message costs the host.
+    """
+
+    @classmethod
+    def _parse_datetime(cls, datetime_str: str | None) -> datetime | None:
+        if datetime_str and len(datetime_str) <= _LONGEST_ISO:
+            try:
+                return datetime.fromisoformat(datetime_str)
+            except ValueError:
+                pass
+        return super()._parse_datetime(datetime_str)
+
+
 def converter_for(kind: str) -> Converter:
     """Return the converter that the library registers for a binding type, else the generic."""
+    if kind == "serviceBusTrigger":
+        return cast("Converter", QuickServiceBusConverter)
     registered: Converter | None = get_binding_registry().get(kind)
     return registered or GENERIC
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusSubQueue
 from azure.storage.blob import BlobServiceClient
 
 from local.functions_host.settings import read_local_settings
-from tests.local.functions_host.calling import event, post_events, put, send
+from tests.local.functions_host.calling import event, post_events, put, send, take
 from tests.local.functions_host.conftest import Azure
 from tests.local.functions_host.hosting import APPS, ROOT, Seen, wait_for
 from tests.local.functions_host.worker_library import Interpreter, interpreters
@@ -111,6 +111,7 @@ def call_every_function(azure: Azure) -> None:
         azure.host.request(f"/api/{path}")
     for queue in ("one", "texts", "binary", "failing"):
         send(azure, queue, ServiceBusMessage("poison", application_properties={"q": queue}))
+    take(azure, "failing", sub_queue=ServiceBusSubQueue.DEAD_LETTER)
     send(azure, "many", *[ServiceBusMessage(str(n), message_id=f"library-{n}") for n in range(3)])
     for queue in ("queue-messages", "queue-texts"):
         put(azure, queue, "library")
