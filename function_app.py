@@ -2,8 +2,10 @@
 
 import azure.functions as func
 
-from handlers import api, fan_out, landing, notifications, onboarding, outbox
+from handlers import api, expectations, fan_out, landing, notifications, onboarding, outbox
+from mesh import telemetry
 
+telemetry.configure()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for blueprint in (
     onboarding.blueprint,
@@ -11,6 +13,7 @@ for blueprint in (
     outbox.blueprint,
     fan_out.blueprint,
     notifications.blueprint,
+    expectations.blueprint,
     api.blueprint,
 ):
     app.register_functions(blueprint)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mesh import outbox
+from mesh import outbox, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.model.delivery import DeliveryAttempt
@@ -26,6 +26,13 @@ def input_updated(
     An update that is older than the one on record changes nothing.
     """
     composite = ProductId.parse(subscription.target)
+    with telemetry.compose(composite):
+        return _input_updated(backbone, composite, event)
+
+
+def _input_updated(
+    backbone: Backbone, composite: ProductId, event: ReceivedEvent
+) -> DeliveryAttempt:
     started = backbone.now()
 
     def decide(head: Head) -> Commit | None:
@@ -49,7 +56,8 @@ def input_updated(
     if done is None:
         outbox.relay(backbone, composite)  # what an earlier run may have committed and then died
     else:
-        outbox.publish(backbone, composite, done.events)
+        causes = [state.traceparent for state in done.inputs]
+        outbox.publish(backbone, composite, done.events, causes=causes)
     seconds = (backbone.now() - started).total_seconds()
     noted = "noted as an input" if done is None or not done.events else "its inputs are ready"
     return DeliveryAttempt(outcome="delivered", status=None, reason=noted, duration_s=seconds)
@@ -72,6 +80,7 @@ def _updated(port: InputPort, event: ReceivedEvent, period: str) -> InputState:
         period=period,
         sequence=event.sequence,
         dataref=str(event.envelope.get("dataref", "")),
+        traceparent=str(event.envelope.get("traceparent", "")),
     )
 
 

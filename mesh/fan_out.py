@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import notifications
+from mesh import notifications, telemetry
 from mesh.backbone import Backbone
 from mesh.model.events import ReceivedEvent
 from mesh.model.notification import Notification
@@ -13,10 +13,12 @@ def fan_out(backbone: Backbone, event: ReceivedEvent) -> int:
 
     Pull subscribers are not among them: the broker has put the event on their own subscription.
     """
-    first = [
-        Notification.first(event, subscription.id)
-        for subscription in backbone.subscriptions.of_product(event.product)
-        if subscription.is_told and subscription.filter.matches(event)
-    ]
-    notifications.enqueue(backbone, first, after=backbone.policy.schedule[0])
-    return len(first)
+    with telemetry.fan_out(event) as hop:
+        first = [
+            Notification.first(event, subscription.id, traceparent=hop.traceparent)
+            for subscription in backbone.subscriptions.of_product(event.product)
+            if subscription.is_told and subscription.filter.matches(event)
+        ]
+        notifications.enqueue(backbone, first, after=backbone.policy.schedule[0])
+        hop.told(len(first))
+        return len(first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mesh import outbox
+from mesh import outbox, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.judging import judge, refuse, supersede
@@ -20,11 +20,17 @@ def receive(backbone: Backbone, dropped: DroppedFile) -> LedgerEntry:
     A version of a file is decided once. When it comes again, its decision is returned, and what a
     crash may have left in the outbox is published.
     """
+    with telemetry.land(dropped) as hop:
+        return _receive(backbone, dropped, hop)
+
+
+def _receive(backbone: Backbone, dropped: DroppedFile, hop: telemetry.Hop) -> LedgerEntry:
     received_at = backbone.now()
     head, place = _where(backbone, dropped)
     versions = backbone.registry.versions(head.id, dropped.blob_key)
     decided = _decision(versions, dropped)
     if decided is not None:
+        hop.came_again(head.id)
         outbox.relay(backbone, head.id)
         return decided
     if _is_superseded(versions, dropped):
@@ -33,7 +39,7 @@ def receive(backbone: Backbone, dropped: DroppedFile) -> LedgerEntry:
         judgement = refuse(backbone, dropped, None, rule="unplaced", why=place)
     else:
         judgement = _judged(backbone, head, dropped, place)
-    return _committed(backbone, head, dropped, judgement, received_at)
+    return _committed(backbone, head, dropped, judgement, received_at, hop)
 
 
 def _where(backbone: Backbone, dropped: DroppedFile) -> tuple[Head, Place | Misplaced]:
@@ -71,6 +77,7 @@ def _committed(
     dropped: DroppedFile,
     judgement: Judgement,
     received_at: datetime,
+    hop: telemetry.Hop,
 ) -> LedgerEntry:
     """Commit the judgement, unless another worker has decided the same, or a newer version."""
     decided: LedgerEntry | None = None
@@ -97,8 +104,10 @@ def _committed(
     done = commit(backbone, head.id, decide, first=head)
     if done is None:
         assert decided is not None  # that is why there was nothing to commit
+        hop.came_again(head.id)
         return decided
     assert done.entry is not None  # `decide` gives each commit its entry
+    hop.decided(head.id, done.entry)
     outbox.publish(backbone, head.id, done.events)
     return done.entry
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mesh import composites
+from mesh import composites, telemetry
 from mesh.backbone import Backbone
 from mesh.model.delivery import DeliveryAttempt, live_generations, next_attempt
 from mesh.model.notification import Notification, RecordedAttempt
@@ -26,7 +26,7 @@ def enqueue(backbone: Backbone, notifications: Sequence[Notification], *, after:
             id=notification.message_id,
             body=notification.to_data(),
             due=due,
-            traceparent=notification.event.envelope.get("traceparent"),
+            traceparent=notification.traceparent or notification.event.envelope.get("traceparent"),
         )
         for notification in notifications
     ]
@@ -40,6 +40,13 @@ def notify(backbone: Backbone, notification: Notification) -> RecordedAttempt | 
     The attempt is recorded before the next is scheduled. After a crash between the two the message
     comes again, finds the attempt on record, and schedules the next without telling twice.
     """
+    with telemetry.notify(notification) as hop:
+        return _notify(backbone, notification, hop)
+
+
+def _notify(
+    backbone: Backbone, notification: Notification, hop: telemetry.Hop
+) -> RecordedAttempt | None:
     event = notification.event
     subscription = backbone.subscriptions.get(event.product, notification.subscription)
     if subscription is None or not subscription.is_told:
@@ -52,6 +59,7 @@ def notify(backbone: Backbone, notification: Notification) -> RecordedAttempt | 
     if recorded is None:
         recorded = _attempt(backbone, notification, subscription)
         backbone.deliveries.record(recorded)
+        hop.attempted(recorded, event, now=backbone.now())
     if recorded.outcome == "gone":
         backbone.subscriptions.add(replace(subscription, state=State.GONE))
     if recorded.next_at is not None:
@@ -111,4 +119,7 @@ def _push(
         at=at,
         body=body,
     )
-    return backbone.webhooks.deliver(url=subscription.target, body=body, headers=headers)
+    with telemetry.deliver(notification.event.product) as hop:
+        made = backbone.webhooks.deliver(url=subscription.target, body=body, headers=headers)
+        hop.answered(made)
+        return made

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mesh import outbox, provisioning
+from mesh import outbox, provisioning, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.documents import read_declaration
@@ -71,6 +71,13 @@ def advance(backbone: Backbone, identity: str) -> Onboarding:
     Raises:
         NotFound: there is no such onboarding.
     """
+    with telemetry.onboard(identity) as hop:
+        moved = _advance(backbone, identity)
+        hop.moved_on(moved)
+        return moved
+
+
+def _advance(backbone: Backbone, identity: str) -> Onboarding:
     saga = find(backbone, identity)
     step = saga.next_step
     if step is None or saga.status is Status.WAITING:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from mesh import telemetry
 from mesh.backbone import Backbone
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.events import Event
@@ -20,13 +21,24 @@ LEFT_BEHIND = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
-def publish(backbone: Backbone, product: ProductId, events: Sequence[Event]) -> None:
+def publish(
+    backbone: Backbone,
+    product: ProductId,
+    events: Sequence[Event],
+    *,
+    causes: Iterable[str] = (),
+) -> None:
     """Publish what has just been committed, and note it.
 
     A crash in between publishes again: the same id, at least once.
+
+    Args:
+        causes: the `traceparent` of each event that led to these, for their traces.
     """
     if events:
-        backbone.topic.publish([event.to_cloudevent() for event in events])
+        told = [event.to_cloudevent() for event in events]
+        with telemetry.publishing(told, causes=causes):
+            backbone.topic.publish(told)
         backbone.registry.relayed(product, [event.sequence for event in events])
 
 
@@ -46,7 +58,8 @@ def relay(backbone: Backbone, product: ProductId, *, older_than: timedelta | Non
             or datetime.fromisoformat(event["time"]) <= backbone.now() - older_than
         ]
         if due:
-            backbone.topic.publish(due)
+            with telemetry.publishing(due):
+                backbone.topic.publish(due)
             backbone.registry.relayed(product, [int(event["sequence"]) for event in due])
         total += len(due)
         if len(due) < BATCH:

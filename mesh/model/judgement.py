@@ -79,6 +79,7 @@ class Judgement:
             rows=self.accepted,
             sequence=sequence,
             period=self.place.period,
+            landed_at=dropped.landed_at,
         )
 
     def announcements(self, dropped: DroppedFile, *, at: datetime) -> tuple[Announcement, ...]:
@@ -113,7 +114,12 @@ class Judgement:
         return self._announcement(FILE_QUARANTINED, dropped, at, data, dataref=None)
 
     def _common(self, dropped: DroppedFile) -> dict[str, Any]:
-        data: dict[str, Any] = {"drop": dropped.id, "file": dropped.file, "receipt": self.receipt}
+        data: dict[str, Any] = {
+            "drop": dropped.id,
+            "file": dropped.file,
+            "landed_at": dropped.landed_at.isoformat().replace("+00:00", "Z"),
+            "receipt": self.receipt,
+        }
         if self.place is not None:
             data |= {
                 "major": self.place.major,

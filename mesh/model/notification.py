@@ -19,21 +19,26 @@ class Notification:
     Attributes:
         webhook_id: the Standard Webhooks id, the same over all attempts.
         attempt: 1 for the first.
+        traceparent: W3C trace context that all attempts continue; None for that of the event.
     """
 
     webhook_id: str
     subscription: str
     event: ReceivedEvent
     attempt: int
+    traceparent: str | None = None
 
     @classmethod
-    def first(cls, event: ReceivedEvent, subscription: str) -> Notification:
+    def first(
+        cls, event: ReceivedEvent, subscription: str, *, traceparent: str | None = None
+    ) -> Notification:
         """The first attempt at telling a subscription of an event."""
         return cls(
             webhook_id=webhook_id(event.product.source, event.id, subscription),
             subscription=subscription,
             event=event,
             attempt=1,
+            traceparent=traceparent,
         )
 
     @property
@@ -47,6 +52,7 @@ class Notification:
             "webhook_id": self.webhook_id,
             "subscription": self.subscription,
             "attempt": self.attempt,
+            "traceparent": self.traceparent,
             "event": dict(self.event.envelope),
         }
 
@@ -62,6 +68,7 @@ class Notification:
             subscription=data["subscription"],
             attempt=int(data["attempt"]),
             event=ReceivedEvent.from_cloudevent(data["event"]),
+            traceparent=data.get("traceparent"),
         )
 
 

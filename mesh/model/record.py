@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mesh.model.events import Announcement, Event
+from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
 
@@ -31,6 +32,7 @@ class Snapshot:
     Attributes:
         location: container and name of the published blob, `published/…`.
         sequence: of the `mesh.product.updated` event that announced it.
+        landed_at: when the file landed; None in records from before this was kept.
     """
 
     port: str
@@ -41,6 +43,7 @@ class Snapshot:
     rows: int
     sequence: int
     period: str | None
+    landed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +133,7 @@ class InputState:
         period: of the deliveries that belong together; empty when they carry none.
         sequence: of the newest update of the input.
         used: the sequence that the last announcement of readiness rested on; 0 before the first.
+        traceparent: of that update, so that the trace of readiness leads back to it.
     """
 
     port: str
@@ -138,6 +142,7 @@ class InputState:
     sequence: int
     dataref: str
     used: int = 0
+    traceparent: str = ""
 
     @property
     def is_fresh(self) -> bool:
@@ -159,6 +164,7 @@ class Commit:
     snapshot: Snapshot | None = None
     contracts: tuple[ContractEntry, ...] = ()
     inputs: tuple[InputState, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
 
 
 def number(head: Head, announcements: tuple[Announcement, ...]) -> tuple[Head, tuple[Event, ...]]:

@@ -14,8 +14,15 @@ ROOT = Path(__file__).parents[2]
 ENGINES = {"jsonschema", "jsonschema_rs", "rpds", "referencing", "polars", "pyarrow", "numpy"}
 ROOMS: dict[str, set[str]] = {
     # room: what else of ours, and which libraries, its modules may import
-    "function_app": {"handlers", "azure.functions"},
-    "handlers": {"handlers", "verbs", "mesh.model", "mesh.errors", "mesh.backbone", "azure.functions"},
+    "function_app": {"handlers", "mesh.telemetry", "azure.functions"},
+    "handlers": {
+        "handlers",
+        "verbs",
+        "mesh.model",
+        "mesh.errors",
+        "mesh.backbone",
+        "azure.functions",
+    },
     "verbs": {
         "verbs",
         "mesh.model",
@@ -24,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
         "mesh.ports",
         "mesh.errors",
         "mesh.backbone",
+        "mesh.telemetry",
         "jsonschema",
     },
     "mesh.documents": {"mesh.documents", "mesh.model", "mesh.errors", "yaml"},
@@ -50,6 +58,16 @@ ROOMS: dict[str, set[str]] = {
         "mesh.ports",
         "mesh.model",
     },
+    "mesh.telemetry": {
+        "mesh.telemetry",
+        "mesh.model",
+        "opentelemetry.context",
+        "opentelemetry.metrics",
+        "opentelemetry.trace",
+    },
+    # These two meet the SDK, where there is one; neither is imported before it is.
+    "mesh.telemetry.ids": {"mesh.telemetry", "opentelemetry"},
+    "mesh.telemetry.setup": {"mesh.telemetry", "opentelemetry"},
     "mesh.ports": {"mesh.model"},
     "mesh.settings": set(),
     "mesh.errors": {"mesh.model"},
@@ -124,6 +142,7 @@ def test_a_cold_start_loads_no_engine(module):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "opentelemetry.sdk" not in done.stdout.split()
     heavy = ENGINES | {"yaml", "httpx", "standardwebhooks", "cryptography", "pydantic"}
     sdks = {n for n in done.stdout.split() if n.startswith(("azure.storage", "azure.data"))}
     assert loaded & heavy == set()
