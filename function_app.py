@@ -2,7 +2,16 @@
 
 import azure.functions as func
 
-from handlers import api, expectations, fan_out, landing, notifications, onboarding, outbox
+from handlers import (
+    api,
+    expectations,
+    fan_out,
+    gauges,
+    landing,
+    notifications,
+    onboarding,
+    outbox,
+)
 from mesh import telemetry
 
 telemetry.configure()
@@ -11,6 +20,7 @@ for blueprint in (
     onboarding.blueprint,
     landing.blueprint,
     outbox.blueprint,
+    gauges.blueprint,
     fan_out.blueprint,
     notifications.blueprint,
     expectations.blueprint,

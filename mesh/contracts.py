@@ -35,14 +35,14 @@ def publish(backbone: Backbone, product: ProductId, declared: DeclaredContract) 
         schema = canonical_json(record_schema(contract, name)).encode()
         backbone.storage.write(schemas[name], schema, content_type="application/schema+json")
     data = canonical_json(declared.document).encode()
-    location = _location(product, port)
-    backbone.storage.write(location, data, content_type="application/json")
+    written = location(product, port)
+    backbone.storage.write(written, data, content_type="application/json")
     return ContractEntry(
         port=port.name,
         version=port.version,
         contract_id=port.contract_id,
         digest=declared.digest,
-        location=location,
+        location=written,
         schemas=schemas,
         published_at=backbone.now(),
     )
@@ -54,7 +54,7 @@ def plan(backbone: Backbone, product: ProductId, port: OutputPort, object_name: 
     Raises:
         Unavailable: the contract is not in storage, though it is on record.
     """
-    return _plan(backbone.storage, _location(product, port), object_name)
+    return _plan(backbone.storage, location(product, port), object_name)
 
 
 def document(backbone: Backbone, product: ProductId, key: str, object_name: str | None) -> bytes:
@@ -67,31 +67,38 @@ def document(backbone: Backbone, product: ProductId, key: str, object_name: str 
     if entry is None:
         message = f"{product} has published no contract {key}."
         raise NotFound(message, problem="unknown-contract")
-    location = entry.location if object_name is None else entry.schemas.get(object_name)
-    if location is None:
+    found = entry.location if object_name is None else entry.schemas.get(object_name)
+    if found is None:
         message = (
             f"Contract {key} has no object {object_name!r}; it has {', '.join(entry.schemas)}."
         )
         raise NotFound(message, problem="unknown-object")
-    found = backbone.storage.read(location)
-    if found is None:
-        message = f"{location} is on record but not in storage."
+    return read(backbone.storage, found)
+
+
+def read(storage: Storage, where: str) -> bytes:
+    """A published document.
+
+    Raises:
+        Unavailable: it is on record but not in storage.
+    """
+    data = storage.read(where)
+    if data is None:
+        message = f"{where} is on record but not in storage."
         raise Unavailable(message)
-    return found
+    return data
+
+
+def location(product: ProductId, port: OutputPort) -> str:
+    """Where the contract of an output port is published."""
+    return f"{_folder(product, port)}/contract.json"
 
 
 @lru_cache(maxsize=PLANS_KEPT)
-def _plan(storage: Storage, location: str, object_name: str) -> Plan:
-    found = storage.read(location)
-    if found is None:
-        message = f"{location} is on record but not in storage."
-        raise Unavailable(message)
-    return compile_object(DataContract.from_document(json.loads(found)), object_name)
+def _plan(storage: Storage, where: str, object_name: str) -> Plan:
+    contract = DataContract.from_document(json.loads(read(storage, where)))
+    return compile_object(contract, object_name)
 
 
 def _folder(product: ProductId, port: OutputPort) -> str:
     return f"{CONTAINER}/{product}/{port.name}/{port.version}"
-
-
-def _location(product: ProductId, port: OutputPort) -> str:
-    return f"{_folder(product, port)}/contract.json"

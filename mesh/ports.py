@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from mesh.model.catalogue import ProductSummary
 from mesh.model.delivery import DeliveryAttempt
+from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
@@ -49,6 +50,9 @@ class Registry(Protocol):
 
     def snapshots(self, product: ProductId) -> Sequence[Snapshot]:
         """The last good version of each object."""
+
+    def awaited(self, product: ProductId) -> Sequence[Awaited]:
+        """What is known of the next arrival of each object."""
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]: ...
 
@@ -165,6 +169,12 @@ class Queues(Protocol):
 
     def send(self, queue: str, messages: Iterable[Message]) -> None:
         """Send, or schedule those with a `due` time. The queue drops a repeated id."""
+
+    def dead_letters(self) -> Mapping[str, int]:
+        """How many messages each queue has given up, and each subscription of the topic.
+
+        The subscriptions of pull subscribers are one entry together, `product-events/pull`.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ and one product's load is its own. The RowKeys:
     recent:TIME:BLOB-VERSION       the same, newest first (TIME counts down); `file` is a digest
     snapshot:vMAJOR:OBJECT         Snapshot
     input:PERIOD:PORT              InputState
+    awaited:vMAJOR:OBJECT          Awaited
     event:SEQUENCE                 a CloudEvent
     outbox:SEQUENCE                the same, until it is known to have been published
 
@@ -43,6 +44,7 @@ from mesh.azure.rows import (
 )
 from mesh.errors import Conflict
 from mesh.model.events import sequence_text
+from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
 from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
 
@@ -118,6 +120,9 @@ class TableRegistry:
     def snapshots(self, product: ProductId) -> Sequence[Snapshot]:
         return [noun(Snapshot, found) for found in under(self._table, product.key, "snapshot")]
 
+    def awaited(self, product: ProductId) -> Sequence[Awaited]:
+        return [noun(Awaited, found) for found in under(self._table, product.key, "awaited")]
+
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         found = under(self._table, product.key, "input", period)
         return [noun(InputState, entity) for entity in found]
@@ -175,6 +180,9 @@ def _operations(commit: Commit) -> list[_Operation]:
     for told in commit.inputs:
         key = row_key("input", told.period, told.port)
         operations.append(("upsert", row(partition, key, told), _REPLACE))
+    for awaited in commit.awaited:
+        key = row_key("awaited", f"v{awaited.major}", awaited.object_name)
+        operations.append(("upsert", row(partition, key, awaited), _REPLACE))
     for event in commit.events:
         for place in ("event", "outbox"):
             key = f"{place}:{sequence_text(event.sequence)}"

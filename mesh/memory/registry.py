@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mesh.errors import Conflict
+from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
 from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
 
@@ -23,6 +24,7 @@ class _Partition:
     contracts: dict[str, ContractEntry] = field(default_factory=dict)
     snapshots: dict[tuple[int, str], Snapshot] = field(default_factory=dict)
     inputs: dict[tuple[str, str], InputState] = field(default_factory=dict)
+    awaited: dict[tuple[int, str], Awaited] = field(default_factory=dict)
     events: dict[int, str] = field(default_factory=dict)
     outbox: set[int] = field(default_factory=set)
 
@@ -56,6 +58,8 @@ class Registry:
                 partition.snapshots[key] = commit.snapshot
             partition.contracts.update({contract.key: contract for contract in commit.contracts})
             partition.inputs.update({(told.period, told.port): told for told in commit.inputs})
+            for awaited in commit.awaited:
+                partition.awaited[awaited.major, awaited.object_name] = awaited
             for event in commit.events:
                 partition.events[event.sequence] = json.dumps(event.to_cloudevent())
                 partition.outbox.add(event.sequence)
@@ -94,6 +98,11 @@ class Registry:
     def snapshots(self, product: ProductId) -> Sequence[Snapshot]:
         with self._lock:
             return list(self._partitions[product].snapshots.values())
+
+    def awaited(self, product: ProductId) -> Sequence[Awaited]:
+        with self._lock:
+            awaited = self._partitions[product].awaited
+            return [awaited[key] for key in sorted(awaited)]
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         with self._lock:

@@ -15,6 +15,9 @@ PRODUCT_CHANGED = "mesh.product.changed.v1"
 CONTRACT_PUBLISHED = "mesh.contract.published.v1"
 PRODUCT_UPDATED = "mesh.product.updated.v1"
 FILE_QUARANTINED = "mesh.file.quarantined.v1"
+PRODUCT_LATE = "mesh.product.late.v1"
+PRODUCT_MISSED = "mesh.product.missed.v1"
+PRODUCT_RECOVERED = "mesh.product.recovered.v1"
 INPUTS_READY = "mesh.composite.inputs-ready.v1"
 
 EVENT_TYPES = (
@@ -23,6 +26,9 @@ EVENT_TYPES = (
     CONTRACT_PUBLISHED,
     PRODUCT_UPDATED,
     FILE_QUARANTINED,
+    PRODUCT_LATE,
+    PRODUCT_MISSED,
+    PRODUCT_RECOVERED,
     INPUTS_READY,
 )
 

@@ -23,7 +23,7 @@ from cli.demo.consumer import Consumer, receiving
 from cli.demo.reference import EXAMPLES
 from cli.demo.run import Demo
 
-PRODUCT = "geography/countries"
+PRODUCT = "aerodromes/frequencies"
 ONE_BY_ONE = 200
 TOGETHER = 600
 UPLOADERS = 8
@@ -45,7 +45,7 @@ def measure() -> dict[str, float]:
         run.onboard()
         run.subscribe()
         storage = stack.enter_context(BlobServiceClient.from_connection_string(connection.storage))
-        data = (EXAMPLES / PRODUCT / "good" / "countries.csv").read_bytes()
+        data = (EXAMPLES / PRODUCT / "good" / "frequencies.csv").read_bytes()
         numbers |= _one_by_one(storage, consumer, data)
         numbers |= _together(storage, consumer, data)
         numbers |= _limit(storage, data)
@@ -137,7 +137,7 @@ def _cold_import() -> dict[str, float]:
 
 
 def _upload(storage: BlobServiceClient, file: str, data: bytes) -> None:
-    client = storage.get_blob_client("landing", f"{PRODUCT}/v1/countries/{file}")
+    client = storage.get_blob_client("landing", f"{PRODUCT}/v1/frequencies/{file}")
     client.upload_blob(data, overwrite=True)
 
 

@@ -1,0 +1,54 @@
+"""What there is to tell when data does not arrive, and when it does again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mesh.model.events import (
+    PRODUCT_LATE,
+    PRODUCT_MISSED,
+    PRODUCT_RECOVERED,
+    Announcement,
+    trace_id_of,
+)
+from mesh.model.expectation import Awaited, Expectation
+from mesh.model.names import ProductId
+
+KINDS = {"late": PRODUCT_LATE, "missed": PRODUCT_MISSED, "recovered": PRODUCT_RECOVERED}
+
+
+def announcement(
+    kind: str,
+    product: ProductId,
+    expectation: Expectation,
+    awaited: Awaited,
+    *,
+    at: datetime,
+    arrived_at: datetime | None = None,
+) -> Announcement:
+    """Tell of an expected arrival that is `late`, `missed` or `recovered`; once each."""
+    key = f"v{awaited.major}/{awaited.object_name}@{_text(awaited.expected_at)}"
+    data: dict[str, Any] = {
+        "port": awaited.port,
+        "major": awaited.major,
+        "object": awaited.object_name,
+        "expected_at": _text(awaited.expected_at),
+        "late_at": _text(awaited.expected_at + expectation.grace),
+        "missed_before": awaited.missed,
+        "last_arrived_at": None if awaited.arrived_at is None else _text(awaited.arrived_at),
+    }
+    if arrived_at is not None:
+        data["arrived_at"] = _text(arrived_at)
+    return Announcement(
+        type=KINDS[kind],
+        key=key,
+        subject=f"v{awaited.major}/{awaited.object_name}",
+        time=at,
+        data=data,
+        trace_id=trace_id_of(f"{product.key}\n{key}"),
+    )
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
