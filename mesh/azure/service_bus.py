@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import unavailable
+from mesh.azure.topic_subscriptions import TOPIC
 from mesh.errors import Rejected
 from mesh.ports import Message
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 SEND_SECONDS = 30
 """How long sending may take, reconnecting included."""
+
+FAN_OUT = "fan-out"
+"""The mesh's own subscription of the topic; the others are those of pull subscribers."""
+
+PULL = f"{TOPIC}/pull"
+"""They are counted together: there may be thousands."""
 
 
 class ServiceBusQueues:
@@ -39,6 +46,18 @@ class ServiceBusQueues:
             return
         with unavailable(f"Sending to the queue {queue}"), self._clients.sender(queue) as sender:
             _send(sender, made, queue)
+
+    def dead_letters(self) -> Mapping[str, int]:
+        """See `mesh.ports.Queues.dead_letters`; one request, and one per hundred subscriptions."""
+        counts = {PULL: 0}
+        with unavailable("Counting dead letters"):
+            admin = self._clients.administration()
+            for queue in admin.list_queues_runtime_properties():
+                counts[queue.name] = queue.dead_letter_message_count or 0
+            for told in admin.list_subscriptions_runtime_properties(TOPIC):
+                name = f"{TOPIC}/{FAN_OUT}" if told.name == FAN_OUT else PULL
+                counts[name] = counts.get(name, 0) + (told.dead_letter_message_count or 0)
+        return counts
 
 
 def _send(sender: ServiceBusSender, messages: list[ServiceBusMessage], queue: str) -> None:

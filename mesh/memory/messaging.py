@@ -60,6 +60,9 @@ class Queues:
                     body = json.loads(json.dumps(message.body))
                     self._waiting[queue].append(replace(message, body=body))
 
+    def dead_letters(self) -> Mapping[str, int]:
+        return dict.fromkeys(self._waiting, 0)
+
     def waiting(self, queue: str) -> list[Message]:
         """What is in the queue, scheduled messages included, in the order it was sent."""
         with self._lock:

@@ -1,0 +1,41 @@
+"""What no message tells: how old each product is, and what waits or was given up.
+
+It costs one query for all products and two for each, and two requests to Service Bus.
+"""
+
+from __future__ import annotations
+
+from mesh import outbox
+from mesh.backbone import Backbone
+from mesh.model.dropped_file import UNPLACED
+from mesh.model.names import ProductId
+from mesh.telemetry import counting
+from mesh.telemetry.names import DEAD_LETTERS, OUTBOX_BACKLOG, PRODUCT_AGE
+
+
+def read(backbone: Backbone) -> None:
+    """Read the gauges and tell them; a product's trouble is raised once the others are read."""
+    failures: list[Exception] = []
+    for product in (UNPLACED, *(summary.id for summary in backbone.catalogue.products())):
+        try:
+            _of_product(backbone, product)
+        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
+            failures.append(failure)
+    for queue, dead in backbone.queues.dead_letters().items():
+        counting.gauge(DEAD_LETTERS, dead, None, queue=queue)
+    if failures:
+        message = "some products' gauges could not be read"
+        raise ExceptionGroup(message, failures)
+
+
+def _of_product(backbone: Backbone, product: ProductId) -> None:
+    waiting = backbone.registry.outbox(product, limit=outbox.BATCH)
+    counting.gauge(OUTBOX_BACKLOG, len(waiting), product)
+    landed = [
+        snapshot.landed_at
+        for snapshot in backbone.registry.snapshots(product)
+        if snapshot.landed_at is not None
+    ]
+    if landed:
+        age = (backbone.now() - max(landed)).total_seconds()
+        counting.gauge(PRODUCT_AGE, age, product)
