@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
+from mesh import expectations
 from mesh.model.dropped_file import DroppedFile, Place, place_of
 from mesh.model.events import EVENT_TYPES, SCHEMA_BASE, Event
 from mesh.model.judgement import Judgement
@@ -39,7 +40,8 @@ def validator(event_type: str) -> Draft202012Validator:
 @pytest.fixture
 def told(world, declare, contract_of) -> list[dict[str, Any]]:
     """Events of every type, as they were published."""
-    world.onboard(declare())
+    daily = {"slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}]}
+    world.onboard(declare(COUNTRIES, contract_of(more=daily)))
     composite = contract_of(COVERAGE, object_name="coverage")
     world.onboard(
         declare(
@@ -49,13 +51,17 @@ def told(world, declare, contract_of) -> list[dict[str, Any]]:
             inputs=(("countries", "urn:mesh:geography:countries:countries"),),
         )
     )
-    world.onboard(declare(version="1.1.0"))
+    world.onboard(declare(COUNTRIES, contract_of(more=daily), version="1.1.0"))
     world.land(f"{PLACE}/rundate=2026-11/good.csv", GOOD)
     world.land(f"{PLACE}/bad.csv", BAD)
     world.land(f"{PLACE}/what.xlsx", b"PK")
     world.land("geography/countries/v9/countries/lost.csv", GOOD)
     world.land("nowhere/good.csv", GOOD)
     world.deliver()
+    world.clock.advance(timedelta(days=3))
+    expectations.check_all(world.backbone)
+    world.land(f"{PLACE}/late.csv", GOOD)
+    expectations.check_all(world.backbone)
     return list(world.topic.published)
 
 
