@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from mesh import contracts, outbox
@@ -65,6 +65,34 @@ def next_time(expectation: Expectation, after: datetime) -> datetime:
         assert expectation.every is not None  # there is no expectation without either
         return after + expectation.every
     return next(_ticks(expectation, after))
+
+
+def is_schedule(text: str) -> bool:
+    """Whether `text` is a cron expression of five fields that names some time."""
+    from croniter import croniter
+
+    return len(text.split()) == 5 and croniter.is_valid(text)
+
+
+def wrong_calendar(value: object) -> str | None:
+    """What is wrong with the value of a contract's `arrivalCalendar`; None when nothing is."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    if not isinstance(value, dict) or set(value) - {"timeZone", "holidays"}:
+        return "has other members than timeZone and holidays"
+    zone, holidays = value.get("timeZone", "UTC"), value.get("holidays", [])
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        return f"names the time zone {zone!r}, which is none"
+    if not isinstance(holidays, list):
+        return "has holidays that are no list"
+    for day in holidays:
+        try:
+            date.fromisoformat(day)
+        except (ValueError, TypeError):
+            return f"names the holiday {day!r}, which is no day"
+    return None
 
 
 def _decide(backbone: Backbone, head: Head, product: DataProduct) -> Commit | None:

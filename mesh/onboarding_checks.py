@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mesh.backbone import Backbone
+from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
+from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
 from mesh.model.product import InputPort
 
@@ -15,6 +17,7 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     findings += [
         _unknown(backbone, declaration.file, port) for port in declaration.product.input_ports
     ]
+    findings += [found for declared in declaration.contracts for found in _service_level(declared)]
     return tuple(finding for finding in findings if finding is not None)
 
 
@@ -43,6 +46,36 @@ def _taken(
         message=f"Version {port.version} of {port.name!r} is published with another content.",
         remedy="A published contract never changes: raise its version, here and in the product.",
     )
+
+
+def _service_level(declared: DeclaredContract) -> list[Finding]:
+    """What of a contract's schedule and calendar cannot be understood."""
+    findings = []
+    for place, entry in enumerate(declared.document.get("slaProperties") or ()):
+        schedule = entry.get("schedule")
+        if entry.get("property") == "frequency" and schedule and not is_schedule(schedule):
+            findings.append(
+                Finding(
+                    file=declared.file,
+                    path=f"/slaProperties/{place}/schedule",
+                    rule="contract.schedule",
+                    message=f"{schedule!r} is no cron expression of five fields.",
+                    remedy="Write minute, hour, day of month, month and day of week: 0 6 * * 1-5.",
+                )
+            )
+    for place, custom in enumerate(declared.document.get("customProperties") or ()):
+        wrong = custom.get("property") == CALENDAR and wrong_calendar(custom.get("value"))
+        if wrong:
+            findings.append(
+                Finding(
+                    file=declared.file,
+                    path=f"/customProperties/{place}/value",
+                    rule="contract.calendar",
+                    message=f"The calendar of arrivals {wrong}.",
+                    remedy="Write timeZone as Europe/Zurich, and holidays as a list of YYYY-MM-DD.",
+                )
+            )
+    return findings
 
 
 def _unknown(backbone: Backbone, file: str, port: InputPort) -> Finding | None:

@@ -197,6 +197,44 @@ def test_how_often_it_is_checked_does_not_matter(arrivals, pauses, scheduled):
 
 
 @pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"slaProperties": [{"property": "frequency", "value": 1, "schedule": "at six"}]},
+            "'at six' is no cron expression of five fields.",
+        ),
+        (
+            {"slaProperties": [{"property": "frequency", "value": 1, "schedule": "0 0 31 2 * *"}]},
+            "is no cron expression of five fields.",
+        ),
+        (
+            {"customProperties": [{"property": CALENDAR, "value": {"timeZone": "Mars"}}]},
+            "names the time zone 'Mars', which is none",
+        ),
+        (
+            {"customProperties": [{"property": CALENDAR, "value": {"holidays": ["Easter"]}}]},
+            "names the holiday 'Easter', which is no day",
+        ),
+        (
+            {"customProperties": [{"property": CALENDAR, "value": {"holidays": "2026-01-01"}}]},
+            "has holidays that are no list",
+        ),
+        (
+            {"customProperties": [{"property": CALENDAR, "value": {"zone": "UTC"}}]},
+            "has other members than timeZone and holidays",
+        ),
+    ],
+)
+def test_a_schedule_that_cannot_be_understood_is_refused_at_onboarding(world, more, message):
+    saga = world.onboard(declaration(COUNTRIES, contract(more=more)))
+
+    assert saga.status == "refused"
+    [finding] = saga.findings
+    assert message in finding.message
+    assert finding.rule in {"contract.schedule", "contract.calendar"}
+
+
+@pytest.mark.parametrize(
     ("sla", "every", "grace"),
     [
         ([{"property": "frequency", "value": 1, "unit": "d"}], 24, 1),
