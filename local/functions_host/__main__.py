@@ -27,7 +27,6 @@ from local.process import (
     run_part,
 )
 
-
 _EPILOG = """\
 When it is ready it prints one line, `ready {...}`, with its url. It logs to standard error, one
 JSON object a line. It listens on loopback only. An app that Azure would not serve ends it with
