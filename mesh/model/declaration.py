@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.model.canonical import digest_of
-from mesh.model.contract_check import check_contract
+from mesh.model.contract_check import check_contract, is_record_schema
 from mesh.model.declaration_rules import Sheet
 from mesh.model.findings import Finding
 from mesh.model.names import OBJECT_RULE, ProductId, is_object_name, major_of
@@ -117,7 +117,10 @@ class _Check:
 
     def run(self) -> Declaration | None:
         for file, document in self._contracts.items():
-            self._contract_findings += check_contract(document, file=file)
+            if is_record_schema(document):
+                self._note_record_schema(file)
+            else:
+                self._contract_findings += check_contract(document, file=file)
         self._check_product_files()
         for file, document in self._products.items():
             check_odps(document, file=file, sheet=self._sheet)
@@ -125,6 +128,11 @@ class _Check:
             return None
         [(file, document)] = self._products.items()
         return self._read(file, document)
+
+    def _note_record_schema(self, file: str) -> None:
+        message = "The file is a JSON Schema of a record, which has no version and no owner."
+        remedy = "Write an ODCS contract; the mesh publishes the JSON Schema of its records."
+        self._sheet.note(file, "", "declaration.contract-standard", message, remedy)
 
     def _check_product_files(self) -> None:
         if not self._product_files:

@@ -22,6 +22,7 @@ RULES: Mapping[str, str] = {
     "declaration.port-twice": "A port's name stands once for each major version.",
     "declaration.contract-id": "A port's contract is urn:mesh:DOMAIN:PRODUCT:PORT of that port.",
     "declaration.contract-missing": "Each port's contract, in its version, is in the folder.",
+    "declaration.contract-standard": "A contract in a declaration is an ODCS document.",
     "declaration.contract-orphaned": "Each contract in the folder belongs to a port.",
     "declaration.contract-twice": "A version of a contract is in the folder once.",
     "declaration.object-name": "The name of an object can be part of a path.",

@@ -119,6 +119,24 @@ def test_a_refusal_names_everything_at_once(world, declare, contract_of):
     assert world.topic.published == []
 
 
+@pytest.mark.parametrize(
+    ("document", "rule"),
+    [
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema"}, "contract-standard"),
+        ({"type": "object", "properties": {}, "id": "x", "version": "1.0.0"}, "contract-standard"),
+        ({"hello": "world"}, "contract."),
+        ({"apiVersion": "v9.9.9", "kind": "DataContract"}, "odcs.apiVersion"),
+    ],
+)
+def test_a_contract_that_is_not_odcs_is_refused(world, declare, document, rule):
+    saga = world.onboard(declare(COUNTRIES, document))
+
+    assert saga.status is Status.REFUSED
+    about = [found for found in saga.findings if found.file == "contract0.odcs.json"]
+    assert about
+    assert any(rule in found.rule for found in about), about
+
+
 def test_a_refused_declaration_can_be_sent_again(world, declare):
     composite = ProductId(domain="aviation", product="coverage")
     files = declare(

@@ -303,6 +303,14 @@ class TestContracts:
 
         assert (found.file, found.rule) == ("spare.odcs.json", "declaration.contract-orphaned")
 
+    def test_a_json_schema_is_no_contract_here(self, files: Files) -> None:
+        files["schema.odcs.json"] = {"type": "object", "properties": {}}
+
+        found = only(files)
+
+        assert (found.file, found.rule) == ("schema.odcs.json", "declaration.contract-standard")
+        assert "JSON Schema of a record" in found.message
+
     def test_twice(self, files: Files) -> None:
         files["copy.odcs.json"] = contract()
 
