@@ -176,9 +176,14 @@ def _bounds(buffer: bytes, at: int, *, wide: bool) -> tuple[int, int, int]:
 def _list(*, wide: bool) -> Callable[[bytes, int, int], tuple[Any, int]]:
     def read(buffer: bytes, at: int, depth: int) -> tuple[list[Any], int]:
         count, at, end = _bounds(buffer, at, wide=wide)
-        items, scalar = [], _SCALARS.get
+        items, constants, scalar = [], _CONSTANTS, _SCALARS.get
         for _ in range(count):
-            reader = scalar(buffer[at])  # most items are scalars: spare them a call
+            code = buffer[at]  # performatives are mostly constants and scalars: spare them calls
+            if code in constants:
+                items.append(constants[code])
+                at += 1
+                continue
+            reader = scalar(code)
             item, at = reader(buffer, at + 1) if reader else _value(buffer, at, depth)
             items.append(item)
         return items, end
@@ -232,12 +237,10 @@ def _element(buffer: bytes, at: int, code: int, depth: int) -> tuple[Any, int]:
     return compound(buffer, at, depth + 1)
 
 
+_CONSTANTS: dict[int, Any] = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
+
 _SCALARS: dict[int, type_reader] = {
-    0x40: _constant(None),
-    0x41: _constant(True),
-    0x42: _constant(False),
-    0x43: _constant(0),
-    0x44: _constant(0),
+    **{code: _constant(value) for code, value in _CONSTANTS.items()},
     0x50: _octet,
     0x51: _signed_octet,
     0x52: _octet,

@@ -51,6 +51,8 @@ def apply_outcome(mailbox: Mailbox, token: bytes, state: Any) -> None:
 def echo(state: Any) -> bytes:
     """Write the outcome that was applied: clients compare it with the one they chose."""
     code, fields = _read(state)
+    if code == p.ACCEPTED:
+        return p.ACCEPTED_STATE
     if code == p.REJECTED:
         return p.composite(code, None)
     if code == p.MODIFIED:
