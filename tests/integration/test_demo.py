@@ -5,12 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from tests.ports.starting import ROOT
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_holds_every_expectation():
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "demo", "--once"],

@@ -10,8 +10,6 @@ from azure.servicebus import ServiceBusClient
 
 from mesh.model.dropped_file import DroppedFile
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 PRODUCT = "geography/countries"
 PLACE = f"{PRODUCT}/v1/countries"
 GOOD = b"code,name,area\nCH,Switzerland,41285\nNA,Namibia,\n"

@@ -23,8 +23,6 @@ from azure.storage.blob import BlobServiceClient
 from tests.ports.starting import ROOT
 from tests.unit.conftest import declaration
 
-pytestmark = pytest.mark.xdist_group("stack-alone")
-
 PATIENCE_S = 30.0
 
 
