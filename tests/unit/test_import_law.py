@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
         "mesh.backbone",
         "mesh.telemetry",
         "jsonschema",
+        "croniter",
     },
     "mesh.documents": {"mesh.documents", "mesh.model", "mesh.errors", "yaml"},
     "mesh.validation": {"mesh.validation", "mesh.model", "mesh.errors", "zstandard", *ENGINES},
