@@ -1,6 +1,6 @@
 """What no message tells: how old each product is, and what waits or was given up.
 
-It costs one query for all products and two for each, and two requests to Service Bus.
+It costs one query for all products and two for each, and four requests to Service Bus.
 """
 
 from __future__ import annotations

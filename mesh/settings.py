@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -22,6 +23,7 @@ class Settings:
     Attributes:
         storage: connection string of the storage account, for the local Azure.
         storage_account: name of the storage account (`STORAGE__accountName`).
+        storage_of_domains: name of the storage account of each domain that has one of its own.
         service_bus: connection string of the namespace, for the local Azure.
         service_bus_namespace: its fully qualified name (`SERVICE_BUS__fullyQualifiedNamespace`).
         service_bus_admin: connection string of the administration endpoint where that is another
@@ -37,6 +39,7 @@ class Settings:
 
     storage: str = field(default="", repr=False)
     storage_account: str = ""
+    storage_of_domains: Mapping[str, str] = field(default_factory=dict)
     service_bus: str = field(default="", repr=False)
     service_bus_namespace: str = ""
     service_bus_admin: str = field(default="", repr=False)
@@ -63,6 +66,8 @@ class Settings:
                 if text.lower() not in {"", "true", "false"}:
                     wrong.append(f"{variable} is {text!r}, and may be true or false")
                 values[name] = text.lower() == "true"
+            elif name == "storage_of_domains":
+                values[name] = _accounts(text, wrong)
             else:
                 values[name] = text
         for either, other in (
@@ -71,6 +76,9 @@ class Settings:
         ):
             if not values[either] and not values[other]:
                 wrong.append(f"{VARIABLES[either]} or {VARIABLES[other]} is missing")
+        if values["storage"] and values["storage_of_domains"]:
+            variable = VARIABLES["storage_of_domains"]
+            wrong.append(f"{variable} goes with STORAGE__accountName, not with STORAGE")
         required = ("event_grid_topic", "webhook_signing_key", "webhook_origin")
         wrong.extend(f"{VARIABLES[name]} is missing" for name in required if not values[name])
         if wrong:
@@ -82,6 +90,7 @@ class Settings:
 VARIABLES = {
     "storage": "STORAGE",
     "storage_account": "STORAGE__accountName",
+    "storage_of_domains": "STORAGE_OF_DOMAINS",
     "service_bus": "SERVICE_BUS",
     "service_bus_namespace": "SERVICE_BUS__fullyQualifiedNamespace",
     "service_bus_admin": "SERVICE_BUS_ADMIN",
@@ -94,5 +103,19 @@ VARIABLES = {
     "identity_client_id": "AZURE_CLIENT_ID",
 }
 """The environment variable of each setting."""
+
+
+def _accounts(text: str, wrong: list[str]) -> dict[str, str]:
+    """The accounts in a JSON object; what is wrong with it is added to `wrong`."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and all(isinstance(name, str) and name for name in found.values()):
+        return found
+    variable = VARIABLES["storage_of_domains"]
+    wrong.append(f'{variable} must be a JSON object such as {{"DOMAIN": "ACCOUNT"}}')
+    return {}
+
 
 assert set(VARIABLES) == {setting.name for setting in fields(Settings)}

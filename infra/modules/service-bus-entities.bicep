@@ -77,26 +77,16 @@ resource topicRules 'Microsoft.ServiceBus/namespaces/topics/subscriptions/rules@
   ]
 }]
 
-// The triggers `file_landed`, `onboarding_requested` and `notification_due` receive from the queues.
-resource queueReceiver 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in declared.Queues: {
-  name: guid(queues[i].id, appPrincipalId, roles.serviceBusDataReceiver)
+// The app receives from its queues and sends to them, and the gauges read how many messages each has
+// given up, which is the claim Manage; only the Data Owner has it. Hence on each queue, and not on
+// the namespace, which others may share.
+resource queueOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in declared.Queues: {
+  name: guid(queues[i].id, appPrincipalId, roles.serviceBusDataOwner)
   scope: queues[i]
   properties: {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataReceiver)
-  }
-}]
-
-// Verbs send to `onboarding` and `notifications`, which are their own; `landed-files` is Event
-// Grid's to fill. Giving the app that queue too would only let it forge files.
-resource queueSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (queue, i) in declared.Queues: if (queue.Name != 'landed-files') {
-  name: guid(queues[i].id, appPrincipalId, roles.serviceBusDataSender)
-  scope: queues[i]
-  properties: {
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataSender)
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataOwner)
   }
 }]
 
@@ -112,8 +102,8 @@ resource subscriptionReceiver 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }]
 
-// The app makes, filters and deletes the subscriptions of pull subscribers at run time, which is
-// the claim Manage; only the Data Owner has it. Hence on the topic, not on the namespace.
+// The app makes, filters, counts and deletes the subscriptions of pull subscribers at run time: the
+// claim Manage, again.
 resource topicOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (topic, i) in declared.Topics: {
   name: guid(topics[i].id, appPrincipalId, roles.serviceBusDataOwner)
   scope: topics[i]

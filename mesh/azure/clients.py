@@ -72,8 +72,9 @@ class Clients:
     def table(self, name: str) -> TableClient:
         return self._once(f"table {name}", lambda: self._tables().get_table_client(name))
 
-    def blobs(self) -> BlobServiceClient:
-        return self._once("blobs", self._make_blobs)
+    def blobs(self, account: str = "") -> BlobServiceClient:
+        """Of the mesh's own account, or of a domain's."""
+        return self._once(f"blobs {account}", lambda: self._make_blobs(account))
 
     def topic(self) -> EventGridPublisherClient:
         return self._once("topic", self._make_topic)
@@ -135,7 +136,7 @@ class Clients:
         endpoint = f"https://{self.settings.storage_account}.table.core.windows.net"
         return TableServiceClient(endpoint=endpoint, credential=self._credential(), **options)
 
-    def _make_blobs(self) -> BlobServiceClient:
+    def _make_blobs(self, account: str) -> BlobServiceClient:
         from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
         options: dict[str, Any] = {
@@ -150,7 +151,7 @@ class Clients:
         if self.settings.storage:
             with _readable("storage"):
                 return BlobServiceClient.from_connection_string(self.settings.storage, **options)
-        url = f"https://{self.settings.storage_account}.blob.core.windows.net"
+        url = f"https://{account or self.settings.storage_account}.blob.core.windows.net"
         return BlobServiceClient(url, credential=self._credential(), **options)
 
     def _make_topic(self) -> EventGridPublisherClient:

@@ -21,8 +21,15 @@ MOST_BLOCKS = 50_000
 """Blocks of one blob. The first ten thousand have the size of a piece, later ones grow."""
 
 
+NODE_CONTAINERS = frozenset({"landing", "published", "quarantine", "receipts"})
+"""What a domain with an account of its own keeps there, by its name: `published/DOMAIN/…`."""
+
+
 class BlobStorage:
     """`mesh.ports.Storage` on Azure Blob storage.
+
+    A location names no account: which one it is in follows from the domain in it, so that a product
+    keeps its locations when its domain moves to an account of its own.
 
     A blob of up to 4 MiB costs one transaction to read and one to write. (An empty one costs two to
     read: a range of nothing is refused, and the SDK asks again.)
@@ -75,7 +82,11 @@ class BlobStorage:
 
     def _blob(self, location: str) -> BlobClient:
         container, _, name = location.partition("/")
-        return self._clients.blobs().get_blob_client(container, name)
+        account = ""
+        if container in NODE_CONTAINERS:
+            accounts = self._clients.settings.storage_of_domains
+            account = accounts.get(name.partition("/")[0], "")
+        return self._clients.blobs(account).get_blob_client(container, name)
 
 
 class BlobWriter:
