@@ -22,6 +22,9 @@ ACCOUNT_KEY = (
 SERVICES = ("blob", "queue", "table")
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listening at http://[\d.]+:(\d+)")
 _STOP_SECONDS = 10
+_SMALL = ("--max-semi-space-size=2",)
+"""Node lets new objects take 100s of MB before it looks for garbage; with 2 MB it is as fast."""
+
 _OBSERVER = Path(__file__).parent / "request_journal.cjs"
 
 
@@ -156,7 +159,7 @@ class Azurite:
         for service, port in self._ports.items():
             options += [f"--{service}Host", LOOPBACK, f"--{service}Port", str(port)]
         return await asyncio.create_subprocess_exec(
-            *(str(node), "--require", str(_OBSERVER), str(script), *options),
+            *(str(node), *_SMALL, "--require", str(_OBSERVER), str(script), *options),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
