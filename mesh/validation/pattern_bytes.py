@@ -111,6 +111,8 @@ class _Parser:
         if (high is None or high > 1) and (piece.most != piece.least):
             raise BeyondSubsetError  # a loop in a loop may take exponential time
         count = b"{%d,%s}" % (low, b"" if high is None else b"%d" % high)
+        if low == high and piece.most == piece.least:
+            count = b"{%d}+" % low  # whatever it matches has one length: nothing to try again
         most = None if high is None or piece.most is None else piece.most * high
         return Piece(b"(?:" + piece.expression + b")" + count, piece.least * low, most)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 _ASCII = frozenset(range(128))
+_PIECES = 8
 WIDE = rb"[\xc0-\xff][\x80-\xbf]*+"
 """One character beyond ASCII in UTF-8 that is known to be valid."""
 
@@ -19,13 +20,11 @@ class Writing:
         plain: The code points below 128 that stand for themselves.
         wide: An expression for one character beyond ASCII.
         escaped: Expressions that each stand for one character.
-        opening: What stands before the text, and after it.
     """
 
     plain: frozenset[int]
     wide: bytes = WIDE
     escaped: tuple[bytes, ...] = ()
-    opening: bytes = b""
 
     def one_of(self, codes: Collection[int]) -> bytes | None:
         """An expression for one of these ASCII characters, of those that stand for themselves."""
@@ -42,24 +41,29 @@ class Writing:
             return None
         return re.escape(text.encode())
 
+    def run_of(self, codes: Collection[int]) -> bytes:
+        """A class of bytes: of these ASCII characters, and of all characters beyond ASCII."""
+        return b"[" + _ranges(sorted(self.plain & set(codes))) + rb"\x80-\xff]"
+
     def any_text(self, least: int, most: int | None) -> bytes:
         """An expression for any text of so many characters (code points)."""
         plain = self.one_of(_ASCII)
         assert plain
-        others = b"|".join((self.wide, *self.escaped))
+        char = b"(?:" + b"|".join((plain, self.wide, *self.escaped)) + b")"
+        run = self.run_of(_ASCII)
         if most is None:
-            start = b"(?:" + plain + b"|" + others + b"){%d}+" % least if least else b""
-            return start + b"(?:" + plain + b"++|" + others + b")*+"
-        counted = b"{%d,%d}+" % (least, most)
-        # Nearly all text is ASCII, and one loop over one class is the fastest thing there is.
-        stop = b"(?![\\x80-\\xff" + b"".join(re.escape(item[:1]) for item in self.escapes) + b"])"
-        ascii_only = plain + counted + stop
-        return b"(?:" + ascii_only + b"|(?:" + plain + b"|" + others + b")" + counted + b")"
-
-    @property
-    def escapes(self) -> tuple[bytes, ...]:
-        """The bytes with which an escaped character begins."""
-        return tuple(item.lstrip(b"\\")[:1] or b"\\" for item in self.escaped)
+            start = char + b"{%d}+" % least if least else b""
+            return start + b"(?:" + b"|".join((run + b"++", *self.escaped)) + b")*+"
+        forms = []
+        if least <= 1:  # A text has at least as many bytes as characters.
+            forms.append(run + b"{%d,%d}+" % (least, most))
+            if self.escaped and most >= 2 * _PIECES:
+                pieces = b"|".join((run + b"{1,%d}+" % (most // _PIECES), *self.escaped))
+                forms.append(b"(?:" + pieces + b"){%d,%d}+" % (least, _PIECES))
+        else:
+            forms.append(plain + b"{%d,%d}+" % (least, most))
+        forms.append(char + b"{%d,%d}+" % (least, most))
+        return b"(?:" + b"|".join(forms) + b")"
 
 
 def _ranges(codes: list[int]) -> bytes:
