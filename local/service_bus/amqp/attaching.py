@@ -17,7 +17,7 @@ from local.service_bus.amqp.links import (
     entity_receiver,
 )
 from local.service_bus.amqp.management import SUFFIX, ManagementNode
-from local.service_bus.amqp.types import Described, Symbol, UInt
+from local.service_bus.amqp.types import Described, MalformedError, Symbol, UInt
 from local.service_bus.core.errors import BrokerError, NotAllowedError, TimedOutError
 from local.service_bus.core.queues import Queue, Subscription
 from local.service_bus.core.routing import check_enabled
@@ -55,15 +55,24 @@ class Request:
 
     @classmethod
     def read(cls, fields: list[Any], body: bytes) -> Request:
-        """Read the performative from its fields and its bytes."""
+        """Read the performative from its fields and its bytes.
+
+        Raises:
+            MalformedError: it lacks a name or a handle, or its modes are no numbers.
+        """
+        name, handle, modes = fields[0], fields[1], (fields[3] or 0, fields[4] or 0)
+        if not isinstance(name, str) or not _is_octets(handle, 4):
+            raise MalformedError("an attach without name or handle")
+        if not all(_is_octets(mode, 1) for mode in modes):
+            raise MalformedError("an attach with settle modes that are none")
         items = p.raw_items(body) + [NULL] * 7
         source, target = fields[5], fields[6]
         node = source if fields[2] else target
         return cls(
-            name=fields[0],
-            handle=fields[1],
+            name=name,
+            handle=handle,
             client_receives=bool(fields[2]),
-            settle_modes=(fields[3] or 0, fields[4] or 0),
+            settle_modes=modes,
             source=items[5],
             target=items[6],
             source_fields=source.value if isinstance(source, Described) else [],
@@ -80,6 +89,10 @@ class Request:
         wanted = filters[_SESSION_FILTER]
         wanted = wanted.value if isinstance(wanted, Described) else wanted
         return True, None if wanted is None else str(wanted)
+
+
+def _is_octets(value: Any, width: int) -> bool:
+    return type(value) is int and 0 <= value < 256**width
 
 
 def _address(node: Any) -> str:

@@ -22,6 +22,9 @@ IDLE_TIMEOUT = 240_000
 """Milliseconds of silence after which clients may take us for dead, as Azure says it."""
 
 _FRAME_HEADER = struct.Struct(">IBBH").unpack_from
+_WRONG_FIELDS = (TypeError, ValueError, IndexError, KeyError, AttributeError, struct.error)
+"""What it comes to when a performative's fields have types that its definition does not allow."""
+
 _MECHANISMS = Array(Symbol(name) for name in ("ANONYMOUS", "PLAIN", "EXTERNAL", "MSSBCBS"))
 
 
@@ -158,8 +161,7 @@ class Connection(asyncio.Protocol):
             return
         try:
             session.on_frame(code, fields, payload, body)
-        except (TypeError, ValueError, IndexError, KeyError, AttributeError) as broken:
-            # The performative's fields have types that its definition does not allow.
+        except _WRONG_FIELDS as broken:
             message = f"a performative 0x{code:02x} with impossible fields: {broken!r}"
             raise MalformedError(message) from broken
 

@@ -275,9 +275,7 @@ def _idle_end(entity: Entity) -> float | None:
         return None
     if any(mailbox.consumers() for mailbox in entity.mailboxes()):
         return None
-    return (
-        max(entity.updated_at, *(mailbox.accessed_at for mailbox in entity.mailboxes()), 0) + idle
-    )
+    return max(entity.updated_at, *(used.accessed_at for used in entity.mailboxes())) + idle
 
 
 def _dismiss_if_disabled(entity: Queue | Subscription) -> None:
@@ -294,11 +292,7 @@ def _exists(path: str) -> EntityExistsError:
     return EntityExistsError(f"The messaging entity '{path}' exists already.")
 
 
-_UNCHANGEABLE = (
-    "requires_session",
-    "requires_duplicate_detection",
-    "enable_partitioning",
-)
+_UNCHANGEABLE = ("requires_session", "requires_duplicate_detection", "enable_partitioning")
 
 
 def _check_unchangeable(entity: Entity, spec: QueueSpec | TopicSpec | SubscriptionSpec) -> None:
