@@ -134,6 +134,7 @@ class Drop(TypedDict):
     decided_at: str
     receipt: str
     sequence: int
+    duplicates: int
 
 
 class Attempt(TypedDict):
@@ -174,11 +175,19 @@ class Journey(Drop):
     events: list[AnnouncedEvent]
 
 
-class Filter(TypedDict):
-    """Which events a subscriber wants; an empty list wants all."""
-
-    types: list[str]
-    objects: list[str]
+Expression = TypedDict(
+    "Expression",
+    {
+        "exact": dict[str, str],
+        "prefix": dict[str, str],
+        "suffix": dict[str, str],
+        "all": list["Expression"],
+        "any": list["Expression"],
+        "not": "Expression",
+    },
+    total=False,
+)
+"""A filter in the dialects of CloudEvents Subscriptions; it has one of these members."""
 
 
 class Subscription(TypedDict):
@@ -189,7 +198,7 @@ class Subscription(TypedDict):
     subscriber: str
     channel: Literal["pull", "push", "composite"]
     target: str
-    filter: Filter
+    filters: list[Expression]
     state: Literal["active", "gone"]
     created_at: str
 

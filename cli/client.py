@@ -99,11 +99,13 @@ class MeshClient:
         webhook: str | None,
         types: Sequence[str],
         objects: Sequence[str],
+        filters: Sequence[object] = (),
     ) -> Subscribed:
         body = {
             "subscriber": subscriber,
             "webhook": webhook,
             "filter": {"types": list(types), "objects": list(objects)},
+            "filters": list(filters),
         }
         found: Subscribed = self._ask("POST", f"{_product(product)}/subscriptions", body=body)
         return found

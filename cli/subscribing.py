@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from cli.answers import Filter, Subscribed, Subscription
+from cli.answers import Expression, Subscribed, Subscription
 from cli.failures import wrong_call
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import say, show, table, write_json
@@ -45,6 +47,15 @@ Objects = Annotated[
     typer.Option("--object", metavar="NAME", help="Only about this object; repeatable."),
 ]
 
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="JSON",
+        help='Only what a CloudEvents filter matches: {"prefix": {"subject": "v1/"}}; repeatable.',
+    ),
+]
+
 
 def subscribe(
     product: Product,
@@ -53,6 +64,7 @@ def subscribe(
     pull: Pull = False,
     types: Types = None,
     objects: Objects = None,
+    filters: Filters = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,6 +83,7 @@ def subscribe(
             webhook=webhook,
             types=list(dict.fromkeys(types or ())),
             objects=list(dict.fromkeys(objects or ())),
+            filters=[_json(text) for text in filters or ()],
         )
     if as_json:
         write_json(made)
@@ -116,11 +129,36 @@ def rotate_secret(
         say("For 24 hours, notifications are signed with the old secret too.")
 
 
-def wanted(filter_: Filter) -> str:
-    """A filter in words."""
-    types = ", ".join(filter_["types"]) or "all events"
-    objects = ", ".join(filter_["objects"])
-    return f"{types} about {objects}" if objects else types
+def wanted(filters: Sequence[Expression]) -> str:
+    """Filters in words; all have to match."""
+    if not filters:
+        return "all events"
+    return f"events whose {' and '.join(map(_in_words, filters))}"
+
+
+def _in_words(wish: Expression) -> str:
+    for compared, verb in (
+        (wish.get("exact"), "is"),
+        (wish.get("prefix"), "starts with"),
+        (wish.get("suffix"), "ends with"),
+    ):
+        if compared is not None:
+            return " and ".join(f"{name} {verb} {value}" for name, value in compared.items())
+    if "not" in wish:
+        return f"not ({_in_words(wish['not'])})"
+    if "all" in wish:
+        return f"({' and '.join(map(_in_words, wish['all']))})"
+    return f"({' or '.join(map(_in_words, wish['any']))})"
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as wrong:
+        message = (
+            f'--filter {text!r} is no JSON: {wrong}. Write it as {{"exact": {{"type": "…"}}}}.'
+        )
+        raise wrong_call(message) from None
 
 
 def _row(wants: Subscription) -> tuple[object, ...]:
@@ -129,7 +167,7 @@ def _row(wants: Subscription) -> tuple[object, ...]:
         wants["subscriber"],
         wants["channel"],
         wants["target"],
-        wanted(wants["filter"]),
+        wanted(wants["filters"]),
         wants["state"],
         wants["created_at"],
     )
@@ -137,7 +175,7 @@ def _row(wants: Subscription) -> tuple[object, ...]:
 
 def _welcome(made: Subscribed) -> None:
     say(
-        f"{made['subscriber']} is told of {wanted(made['filter'])} of {made['product']}.",
+        f"{made['subscriber']} is told of {wanted(made['filters'])} of {made['product']}.",
         style="green",
     )
     say(f"Subscription {made['id']}, by {made['channel']}: {made['target']}")

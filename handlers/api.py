@@ -148,7 +148,7 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
         _product(req),
         subscriber=asked["subscriber"],
         webhook=asked.get("webhook"),
-        wanted=filter_from_data(asked.get("filter", {})),
+        wanted=filter_from_data(asked.get("filter", {}), asked.get("filters", [])),
     )
     location = f"/api/products/{made.subscription.product}/subscriptions/{made.subscription.id}"
     return answer(shown.subscribed(made), status=201, location=location)

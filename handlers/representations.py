@@ -11,7 +11,7 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Delivery
 from mesh.model.onboarding import Onboarding
 from mesh.model.record import LedgerEntry
-from mesh.model.subscription import Subscription, filter_to_data
+from mesh.model.subscription import Subscription
 from mesh.subscriptions import Subscribed
 from mesh.tracking import Announced, Journey, Told
 
@@ -120,6 +120,7 @@ def drop(address: ProductId, entry: LedgerEntry) -> dict[str, Any]:
         "decided_at": time(entry.decided_at),
         "receipt": entry.receipt,
         "sequence": entry.sequence,
+        "duplicates": entry.duplicates,
     }
 
 
@@ -135,7 +136,7 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "subscriber": wants.subscriber,
         "channel": wants.channel.value,
         "target": wants.target,
-        "filter": filter_to_data(wants.filter),
+        "filters": [one.to_data() for one in wants.filter.expressions],
         "state": wants.state.value,
         "created_at": time(wants.created_at),
     }

@@ -16,7 +16,15 @@ from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
-from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
+from mesh.model.record import (
+    Commit,
+    ContractEntry,
+    Head,
+    InputState,
+    LedgerEntry,
+    Snapshot,
+    Suspicion,
+)
 from mesh.model.subscription import Filter, Subscription
 
 
@@ -64,6 +72,14 @@ class Registry(Protocol):
 
     def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
         """Take events off the outbox; what is no longer there is left in peace."""
+
+    def suspicion(self, product: ProductId, drop: str) -> Suspicion | None: ...
+
+    def suspect(self, product: ProductId, suspicion: Suspicion) -> None:
+        """Note that a drop may end the worker that judges it, over what was noted before."""
+
+    def acquit(self, product: ProductId, drop: str) -> None:
+        """Forget the suspicion, if there is one."""
 
 
 class Catalogue(Protocol):
@@ -196,7 +212,11 @@ class PullSubscriptions(Protocol):
     """Subscriptions of the Service Bus topic `product-events`, one per pull subscriber."""
 
     def create(self, name: str, *, product: ProductId, wanted: Filter) -> None:
-        """Make sure that it exists, with rules for just this product and filter."""
+        """Make sure that it exists, with rules for just this product and filter.
+
+        Raises:
+            Rejected: the broker cannot evaluate the filter.
+        """
 
     def delete(self, name: str) -> None:
         """Make sure that it does not."""

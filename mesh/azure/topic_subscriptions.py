@@ -1,28 +1,29 @@
 """Pull subscribers' subscriptions of the Service Bus topic `product-events`.
 
-The broker filters, with correlation filters: they compare application properties with values, cost
-the broker least, and there may be many. Event Grid sets those properties (`infra/event-grid.json`).
+The broker filters, by the rules that `mesh.model.broker_rules` makes of a subscriber's filter.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from itertools import product as combinations
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import unavailable
+from mesh.model.broker_rules import Rule, rules_for
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
 
 if TYPE_CHECKING:
-    from azure.servicebus.management import ServiceBusAdministrationClient
+    from azure.servicebus.management import (
+        CorrelationRuleFilter,
+        ServiceBusAdministrationClient,
+        SqlRuleFilter,
+    )
 
 TOPIC = "product-events"
 
@@ -47,11 +48,12 @@ class TopicSubscriptions:
         self._clients = clients
 
     def create(self, name: str, *, product: ProductId, wanted: Filter) -> None:
+        rules = rules_for(product, wanted)
         with unavailable(f"Creating the subscription {name} of the topic {TOPIC}"):
             admin = self._clients.administration()
             with suppress(ResourceExistsError):
                 admin.create_subscription(TOPIC, name, **SETTINGS)
-            self._reconcile(admin, name, rules_for(product, wanted))
+            self._reconcile(admin, name, rules)
 
     def delete(self, name: str) -> None:
         doing = f"Deleting the subscription {name} of the topic {TOPIC}"
@@ -59,21 +61,16 @@ class TopicSubscriptions:
             self._clients.administration().delete_subscription(TOPIC, name)
 
     def _reconcile(
-        self,
-        admin: ServiceBusAdministrationClient,
-        name: str,
-        rules: Mapping[str, Mapping[str, str]],
+        self, admin: ServiceBusAdministrationClient, name: str, rules: Mapping[str, Rule]
     ) -> None:
         """Leave just these rules; those that are missing come before others go."""
-        from azure.servicebus.management import CorrelationRuleFilter
-
         existing = {rule.name: rule for rule in admin.list_rules(TOPIC, name)}
-        for rule, properties in rules.items():
-            found, wanted = existing.get(rule), CorrelationRuleFilter(properties=dict(properties))
+        for rule, compared in rules.items():
+            found, wanted = existing.get(rule), _as_filter(compared)
             if found is None:
                 with suppress(ResourceExistsError):  # somebody does the same at the same time
                     admin.create_rule(TOPIC, name, rule, filter=wanted)
-            elif vars(found.filter) != vars(wanted):
+            elif _as_rule(found.filter) != _as_rule(wanted):
                 found.filter = wanted
                 admin.update_rule(TOPIC, name, found)
         for rule in existing.keys() - rules.keys():
@@ -81,20 +78,15 @@ class TopicSubscriptions:
                 admin.delete_rule(TOPIC, name, rule)
 
 
-def rules_for(product: ProductId, wanted: Filter) -> dict[str, dict[str, str]]:
-    """The properties that each rule compares, by the rule's name, which is derived from them.
+def _as_filter(rule: Rule) -> CorrelationRuleFilter | SqlRuleFilter:
+    from azure.servicebus.management import CorrelationRuleFilter, SqlRuleFilter
 
-    One rule for each type with each object, since a correlation filter knows no "or".
-    """
-    rules: dict[str, dict[str, str]] = {}
-    types: list[str | None] = [*sorted(wanted.types)] or [None]
-    objects: list[str | None] = [*sorted(wanted.objects)] or [None]
-    for event_type, object_name in combinations(types, objects):
-        properties = {"domain": product.domain, "product": product.product}
-        if event_type is not None:
-            properties["meshtype"] = event_type
-        if object_name is not None:
-            properties["object"] = object_name
-        digest = hashlib.sha256(json.dumps(properties).encode()).hexdigest()[:20]
-        rules[f"mesh-{digest}"] = properties
-    return rules
+    if isinstance(rule, str):
+        return SqlRuleFilter(rule)
+    return CorrelationRuleFilter(properties=dict(rule))
+
+
+def _as_rule(found: object) -> object:
+    """What a filter compares, whatever the service adds to it."""
+    sql = getattr(found, "sql_expression", None)
+    return vars(found) if sql is None else sql

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mesh.errors import Rejected
+from mesh.model.broker_rules import rules_for
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
@@ -85,6 +86,7 @@ class PullSubscriptions:
         self.existing: dict[str, tuple[ProductId, Filter]] = {}
 
     def create(self, name: str, *, product: ProductId, wanted: Filter) -> None:
+        rules_for(product, wanted)  # refuses what a broker cannot evaluate
         self.existing[name] = (product, wanted)
 
     def delete(self, name: str) -> None:

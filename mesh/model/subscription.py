@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 
 from mesh.errors import Rejected
 from mesh.model.events import EVENT_TYPES, ReceivedEvent
+from mesh.model.filters import Expression, exact, expressions_from_data
 from mesh.model.names import OBJECT_RULE, ProductId, is_object_name
 
 
@@ -35,10 +37,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filter:
-    """Which events of a product a subscriber wants; an empty set wants all."""
+    """Which events of a product a subscriber wants.
+
+    Attributes:
+        types: shorthand: any of these types; empty for all.
+        objects: shorthand: about any of these objects; empty for all.
+        filters: all of these have to match too.
+    """
 
     types: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
+    filters: tuple[Expression, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = sorted(self.types - set(EVENT_TYPES))
@@ -50,10 +59,15 @@ class Filter:
                 message = f"{name!r} cannot name an object. An object name has {OBJECT_RULE}."
                 raise Rejected(message, problem="invalid-name")
 
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """The whole filter in the one language it is evaluated in; all have to match."""
+        shorthand = (("type", self.types), ("data.object", self.objects))
+        written_out = (exact(name, *sorted(values)) for name, values in shorthand if values)
+        return (*written_out, *self.filters)
+
     def matches(self, event: ReceivedEvent) -> bool:
-        return (not self.types or event.type in self.types) and (
-            not self.objects or event.object_name in self.objects
-        )
+        return all(one.matches(event.envelope) for one in self.expressions)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,16 +105,19 @@ def subscription_id(
     """The same wish has the same id: subscribing twice is subscribing once."""
     parts = [product.key, subscriber, channel, target, *sorted(wanted.types), "/"]
     parts += sorted(wanted.objects)
+    if wanted.filters:
+        parts.append(json.dumps([one.to_data() for one in wanted.filters], sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
-def filter_to_data(wanted: Filter) -> dict[str, list[str]]:
-    """The filter as JSON has it: `{"types": […], "objects": […]}`, sorted."""
-    return {"types": sorted(wanted.types), "objects": sorted(wanted.objects)}
+def filter_from_data(data: Mapping[str, Any], filters: object = ()) -> Filter:
+    """A wish as a request has it: the shorthand, and CloudEvents filters; no wish wants all.
 
-
-def filter_from_data(data: Mapping[str, Any]) -> Filter:
-    """The reverse of `filter_to_data`; what is missing wants all."""
+    Raises:
+        Rejected: it makes no sense.
+    """
     return Filter(
-        types=frozenset(data.get("types", ())), objects=frozenset(data.get("objects", ()))
+        types=frozenset(data.get("types", ())),
+        objects=frozenset(data.get("objects", ())),
+        filters=expressions_from_data(filters),
     )

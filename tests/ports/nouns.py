@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mesh.model.catalogue import ProductSummary
 from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED, Announcement
+from mesh.model.filters import Expression
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, is_slug
 from mesh.model.notification import RecordedAttempt
@@ -273,8 +274,25 @@ announcements = st.builds(
     trace_id=hexes,
     dataref=st.none() | texts,
 )
+_comparisons = st.builds(
+    Expression,
+    dialect=st.sampled_from(["exact", "prefix", "suffix"]),
+    attribute=st.sampled_from(["type", "subject", "data.object", "data.period", "data.port"]),
+    value=st.text("ab%_\\'é/", min_size=1, max_size=3),
+)
+expressions = st.recursive(
+    _comparisons,
+    lambda inner: st.builds(
+        Expression,
+        dialect=st.sampled_from(["all", "any"]),
+        parts=st.lists(inner, min_size=1, max_size=3).map(tuple),
+    )
+    | st.builds(Expression, dialect=st.just("not"), parts=st.tuples(inner)),
+    max_leaves=5,
+)
 filters = st.builds(
     Filter,
+    filters=st.lists(expressions, max_size=2).map(tuple),
     types=st.frozensets(st.sampled_from(EVENT_TYPES)),
     objects=st.frozensets(object_names, max_size=3),
 )

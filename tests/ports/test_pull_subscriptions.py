@@ -11,8 +11,9 @@ from azure.servicebus.management import CorrelationRuleFilter, SqlRuleFilter
 
 from mesh import memory
 from mesh.azure.clients import Clients
-from mesh.azure.topic_subscriptions import TOPIC, TopicSubscriptions, rules_for
+from mesh.azure.topic_subscriptions import TOPIC, TopicSubscriptions
 from mesh.backbone import in_memory
+from mesh.model.broker_rules import rules_for
 from mesh.model.events import EVENT_TYPES, FILE_QUARANTINED, PRODUCT_UPDATED
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter

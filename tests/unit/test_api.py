@@ -320,6 +320,18 @@ def test_a_pull_subscription_has_no_secret(api):
             "'a b' cannot name an object.",
         ),
         (
+            {"subscriber": "fleet", "filters": [{"like": {"type": "x"}}]},
+            400,
+            "invalid-filter",
+            "filters[0].like: there is no such dialect; the dialects are exact, prefix, suffix,",
+        ),
+        (
+            {"subscriber": "fleet", "filters": [{"exact": {"data.rejected": "0"}}]},
+            422,
+            "filter-too-rich",
+            "which does not know data.rejected of an event, but type, subject,",
+        ),
+        (
             {"subscriber": "fleet", "webhook": "https://unwilling.example/"},
             422,
             "webhook-unverified",

@@ -194,6 +194,8 @@ def shape_of(hint: Any) -> object:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is list:
         return [shape_of(arguments[0])]
+    if origin is dict:
+        return "object"
     if origin is typing.Literal:
         return set(arguments)
     if arguments:

@@ -39,9 +39,34 @@ def test_a_filter_is_said_in_words(onboarded):
     )  # fmt: skip
 
     assert (
-        "fleet is told of mesh.file.quarantined.v1, mesh.product.updated.v1 about countries of "
-        "geography/countries." in done.stdout
+        "fleet is told of events whose (type is mesh.file.quarantined.v1 or "
+        "type is mesh.product.updated.v1) and data.object is countries of geography/countries."
+        in " ".join(done.stdout.split())
     )
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ('{"prefix": {"subject": "v1/"}}', "subject starts with v1/"),
+        ('{"not": {"suffix": {"subject": "x"}}}', "not (subject ends with x)"),
+        (
+            '{"all": [{"exact": {"subject": "a"}}, {"exact": {"type": "b"}}]}',
+            "(subject is a and type is b)",
+        ),
+    ],
+)
+def test_a_filter_of_cloudevents_is_said_in_words(onboarded, wish, says):
+    done = onboarded("subscribe", PRODUCT, "--as", "fleet", "--pull", "--filter", wish)
+
+    assert f"told of events whose {says} of" in " ".join(done.stdout.split())
+
+
+def test_a_filter_that_is_no_json(onboarded):
+    done = onboarded("subscribe", PRODUCT, "--as", "fleet", "--pull", "--filter", "{type}")
+
+    assert done.exit_code == 2
+    assert "--filter '{type}' is no JSON:" in done.stderr
 
 
 @pytest.mark.parametrize("ways", [(), ("--pull", "--webhook", HOOK)])
