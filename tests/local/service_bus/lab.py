@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
@@ -49,13 +48,18 @@ class Lab:
         topics: dict[str, Iterable[str]],
         *,
         only_send: Iterable[str] = (),
+        dead_letters: Iterable[str] = (),
     ) -> None:
-        """Open a sender for each entity, and receivers for queues and subscriptions."""
+        """Open a sender for each entity, and receivers for queues, subscriptions, dead letters."""
         for queue in queues:
             self.senders[queue] = self.client.get_queue_sender(queue)
             if queue not in only_send:
                 receiver = self.client.get_queue_receiver(queue, max_wait_time=WAIT)
                 self.receivers[queue] = receiver
+        for queue in dead_letters:
+            self.receivers[f"{queue}/dead"] = self.client.get_queue_receiver(
+                queue, sub_queue="deadletter", max_wait_time=WAIT
+            )
         for topic, subscriptions in topics.items():
             self.senders[topic] = self.client.get_topic_sender(topic)
             for name in subscriptions:
@@ -83,14 +87,6 @@ class Lab:
     async def is_empty(self, entity: str) -> bool:
         """Say whether nothing can be received."""
         return not await self.receivers[entity].receive_messages(max_wait_time=NOTHING)
-
-    @asynccontextmanager
-    async def dead_letters(self, queue: str) -> AsyncIterator[ServiceBusReceiver]:
-        """Receive from a queue's dead letters."""
-        async with self.client.get_queue_receiver(
-            queue, sub_queue="deadletter", max_wait_time=WAIT
-        ) as receiver:
-            yield receiver
 
 
 def name() -> str:

@@ -40,15 +40,15 @@ QUEUES = {
     "expiring": {"DefaultMessageTimeToLive": "PT1S", "DeadLetteringOnMessageExpiration": True},
     "once": {"RequiresDuplicateDetection": True},
     "big": {"MaxMessageSizeInKilobytes": 10240},
-    "fetched": {},
     "end": {},
-    "start": {"ForwardTo": "end"},
 }
-UNOPENED = {
-    "disabled": {"Status": "Disabled"},
+ONLY_SEND = {
+    "start": {"ForwardTo": "end"},
+    "fetched": {},
     "full": {"MaxSizeInMegabytes": 1, "MaxMessageSizeInKilobytes": 1024},
     "sessions": {"RequiresSession": True},
 }
+UNOPENED = {"disabled": {"Status": "Disabled"}}
 TOPICS = {
     "events": {
         "all": {},
@@ -84,14 +84,17 @@ TOPICS = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lab() -> AsyncIterator[Lab]:
-    document = entities({**QUEUES, **UNOPENED}, TOPICS)
+    document = entities({**QUEUES, **ONLY_SEND, **UNOPENED}, TOPICS)
     async with (
         ServiceBusEmulator(entities=document) as bus,
         ServiceBusClient.from_connection_string(bus.connection_string, retry_total=0) as client,
     ):
         lab = Lab(bus, client)
         await lab.open(
-            QUEUES, {"events": ["all", "big", "correlated"]}, only_send=["start", "fetched"]
+            [*QUEUES, *ONLY_SEND],
+            {"events": ["all", "big", "correlated"]},
+            only_send=ONLY_SEND,
+            dead_letters=["plain", "poison", "expiring"],
         )
         yield lab
         await lab.close()
@@ -207,15 +210,13 @@ async def test_abandoned_messages_come_again_until_they_are_poison(lab: Lab) -> 
         assert message.delivery_count == delivery
         await receiver.abandon_message(message)
     assert await lab.is_empty("poison")
-    async with lab.dead_letters("poison") as dead_letters:
-        [dead] = await dead_letters.receive_messages()
-        assert dead.dead_letter_reason == "MaxDeliveryCountExceeded"
-        assert dead.dead_letter_error_description.startswith(
-            "Message could not be consumed after 2"
-        )
-        assert dead.application_properties[b"k"] == b"v"
-        with pytest.raises(ServiceBusError, match="dead-letter queue cannot be dead-lettered"):
-            await dead_letters.dead_letter_message(dead)
+    dead_letters = lab.receivers["poison/dead"]
+    [dead] = await dead_letters.receive_messages()
+    assert dead.dead_letter_reason == "MaxDeliveryCountExceeded"
+    assert dead.dead_letter_error_description.startswith("Message could not be consumed after 2")
+    assert dead.application_properties[b"k"] == b"v"
+    with pytest.raises(ServiceBusError, match="dead-letter queue cannot be dead-lettered"):
+        await dead_letters.dead_letter_message(dead)
 
 
 async def test_dead_lettering_says_why(lab: Lab) -> None:
@@ -224,15 +225,15 @@ async def test_dead_lettering_says_why(lab: Lab) -> None:
     await lab.receivers["plain"].dead_letter_message(
         message, reason="Reason", error_description="Description"
     )
-    async with lab.dead_letters("plain") as dead_letters:
-        [dead] = await dead_letters.receive_messages()
-        assert (dead.dead_letter_reason, dead.dead_letter_error_description) == (
-            "Reason",
-            "Description",
-        )
-        assert dead.sequence_number == message.sequence_number
-        assert dead.dead_letter_source is None
-        await dead_letters.complete_message(dead)
+    dead_letters = lab.receivers["plain/dead"]
+    [dead] = await dead_letters.receive_messages()
+    assert (dead.dead_letter_reason, dead.dead_letter_error_description) == (
+        "Reason",
+        "Description",
+    )
+    assert dead.sequence_number == message.sequence_number
+    assert dead.dead_letter_source is None
+    await dead_letters.complete_message(dead)
 
 
 async def test_a_lost_lock_is_an_error_and_the_message_comes_again(lab: Lab) -> None:
@@ -280,10 +281,10 @@ async def test_deferred_messages_are_had_by_number(lab: Lab) -> None:
     await receiver.dead_letter_message(deferred, reason="Enough")
     with pytest.raises(MessageNotFoundError, match="deferred message with sequence number"):
         await receiver.receive_deferred_messages(message.sequence_number)
-    async with lab.dead_letters("plain") as dead_letters:
-        [dead] = await dead_letters.receive_messages()
-        assert dead.dead_letter_reason == "Enough"
-        await dead_letters.complete_message(dead)
+    dead_letters = lab.receivers["plain/dead"]
+    [dead] = await dead_letters.receive_messages()
+    assert dead.dead_letter_reason == "Enough"
+    await dead_letters.complete_message(dead)
 
 
 async def test_peeking_takes_nothing(lab: Lab) -> None:
@@ -324,14 +325,14 @@ async def test_scheduled_messages_come_in_time_or_are_cancelled(lab: Lab) -> Non
 
 async def test_expired_messages_become_dead_letters(lab: Lab) -> None:
     await lab.send("expiring", "too late", "much", time_to_live=dt.timedelta(hours=1))
-    async with lab.dead_letters("expiring") as dead_letters:
-        got = []
-        while len(got) < 2:
-            got += await dead_letters.receive_messages(max_message_count=2)
-        for dead in got:
-            assert dead.dead_letter_reason == "TTLExpiredException"
-            assert dead.time_to_live == dt.timedelta(hours=1)
-            await dead_letters.complete_message(dead)
+    dead_letters = lab.receivers["expiring/dead"]
+    got = []
+    while len(got) < 2:
+        got += await dead_letters.receive_messages(max_message_count=2)
+    for dead in got:
+        assert dead.dead_letter_reason == "TTLExpiredException"
+        assert dead.time_to_live == dt.timedelta(hours=1)
+        await dead_letters.complete_message(dead)
     assert await lab.is_empty("expiring")
 
 
@@ -470,16 +471,14 @@ async def test_what_cannot_be_opened_says_why(lab: Lab) -> None:
 
 
 async def test_sending_without_session_where_one_is_due_is_refused(lab: Lab) -> None:
-    async with lab.client.get_queue_sender("sessions") as sender:
-        with pytest.raises(ServiceBusError, match="SessionId was not set on a message"):
-            await sender.send_messages(ServiceBusMessage("x"))
+    with pytest.raises(ServiceBusError, match="SessionId was not set on a message"):
+        await lab.send("sessions", "x")
 
 
 async def test_a_full_queue_is_refused(lab: Lab) -> None:
-    async with lab.client.get_queue_sender("full") as sender:
-        await sender.send_messages(ServiceBusMessage(b"x" * 600_000))
-        with pytest.raises(ServiceBusQuotaExceededError, match="maximum entity size"):
-            await sender.send_messages(ServiceBusMessage(b"x" * 600_000))
+    await lab.send("full", b"x" * 600_000)
+    with pytest.raises(ServiceBusQuotaExceededError, match="maximum entity size"):
+        await lab.send("full", b"x" * 600_000)
 
 
 async def test_the_transfer_dead_letter_queue_is_there_and_empty(lab: Lab) -> None:

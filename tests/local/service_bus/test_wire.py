@@ -176,7 +176,7 @@ async def test_other_protocols_are_sent_away(
         (p.frame(0, b"\x41"), "no performative"),
         (p.frame(0, p.composite(p.TRANSFER, Symbol("handle"), None)), ""),
         (p.frame(0, p.composite(p.FLOW, "x", "y")), "impossible fields"),
-        (p.frame(0, p.composite(p.ATTACH, 5, None, None)), "impossible fields"),
+        (p.frame(0, p.composite(p.ATTACH, 5, None, None)), "an attach without name or handle"),
         (p.frame(0, p.composite(p.DISPOSITION, True, "x")), "impossible fields"),
     ],
 )
