@@ -14,7 +14,8 @@ param runbook string
 @description('Domains that must be heard of, for the alert on silence, which no row would otherwise raise.')
 param domains string[] = []
 
-var silence = replace(loadTextContent('../kql/alerts/silence.kql'), '__DOMAINS__', string(domains))
+// A JSON array is a KQL array too.
+var silence = replace(loadTextContent('../kql/alerts/silence.kql'), '["__DOMAINS__"]', string(domains))
 
 // Severity: 1 error, 2 warning, 3 information.
 var alerts = [
