@@ -192,9 +192,15 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
     declaration = _declaration(backbone, saga)
     product = declaration.product
     entries = provisioning.publish_contracts(backbone, declaration)
+    found: tuple[Finding, ...] = ()
 
     def decide(head: Head) -> Commit | None:
+        nonlocal found
         if head.product is not None and head.product.digest == product.digest:
+            return None
+        # Another declaration may have been registered since this one was checked.
+        found = check_against_record(backbone, declaration)
+        if found:
             return None
         new = tuple(
             entry for entry in entries if backbone.registry.contract(product.id, entry.key) is None
@@ -206,6 +212,8 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
         return Commit(head=moved, events=events, contracts=new)
 
     done = commit(backbone, product.id, decide)
+    if found:
+        return saga.refused(found)
     if done is None:
         outbox.relay(backbone, product.id)
     else:

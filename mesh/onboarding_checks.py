@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
+from mesh import contracts
 from mesh.backbone import Backbone
 from mesh.expectations import is_schedule, wrong_calendar
+from mesh.model.compatibility import compare_all
 from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
+from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
+from mesh.model.record import ContractEntry
 
 
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
@@ -17,7 +23,9 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     findings += [
         _unknown(backbone, declaration.file, port) for port in declaration.product.input_ports
     ]
-    findings += [found for declared in declaration.contracts for found in _service_level(declared)]
+    for declared in declaration.contracts:
+        findings += _service_level(declared)
+        findings += _breaking(backbone, declaration.product.id, declared)
     return tuple(finding for finding in findings if finding is not None)
 
 
@@ -46,6 +54,40 @@ def _taken(
         message=f"Version {port.version} of {port.name!r} is published with another content.",
         remedy="A published contract never changes: raise its version, here and in the product.",
     )
+
+
+def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract) -> list[Finding]:
+    """What a new version takes away from those who rely on the ones published under its major."""
+    port, mode = declared.port, backbone.policy.compatibility
+    published = [
+        entry
+        for entry in backbone.registry.contracts(product)
+        if entry.port == port.name and major_of(entry.version) == port.major
+    ]
+    if port.version in {entry.version for entry in published}:
+        return []
+    published.sort(key=lambda entry: [int(part) for part in entry.version.split(".")])
+    olds = [_published(backbone, entry) for entry in published]
+    remedy = (
+        f"Publish it as {port.major + 1}.0.0 in an output port of its own, beside the old one, or "
+        f"take the change back."
+    )
+    return [
+        Finding(
+            file=declared.file,
+            path=change.pointer,
+            rule="contract.breaking",
+            message=f"{change.message} That breaks {change.breaks} of version {port.major} "
+            f"of {port.name!r} ({mode.upper()}).",
+            remedy=remedy,
+        )
+        for change in compare_all(olds, DataContract.from_document(declared.document), mode)
+        if change.verdict == "breaking"
+    ]
+
+
+def _published(backbone: Backbone, entry: ContractEntry) -> DataContract:
+    return DataContract.from_document(json.loads(contracts.read(backbone.storage, entry.location)))
 
 
 def _service_level(declared: DeclaredContract) -> list[Finding]:

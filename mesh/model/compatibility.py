@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from mesh.model.compatibility_promises import quality_steps, relationship_steps, service_steps
 from mesh.model.compatibility_schema import Step, schema_steps
 from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Dialect
-from mesh.model.contract_quality import QualityRule
 
 Mode = Literal[
     "none",
@@ -27,11 +27,7 @@ Mode = Literal[
     "forward_transitive",
     "full_transitive",
 ]
-_LESS_IS_BETTER = frozenset(
-    {"latency", "frequency", "errorRate", "timeToDetect", "timeToNotify", "timeToRepair"}
-)
-_MORE_IS_BETTER = frozenset({"availability", "throughput", "retention"})
-_SEVERE = "error"
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +42,7 @@ class Change:
         breaks_producers: Whether files that were right can now be wrong.
         breaks_consumers: Whether readers can meet what they could rely on not to meet.
         verdict: In the mode that was asked for.
+        pointer: JSON Pointer of what changed in the newer contract, or of what holds it there.
     """
 
     object_name: str
@@ -55,6 +52,13 @@ class Change:
     breaks_producers: bool
     breaks_consumers: bool
     verdict: Literal["compatible", "breaking"]
+    pointer: str = ""
+
+    @property
+    def breaks(self) -> str:
+        """Whom it breaks, in words."""
+        sides = [("producers", self.breaks_producers), ("consumers", self.breaks_consumers)]
+        return " and ".join(name for name, broken in sides if broken) or "nobody"
 
 
 def compare(old: DataContract, new: DataContract, mode: Mode = "full") -> list[Change]:
@@ -68,6 +72,7 @@ def compare(old: DataContract, new: DataContract, mode: Mode = "full") -> list[C
             breaks_producers=step.tightens,
             breaks_consumers=step.loosens,
             verdict="breaking" if _breaks(step, mode) else "compatible",
+            pointer=_pointer(new, name, step),
         )
         for name, step in _steps(old, new)
     ]
@@ -82,6 +87,19 @@ def compare_all(
     """
     asked = olds if mode.endswith("_transitive") else olds[-1:]
     return list(dict.fromkeys(change for old in asked for change in compare(old, new, mode)))
+
+
+def _pointer(contract: DataContract, name: str, step: Step) -> str:
+    item = contract.objects.get(name)
+    if item is None:
+        place = "slaProperties" if step.rule == "slaProperties" else "schema"
+        return f"/{place}" if place in contract.document else ""
+    within = [
+        field
+        for field in item.fields
+        if step.field == field.name or step.field.startswith((f"{field.name}.", f"{field.name}["))
+    ]
+    return max(within, key=lambda field: len(field.name)).pointer if within else item.pointer
 
 
 def _breaks(step: Step, mode: Mode) -> bool:
@@ -99,73 +117,73 @@ def _steps(old: DataContract, new: DataContract) -> Iterator[tuple[str, Step]]:
             continue
         for step in _object_steps(before, after):
             yield name, step
+        elements = (_element(old, before), _element(new, after))
+        for step in relationship_steps(*elements):
+            yield name, step
     for name in new.objects:
         if name not in old.objects:
             yield name, Step("", "added", f"Object {name} is new.", False, False)
-    for step in _service_levels(old.document, new.document):
+    for step in service_steps(old.document, new.document):
         yield "", step
+
+
+def _element(contract: DataContract, item: SchemaObject) -> Mapping[str, Any]:
+    """What the contract's document says of an object; a wrapped JSON Schema says no more."""
+    if contract.api_version is None:
+        return {}
+    elements: Sequence[Mapping[str, Any]] = contract.document["schema"]
+    return elements[int(item.pointer.rpartition("/")[2])]
 
 
 def _object_steps(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
     yield from schema_steps(old.record, new.record)
-    if old.primary_key != new.primary_key:
-        keys = [", ".join(key) or "none" for key in (old.primary_key, new.primary_key)]
-        text = f"The primary key is now {keys[1]} instead of {keys[0]}."
-        yield Step("", "primaryKey", text, bool(new.primary_key), bool(old.primary_key))
+    keys = _key_step(old.primary_key, new.primary_key)
+    if keys is not None:
+        yield keys
     fields = {item.name: item for item in old.fields}
     for item in new.fields:
         if item.name in fields:
-            yield from _field_steps(fields[item.name], item, old.primary_key == new.primary_key)
-    yield from _quality(old.quality, new.quality)
+            yield from _unique(fields[item.name], item, old, new, keys)
+            yield from _classification(fields[item.name], item)
+    yield from quality_steps(old.quality, new.quality)
     yield from _dialect(old.dialect, new.dialect)
     yield from _acceptance(old, new)
 
 
-def _field_steps(old: Field, new: Field, same_key: bool) -> Iterator[Step]:
-    if old.unique != new.unique and same_key:
+def _key_step(old: tuple[str, ...], new: tuple[str, ...]) -> Step | None:
+    """A key of fewer fields demands more: what (a) tells apart, (a, b) tells apart as well."""
+    if set(old) == set(new):
+        return None
+    names = [", ".join(key) or "none" for key in (old, new)]
+    text = f"The primary key is now {names[1]} instead of {names[0]}."
+    tightens = bool(new) and not (old and set(old) <= set(new))
+    loosens = bool(old) and not (new and set(new) <= set(old))
+    return Step("", "primaryKey", text, tightens, loosens)
+
+
+def _unique(
+    old: Field, new: Field, before: SchemaObject, after: SchemaObject, keys: Step | None
+) -> Iterator[Step]:
+    """A change that the primary key's change has told already is not told again."""
+    told = keys is not None and (
+        (new.unique and keys.tightens and after.primary_key == (new.name,))
+        or (old.unique and keys.loosens and before.primary_key == (old.name,))
+    )
+    if old.unique != new.unique and not told:
         text = f"{new.name} must now be unique." if new.unique else f"{new.name} may now repeat."
         yield Step(new.name, "unique", text, new.unique, old.unique)
-    if old.classification != new.classification:
-        text = (
-            f"{new.name} is now classified {new.classification or 'not at all'} instead of "
-            f"{old.classification or 'not at all'}."
-        )
-        # Readers who were entitled to a field may not be entitled to it when it is sensitive.
-        yield Step(new.name, "classification", text, False, new.sensitive and not old.sensitive)
 
 
-def _quality(old: Sequence[QualityRule], new: Sequence[QualityRule]) -> Iterator[Step]:
-    """Rules match by what they count and where; a rule for people promises nothing to machines."""
-    before = {_identity(rule): rule for rule in old if rule.operator and rule.severity == _SEVERE}
-    after = {_identity(rule): rule for rule in new if rule.operator and rule.severity == _SEVERE}
-    for identity in {**before, **after}:
-        was, now = before.get(identity), after.get(identity)
-        rule = now or was
-        assert rule
-        where = f"on {rule.field}" if rule.field else "on the object"
-        label = f"The quality rule {rule.name or rule.metric} {where}"
-        if was is None:
-            yield Step(rule.field or "", "quality", f"{label} is new.", True, False)
-        elif now is None:
-            yield Step(rule.field or "", "quality", f"{label} is gone.", False, True)
-        elif was.limit != now.limit:
-            tightens, loosens = _limit_moves(was.operator or "", was.limit, now.limit)
-            text = f"{label} now says {now.operator} {now.limit} instead of {was.limit}."
-            yield Step(rule.field or "", "quality", text, tightens, loosens)
-
-
-def _identity(rule: QualityRule) -> tuple[object, ...]:
-    return (rule.kind, rule.metric, rule.field, rule.operator, rule.percent, repr(rule.arguments))
-
-
-def _limit_moves(operator: str, old: Any, new: Any) -> tuple[bool, bool]:
-    if operator in {"mustBeLessThan", "mustBeLessOrEqualTo"}:
-        return new < old, new > old
-    if operator in {"mustBeGreaterThan", "mustBeGreaterOrEqualTo"}:
-        return new > old, new < old
-    if operator == "mustBeBetween":
-        return new[0] > old[0] or new[1] < old[1], new[0] < old[0] or new[1] > old[1]
-    return True, True
+def _classification(old: Field, new: Field) -> Iterator[Step]:
+    """Readers who were entitled to a field may not be entitled to it when it is sensitive."""
+    if (old.classification, old.sensitive) == (new.classification, new.sensitive):
+        return
+    said = [
+        item.classification or ("by its parts" if item.sensitive else "not at all")
+        for item in (old, new)
+    ]
+    text = f"{new.name} is now classified {said[1]} instead of {said[0]}."
+    yield Step(new.name, "classification", text, False, new.sensitive and not old.sensitive)
 
 
 def _dialect(old: Dialect, new: Dialect) -> Iterator[Step]:
@@ -187,39 +205,3 @@ def _acceptance(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
     ]
     text = f"Files are accepted with {shares[1]} instead of {shares[0]}."
     yield Step("", "fileAcceptance", text, not loosens, loosens)
-
-
-def _service_levels(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Step]:
-    before, after = _levels(old), _levels(new)
-    for key, was in before.items():
-        name, now = key[0], after.get(key)
-        if now is None:
-            text = f"The service level {name} is no longer promised."
-            yield Step("", "slaProperties", text, False, True)
-        elif was != now:
-            text = f"The service level {name} is now {now[0]} instead of {was[0]}."
-            yield Step("", "slaProperties", text, False, _is_worse(name, was, now))
-    for key in (key for key in after if key not in before):
-        text = f"The service level {key[0]} is newly promised."
-        yield Step("", "slaProperties", text, False, False)
-
-
-def _levels(document: Mapping[str, Any]) -> dict[tuple[str, str], tuple[Any, Any]]:
-    return {
-        (str(entry["property"]), str(entry.get("element") or "")): (
-            entry["value"],
-            entry.get("unit"),
-        )
-        for entry in document.get("slaProperties") or ()
-    }
-
-
-def _is_worse(name: str, old: tuple[Any, Any], new: tuple[Any, Any]) -> bool:
-    """Whether readers get less; what cannot be compared counts as less."""
-    try:
-        was, now = float(old[0]), float(new[0])
-    except (TypeError, ValueError):
-        return True
-    if old[1] != new[1] or name not in _LESS_IS_BETTER | _MORE_IS_BETTER:
-        return True
-    return now > was if name in _LESS_IS_BETTER else now < was

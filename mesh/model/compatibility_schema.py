@@ -6,20 +6,18 @@ A change *tightens* when something that was valid no longer is: it breaks those 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-_LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
-_UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-_TEXTS = (
-    "pattern", "format", "dateTimeFormat", "const", "formatMinimum", "formatMaximum",
-    "formatExclusiveMinimum", "formatExclusiveMaximum", "contentEncoding", "propertyNames",
-)  # fmt: skip
+from mesh.model.canonical import canonical_json
+from mesh.model.compatibility_bounds import NUMERIC, TEMPORAL, bound_changes, exact, unit_change
+
+_TEXTS = ("pattern", "format", "dateTimeFormat", "const", "contentEncoding", "propertyNames")
 _KNOWN = frozenset(
     {
-        *_LOWER, *_UPPER, *_TEXTS, "type", "enum", "multipleOf", "uniqueItems", "properties",
-        "required", "additionalProperties", "items",
+        *NUMERIC, *TEMPORAL, *_TEXTS, "type", "enum", "multipleOf", "uniqueItems", "properties",
+        "required", "additionalProperties", "items", "allOf",
     }
 )  # fmt: skip
 _SILENT = frozenset(
@@ -42,42 +40,78 @@ class Step(NamedTuple):
 
 def schema_steps(old: Any, new: Any, field: str = "") -> Iterator[Step]:
     """The changes from one schema to another, of a value or of a whole record."""
-    if old == new:
+    if _same(old, new):
         return
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         yield Step(field, "schema", _said(field, "has another schema"), True, True)
         return
+    old, new = _folded(old), _folded(new)
     yield from _types(old, new, field)
-    yield from _bounds(old, new, field)
+    for keyword, text, tightens, loosens in (*bound_changes(old, new), *unit_change(old, new)):
+        yield Step(field, keyword, _said(field, text), tightens, loosens)
     yield from _enum(old, new, field)
-    yield from _multiple(old, new, field)
     yield from _texts(old, new, field)
+    yield from _parts(old, new, field)
     yield from _members(old, new, field)
-    if old.get("items") != new.get("items"):
+    if not _same(old.get("items", True), new.get("items", True)):
         yield from _optional_schema(old, new, "items", f"{field}[]")
     for keyword in sorted((old.keys() | new.keys()) - _KNOWN - _SILENT):
-        if old.get(keyword) != new.get(keyword):
+        if not _same(old.get(keyword), new.get(keyword)):
             text = _said(field, f"has another {keyword}, which cannot be compared")
             yield Step(field, keyword, text, True, True)
 
 
+def _folded(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema with the numeric bounds of its `allOf` among its own: the strictest count."""
+    parts = schema.get("allOf") or ()
+    ranges = [part for part in parts if isinstance(part, Mapping) and part.keys() <= _SPAN]
+    if not ranges:
+        return schema
+    folded = {name: value for name, value in schema.items() if name != "allOf"}
+    for part in ranges:
+        for name, value in part.items():
+            stricter = max if name == "minimum" else min
+            folded[name] = stricter(folded.get(name, value), value, key=exact)
+    rest = [part for part in parts if part not in ranges]
+    return {**folded, "allOf": rest} if rest else folded
+
+
+_SPAN = frozenset({"minimum", "maximum"})
+
+
+def _parts(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterator[Step]:
+    """Each member of `allOf` is a condition of its own."""
+    before, after = (
+        {canonical_json(part) for part in schema.get("allOf") or ()} for schema in (old, new)
+    )
+    if before != after:
+        text = _said(field, "has other conditions (allOf)")
+        yield Step(field, "allOf", text, bool(after - before), bool(before - after))
+
+
 def _types(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterator[Step]:
     before, after = _type_set(old), _type_set(new)
-    if before == after:
-        return
-    lost, won = before - after, after - before
-    if lost - {"null"} or won - {"null"}:
-        old_names, new_names = (" or ".join(sorted(x - {"null"})) for x in (before, after))
-        if "number" in after and lost <= {"null"}:
-            old_names, new_names = "integer", "number"
-        text = _said(
-            field, f"is now {new_names or 'anything'} instead of {old_names or 'anything'}"
-        )
-        yield Step(field, "type", text, bool(lost - {"null"}), bool(won - {"null"}))
-    if "null" in lost:
+    lost, won = before - after - {"null"}, after - before - {"null"}
+    if lost or won:
+        names = [before - {"null"}, after - {"null"}]
+        # Where a number is admitted, that it may be an integer goes without saying.
+        shown = [kinds - {"integer"} if "number" in kinds else kinds for kinds in names]
+        said = ["anything" if len(kinds) == _ALL else " or ".join(sorted(kinds)) for kinds in shown]
+        text = _said(field, f"is now {said[1] or 'null'} instead of {said[0] or 'null'}")
+        yield Step(field, "type", text, bool(lost), bool(won))
+    was, now = _admits_null(old, before), _admits_null(new, after)
+    if was and not now:
         yield Step(field, "null", _said(field, "may no longer be null"), True, False)
-    if "null" in won:
+    if now and not was:
         yield Step(field, "null", _said(field, "may now be null"), False, True)
+
+
+_ALL = 5
+"""How many types there are besides null, and integer beside number."""
+
+
+def _admits_null(schema: Mapping[str, Any], types: Iterable[str]) -> bool:
+    return "null" in types and (schema.get("enum") is None or None in schema["enum"])
 
 
 def _type_set(schema: Mapping[str, Any]) -> frozenset[str]:
@@ -90,23 +124,6 @@ def _type_set(schema: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(names | {"integer"} if "number" in names else names)
 
 
-def _bounds(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterator[Step]:
-    for keyword in (*_LOWER, *_UPPER):
-        before, after = old.get(keyword), new.get(keyword)
-        if before == after:
-            continue
-        if before is None or after is None:
-            tightens = before is None
-        else:
-            grows = _exact(after) > _exact(before)
-            tightens = grows == (keyword in _LOWER)
-        verb = "tightened" if tightens else "loosened"
-        text = _said(
-            field, f"has its {keyword} {verb} from {_or_none(before)} to {_or_none(after)}"
-        )
-        yield Step(field, keyword, text, tightens, not tightens)
-
-
 def _enum(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterator[Step]:
     before, after = old.get("enum"), new.get("enum")
     if before is None and after is not None:
@@ -116,38 +133,27 @@ def _enum(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterato
             field, "enum", _said(field, "is no longer limited to listed values"), False, True
         )
     elif before is not None and after is not None:
-        for value in (value for value in before if value is not None and value not in after):
-            yield Step(field, "enum", _said(field, f"no longer admits {value!r}"), True, False)
-        for value in (value for value in after if value is not None and value not in before):
-            yield Step(field, "enum", _said(field, f"now admits {value!r}, too"), False, True)
-
-
-def _multiple(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterator[Step]:
-    before, after = old.get("multipleOf"), new.get("multipleOf")
-    if before == after:
-        return
-    tightens = before is None or (after is not None and not _divides(after, before))
-    loosens = after is None or (before is not None and not _divides(before, after))
-    text = _said(field, f"has its multipleOf changed from {_or_none(before)} to {_or_none(after)}")
-    yield Step(field, "multipleOf", text, tightens, loosens)
-
-
-def _divides(unit: Any, number: Any) -> bool:
-    return _exact(number) % _exact(unit) == 0
+        listed = [{_key(value): value for value in values} for values in (before, after)]
+        for key, value in listed[0].items():
+            if value is not None and key not in listed[1]:
+                yield Step(field, "enum", _said(field, f"no longer admits {value!r}"), True, False)
+        for key, value in listed[1].items():
+            if value is not None and key not in listed[0]:
+                yield Step(field, "enum", _said(field, f"now admits {value!r}, too"), False, True)
 
 
 def _texts(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iterator[Step]:
     for keyword in _TEXTS:
         before, after = old.get(keyword), new.get(keyword)
-        if before == after:
+        if (keyword in old) == (keyword in new) and _same(before, after):
             continue
-        if before is None:
+        if keyword not in old:
             text = _said(field, f"now has a {keyword}: {after}")
-        elif after is None:
+        elif keyword not in new:
             text = _said(field, f"has no {keyword} any more")
         else:
             text = _said(field, f"has another {keyword}: {after} instead of {before}")
-        yield Step(field, keyword, text, after is not None, before is not None)
+        yield Step(field, keyword, text, keyword in new, keyword in old)
     before, after = bool(old.get("uniqueItems")), bool(new.get("uniqueItems"))
     if before != after:
         text = _said(field, "must" if after else "need no longer") + " hold different entries"
@@ -165,25 +171,39 @@ def _members(old: Mapping[str, Any], new: Mapping[str, Any], field: str) -> Iter
             continue
         steps = list(schema_steps(schema, after[name], label))
         if (name in was) != (name in now):
-            # In a contract, what is required may not be null either: one change, told once.
-            steps = [step for step in steps if step.rule != "null"]
             must = name in now
+            # In a contract, what is required may not be null either: one change, told once.
+            told = ("null", must, not must)
+            steps = [step for step in steps if (step.rule, step.tightens, step.loosens) != told]
             text = _said(label, "is now required" if must else "is no longer required")
             steps.insert(0, Step(label, "required", text, must, not must))
         yield from steps
-    for name, schema in after.items():
+    for name in after:
         if name not in before:
             label = f"{field}.{name}" if field else name
-            yield _added(label, required=name in now, default=schema)
-    if old.get("additionalProperties", True) != new.get("additionalProperties", True):
+            yield _added(label, required=name in now, open_before=_is_open(old))
+    for name in sorted(
+        (was ^ now) - (before.keys() & after.keys()) - (after.keys() - before.keys())
+    ):
+        label, must = f"{field}.{name}" if field else name, name in now
+        text = _said(label, "is now required" if must else "is no longer required")
+        yield Step(label, "required", text, must, not must)
+    if not _same(old.get("additionalProperties", True), new.get("additionalProperties", True)):
         yield from _optional_schema(old, new, "additionalProperties", field)
 
 
-def _added(label: str, *, required: bool, default: Any) -> Step:
-    """In a closed model a new optional field breaks nobody: readers pass it by."""
-    filled = isinstance(default, Mapping) and "default" in default
+def _is_open(schema: Mapping[str, Any]) -> bool:
+    """Whether a record may hold fields that the schema does not name."""
+    return schema.get("additionalProperties", True) is not False or "patternProperties" in schema
+
+
+def _added(label: str, *, required: bool, open_before: bool) -> Step:
+    """In a closed model a new optional field breaks nobody: readers pass it by.
+
+    In an open one, records may have held something else under that name.
+    """
     text = _said(label, "is new and required" if required else "is new and optional")
-    return Step(label, "added", text, required and not filled, False)
+    return Step(label, "added", text, required or open_before, False)
 
 
 def _optional_schema(
@@ -201,12 +221,16 @@ def _optional_schema(
     yield Step(label, keyword, text, tightens, loosens)
 
 
-def _exact(value: Any) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+def _same(old: Any, new: Any) -> bool:
+    """Whether two JSON values mean the same; `true` is not 1."""
+    return bool(old == new) and json.dumps(old, default=str) == json.dumps(new, default=str)
 
 
-def _or_none(value: Any) -> str:
-    return "none" if value is None else str(value)
+def _key(value: Any) -> object:
+    """What makes a JSON value equal to another: 1.0 is 1, and true is not."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return exact(value)
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _said(field: str, predicate: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
 
 
@@ -19,11 +20,14 @@ class Policy:
             published only after somebody approved it.
         schedule: pause before each attempt at a notification.
         violations_shown: how many violations a receipt holds in full; all are in the reject files.
+        compatibility: what a new version of a contract must keep to be published under the same
+            major version (`docs/compatibility.md`).
     """
 
     approval_classifications: frozenset[str] = frozenset({"restricted"})
     schedule: tuple[timedelta, ...] = STANDARD_SCHEDULE
     violations_shown: int = 100
+    compatibility: Mode = "forward_transitive"
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -38,6 +42,7 @@ class Policy:
                 approval_classifications=frozenset(data["approval"]["classifications"]),
                 schedule=tuple(timedelta(seconds=pause) for pause in seconds),
                 violations_shown=int(data["receipts"]["violations_shown"]),
+                compatibility=_mode(data["contracts"]["compatibility"]),
             )
         except (KeyError, TypeError, ValueError) as wrong:
             message = f"policy.json cannot be read: {type(wrong).__name__}: {wrong}."
@@ -46,3 +51,12 @@ class Policy:
             message = "policy.json: notifications.schedule_seconds needs pauses of 0 or more."
             raise ValueError(message)
         return policy
+
+
+def _mode(name: str) -> Mode:
+    """The mode of this name, in capital letters as the Schema Registry writes it."""
+    for mode in MODES:
+        if name.lower() == mode:
+            return mode
+    message = f"contracts.compatibility is {name!r}, not one of {', '.join(MODES).upper()}"
+    raise ValueError(message)
