@@ -146,11 +146,7 @@ class CsvReader:
         assert self._fast.cut
         assert self._questions
         assert self._layout
-        columns = self._fast.columns
-        rows = self._fast.cut.findall(data, start, stop)
-        cells = dict(
-            zip(columns, zip(*rows, strict=True) if len(columns) > 1 else [rows], strict=True)
-        )
+        cells = self._fast.cells(data, start, stop)
         odd: dict[int, list[Fault]] = {}
         for position in self._fast.asked:
             bad = self._questions.unknown(position, cells[position])

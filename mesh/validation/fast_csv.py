@@ -48,6 +48,24 @@ class CsvExpressions:
     cut: re.Pattern[bytes] | None
     columns: tuple[int, ...]
     asked: tuple[int, ...]
+    separator: bytes
+    quote: bytes
+
+    def cells(self, data: bytes, start: int, stop: int) -> dict[int, Sequence[bytes]]:
+        """The cells of a run by column, one per record."""
+        assert self.cut
+        if self.columns == (0,) and (firsts := self._firsts(data, start, stop)):
+            return {0: firsts}
+        rows = self.cut.findall(data, start, stop)
+        cells = zip(*rows, strict=True) if len(self.columns) > 1 else [rows]
+        return dict(zip(self.columns, cells, strict=True))
+
+    def _firsts(self, data: bytes, start: int, stop: int) -> list[bytes] | None:
+        """The first cells of a run when none is quoted: a key mostly stands there."""
+        lines = data[start : stop - 1].split(b"\n")
+        cells = [line.split(self.separator, 1)[0] for line in lines]
+        together = b"".join(cells)
+        return None if b"\r" in together or (self.quote and self.quote in together) else cells
 
 
 def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressions | None:
@@ -78,6 +96,8 @@ def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressi
         cut=cells.cutter(cut, len(parts)) if cut else None,
         columns=tuple(cut),
         asked=tuple(asked),
+        separator=separator,
+        quote=(plan.dialect.quote or "").encode(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,16 +9,14 @@ from typing import Any
 from mesh.validation.faults import Fault
 from mesh.validation.plan import Key, Plan
 from mesh.validation.report import MASK
+from mesh.validation.seen import Seen
 from mesh.validation.sentences import clipped, shown
 
 Parts = Sequence[bytes | None]
 
 
 class KeyIndex:
-    """Remembers 128 bits per record and key: two of Python's keyed hashes.
-
-    Two different keys of a file are taken for one with a probability of 2⁻¹²⁸.
-    """
+    """Remembers the keys of a file in `Seen`: some in memory, any number on disk."""
 
     def __init__(self, plan: Plan) -> None:
         self.keys = plan.keys
@@ -70,37 +67,6 @@ class KeyIndex:
             value=MASK if secret else value,
             message=f"{label} {said}; {what} is already in row {first}.",
         )
-
-
-class Seen:
-    """A map from keys to the rows that had them first."""
-
-    def __init__(self) -> None:
-        self._at: dict[int, int] = {}
-        self._proofs = array("q")
-        self._rows = array("Q")
-
-    def add(self, key: bytes, row: int) -> int | None:
-        place, proof = hash(key), hash(b"#" + key)
-        while (at := self._at.get(place)) is not None:
-            if self._proofs[at] == proof:
-                return self._rows[at]
-            place += 1
-        self._at[place] = len(self._rows)
-        self._proofs.append(proof)
-        self._rows.append(row)
-        return None
-
-    def add_new(self, keys: list[bytes], row: int) -> bool:
-        """Add keys of consecutive rows at once if all are new; False, and nothing added, if not."""
-        places = list(map(hash, keys))
-        if len(set(places)) < len(places) or not self._at.keys().isdisjoint(places):
-            return False
-        start = len(self._rows)
-        self._at.update(zip(places, range(start, start + len(keys)), strict=True))
-        self._proofs.extend(map(hash, [b"#" + key for key in keys]))
-        self._rows.extend(range(row, row + len(keys)))
-        return True
 
 
 def joined(parts: Parts) -> bytes | None:

@@ -11,9 +11,10 @@ from typing import Any
 from mesh.model.contract_quality import QualityRule
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.validation.exact import exact
-from mesh.validation.keys import Seen, canonical, joined
+from mesh.validation.keys import canonical, joined
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileProblem
+from mesh.validation.seen import Seen
 
 Counter = Callable[[Sequence[Any]], int]
 _SAYS: Mapping[str, tuple[str, Callable[[float, Any], bool]]] = {

@@ -1,0 +1,41 @@
+"""Keys in memory and on disk: the same answers as a dictionary of the keys themselves."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.validation.seen import Seen
+
+KEYS = st.lists(st.integers(0, 40).map(lambda number: b"%d" % number), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), KEYS), max_size=8), st.integers(1, 60))
+def test_the_first_row_of_a_key_is_told_however_many_there_are(
+    blocks: list[tuple[bool, list[bytes]]], in_memory: int
+) -> None:
+    seen, told = Seen(in_memory), dict[bytes, int]()
+    row = 1
+    for at_once, keys in blocks:
+        new = len(set(keys)) == len(keys) and told.keys().isdisjoint(keys)
+        # A filter, or a hash, may only err to the side of looking again.
+        if at_once and keys and seen.add_new(keys, row):
+            assert new
+            told.update(zip(keys, range(row, row + len(keys)), strict=True))
+        else:
+            assert not (at_once and keys and new)
+            for at, key in enumerate(keys):
+                assert seen.add(key, row + at) == told.get(key)
+                told.setdefault(key, row + at)
+        row += len(keys)
+
+
+def test_a_repeated_key_is_found_among_those_on_disk() -> None:
+    seen = Seen(in_memory=1000)
+    for start in range(0, 10_000, 500):
+        assert seen.add_new([b"%d" % number for number in range(start, start + 500)], start)
+    assert not seen.add_new([b"x", b"17"], 10_000)
+    assert seen.add(b"17", 10_001) == 17
+    assert seen.add(b"x", 10_002) is None
+    assert seen.add(b"x", 10_003) == 10_002
