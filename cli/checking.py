@@ -135,8 +135,7 @@ class _Outputs:
     def __init__(self, folder: Path | None, file: str) -> None:
         self._folder = folder
         self._exit = ExitStack()
-        base = file.removesuffix(".gz").removesuffix(".zst")
-        ending = Path(base).suffix
+        ending = _ending(file)
         self._names = {
             "published": f"accepted{ending}",
             "rejects": f"rejected{ending}",
@@ -185,6 +184,16 @@ class _Outputs:
             else:
                 (self._folder / name).unlink()
         write_receipt(self._folder / "receipt.json", receipt)
+
+
+def _ending(file: str) -> str:
+    """Of the files with good and with bad rows."""
+    from mesh.validation import FileFormat
+
+    file_format = FileFormat.from_name(file)
+    return Path(
+        file_format.records_name(file) if isinstance(file_format, FileFormat) else file
+    ).suffix
 
 
 def write_receipt(file: Path, receipt: dict[str, Any]) -> None:

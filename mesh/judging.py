@@ -37,7 +37,7 @@ def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPo
         return _refused(backbone, dropped, place, port, file_format)
     plan = contracts.plan(backbone, place.product, port, place.object_name)
     pieces = backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
-    with _Outputs(backbone, dropped, place, _MEDIA_TYPES[file_format.kind]) as outputs:
+    with _Outputs(backbone, dropped, place, file_format) as outputs:
         limits = Limits(sample=backbone.policy.violations_shown)
         try:
             report = validate(
@@ -165,12 +165,11 @@ class _Outputs:
     """The blobs that a judgement writes; what is not committed is discarded."""
 
     def __init__(
-        self, backbone: Backbone, dropped: DroppedFile, place: Place, media_type: str
+        self, backbone: Backbone, dropped: DroppedFile, place: Place, file_format: FileFormat
     ) -> None:
         folder = f"{place.folder}/{dropped.id}"
-        name = dropped.file
-        for compression in (".gz", ".zst"):
-            name = name.removesuffix(compression)
+        name = file_format.records_name(dropped.file)
+        media_type = _MEDIA_TYPES[file_format.records_kind]
         self._locations = {
             "published": f"published/{folder}/{name}",
             "rejects": f"quarantine/{folder}/{name}",

@@ -35,6 +35,7 @@ class Dialect:
         compression: How the file is compressed; None tells by its name.
         trailing_columns: What to do with cells beyond the last column, and with columns that the
             contract does not know.
+        sheet: Name of the sheet of a workbook; None: the first one.
     """
 
     separator: str | None = None
@@ -49,6 +50,7 @@ class Dialect:
     decimal_mark: Literal[".", ","] = "."
     compression: Literal["none", "gzip", "zstd"] | None = None
     trailing_columns: Literal["refuse", "ignore"] = "refuse"
+    sheet: str | None = None
 
     @classmethod
     def from_profile(cls, values: Mapping[str, Any]) -> Dialect:

@@ -9,6 +9,7 @@ from mesh.validation.csv_reader import CsvReader
 from mesh.validation.file_format import FileFormat
 from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.plan import Plan
+from mesh.validation.record_lines import PlacedTally, judge_records
 from mesh.validation.report import (
     FileProblem,
     FileRefusedError,
@@ -41,12 +42,16 @@ def validate(
         sink: Where good and bad records go.
         limits: Bounds on memory.
     """
-    tally = Tally(plan, sink, limits)
+    is_text = file_format.kind in {"csv", "jsonl"}
+    tally = Tally(plan, sink, limits) if is_text else PlacedTally(plan, sink, limits)
     counter = _Counter()
     problems: list[FileProblem] = []
     compression = plan.dialect.compression or file_format.compression
     try:
         pieces = counter.counting(plain_chunks(chunks, compression))
+        if isinstance(tally, PlacedTally):
+            judge_records(plan, pieces, file_format, tally, limits)
+            return tally.report(problems, counter.size)
         reader = _reader(plan, file_format, tally, limits)
         encoding = plan.dialect.encoding if file_format.kind == "csv" else "utf-8"
         for block in text_blocks(pieces, encoding):

@@ -7,15 +7,20 @@ from typing import Literal
 
 from mesh.validation.report import FileProblem
 
-_KINDS: dict[str, tuple[Literal["csv", "jsonl"], str | None]] = {
+Kind = Literal["csv", "jsonl", "json", "parquet", "avro", "xlsx"]
+_KINDS: dict[str, tuple[Kind, str | None]] = {
     "csv": ("csv", ","),
     "tsv": ("csv", "\t"),
     "tab": ("csv", "\t"),
     "jsonl": ("jsonl", None),
     "ndjson": ("jsonl", None),
+    "json": ("json", None),
+    "parquet": ("parquet", None),
+    "avro": ("avro", None),
+    "xlsx": ("xlsx", None),
 }
 _COMPRESSIONS: dict[str, Literal["gzip", "zstd"]] = {"gz": "gzip", "zst": "zstd"}
-SUPPORTED = (".csv", ".tsv", ".jsonl", ".ndjson")
+SUPPORTED = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".avro", ".xlsx")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,14 +28,28 @@ class FileFormat:
     """How the records of a file are laid out.
 
     Attributes:
-        kind: `csv` (delimited text of any separator) or `jsonl` (one JSON object per line).
+        kind: `csv` (delimited text of any separator), `jsonl` (one JSON object per line), `json`
+            (one array of objects), `parquet`, `avro` (object container file) or `xlsx`.
         separator: The usual one of the format; a contract's dialect goes before it.
         compression: As the name tells it.
     """
 
-    kind: Literal["csv", "jsonl"]
+    kind: Kind
     separator: str | None = None
     compression: Literal["none", "gzip", "zstd"] = "none"
+
+    @property
+    def records_kind(self) -> Literal["csv", "jsonl"]:
+        """How single records of the file are passed on: all but delimited text as JSON Lines."""
+        return "csv" if self.kind == "csv" else "jsonl"
+
+    def records_name(self, name: str) -> str:
+        """What a file of records of a file of this name is called."""
+        for compression in _COMPRESSIONS:
+            name = name.removesuffix(f".{compression}")
+        if self.kind in {"csv", "jsonl"}:
+            return name
+        return f"{name.rpartition('.')[0]}.jsonl"
 
     @classmethod
     def from_name(cls, name: str) -> FileFormat | FileProblem:

@@ -46,7 +46,8 @@ class FileProblem:
 
     Attributes:
         rule: Stable name: `format`, `compression`, `encoding`, `empty`, `header`, `columns`,
-            `separator`, `openQuote`, `recordSize`, `jsonArray`.
+            `separator`, `openQuote`, `recordSize`, `jsonArray`, `json`, `parquet`, `avro`, `xlsx`,
+            `encrypted`, `fileSize`, `sheet`, `quality`.
         message: What is wrong and where, in one sentence.
         remedy: What to do about it.
     """

@@ -52,7 +52,16 @@ class Tally:
         """A blank line, which is no record and travels with the good ones."""
         self._sink.accepted(data)
 
-    def bad(self, raw: bytes, *, line: int, start: int, text: str, faults: Sequence[Fault]) -> None:
+    def bad(
+        self,
+        raw: bytes,
+        *,
+        line: int,
+        start: int,
+        text: str,
+        faults: Sequence[Fault],
+        size: int | None = None,
+    ) -> None:
         """One bad record.
 
         Args:
@@ -61,6 +70,7 @@ class Tally:
             start: Its offset in the file.
             text: What people may see of it.
             faults: At least one.
+            size: Its length in the file; None when `raw` is what stands there.
         """
         self.rows += 1
         self._rejected += 1
@@ -69,7 +79,7 @@ class Tally:
                 row=self.rows,
                 line=line,
                 byte_start=start,
-                byte_end=start + len(raw),
+                byte_end=start + (len(raw) if size is None else size),
                 field=fault.field,
                 rule=fault.rule,
                 path=fault.path,

@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-ENGINES = {"jsonschema", "jsonschema_rs", "rpds", "referencing", "polars", "pyarrow", "numpy"}
+ENGINES = {
+    "jsonschema",
+    "jsonschema_rs",
+    "rpds",
+    "referencing",
+    "polars",
+    "pyarrow",
+    "numpy",
+    "fastavro",
+    "openpyxl",
+}
 ROOMS: dict[str, set[str]] = {
     # room: what else of ours, and which libraries, its modules may import
     "function_app": {"handlers", "mesh.telemetry", "azure.functions"},

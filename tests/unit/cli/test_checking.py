@@ -79,7 +79,7 @@ def test_json_is_the_receipt(check):
 
 cells = st.sampled_from(["CH", "xx", "", "Namibia", "1", "-1", "x" * 30, '"a,b"', '"', "ü"])
 names = st.sampled_from(
-    ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.xlsx", "a", "no.jsonl.gz", "A.CSV"]
+    ["a.csv", "a.tsv", "a.jsonl", "a.csv.gz", "a.xlsx", "a.xls", "a", "no.jsonl.gz", "A.CSV"]
 )
 
 

@@ -1,0 +1,183 @@
+"""Arrow columns as JSON text, digit for digit: what the file holds, not what a cast makes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from mesh.validation.file_columns import FileColumn
+from mesh.validation.sentences import to_json
+
+
+def file_column(field: Any) -> FileColumn:
+    """What a column of an Arrow schema is in terms of JSON."""
+    kind, form = _json_type(field.type)
+    return FileColumn(name=field.name, type=str(field.type), json=kind, format=form)
+
+
+def _json_type(kind: Any) -> tuple[str | None, str | None]:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _json_type(kind.value_type)
+    plain = (
+        (types.is_null, "null"),
+        (types.is_boolean, "boolean"),
+        (types.is_integer, "integer"),
+        (types.is_floating, "number"),
+        (types.is_decimal, "number"),
+        (_is_text, "string"),
+        (types.is_map, "object"),
+        (types.is_struct, "object"),
+        (_is_list, "array"),
+    )
+    for test, name in plain:
+        if test(kind):
+            return name, None
+    if types.is_date(kind):
+        return "string", "date"
+    if types.is_timestamp(kind):
+        return "string", "date-time" if kind.tz else "local-date-time"
+    return ("string", "local-time") if types.is_time(kind) else (None, None)
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def batch_lines(batch: Any, names: Sequence[str]) -> bytes:
+    """The rows of a record batch as JSON Lines."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if not names:
+        return b"{}\n" * int(batch.num_rows)
+    parts: list[Any] = []
+    mark = "{"
+    for name in names:
+        parts += [pa.scalar(f"{mark}{json.dumps(name)}: ", pa.large_string())]
+        parts += [compute.fill_null(_texts(batch.column(name)), "null")]
+        mark = ", "
+    end = pa.scalar("}\n", pa.large_string())
+    whole = compute.binary_join_element_wise(*parts, end, pa.scalar("", pa.large_string()))
+    return _bytes_of(whole)
+
+
+def _bytes_of(texts: Any) -> bytes:
+    """The texts of an array one behind the other; they lie so in memory already."""
+    if not len(texts):
+        return b""
+    _, offsets, data = texts.buffers()
+    ends = memoryview(offsets).cast("q")[texts.offset : texts.offset + len(texts) + 1]
+    return bytes(memoryview(data)[ends[0] : ends[-1]])
+
+
+def _texts(column: Any) -> Any:
+    """The JSON text of each value; null stays null."""
+    import pyarrow as pa
+    from pyarrow import compute, types
+
+    kind, text = column.type, pa.large_string()
+    if types.is_dictionary(kind):
+        return _texts(column.dictionary_decode())
+    if types.is_null(kind):
+        return pa.nulls(len(column), text)
+    if types.is_boolean(kind) or types.is_integer(kind) or types.is_decimal(kind):
+        return column.cast(pa.string()).cast(text)
+    if types.is_floating(kind):
+        wide = column.cast(pa.float64()) if kind == pa.float16() else column
+        found = wide.cast(pa.string()).cast(text)
+        # JSON has no word for these; the reader of the line says so.
+        return compute.if_else(compute.is_finite(wide), found, pa.scalar("NaN", text))
+    if _is_text(kind):
+        return _quoted(column.cast(text))
+    if types.is_date(kind) or types.is_time(kind):
+        return _between_quotes(column.cast(pa.string()).cast(text))
+    if types.is_timestamp(kind):
+        return _between_quotes(_stamps(column))
+    values = (None if value is None else _json(value, kind) for value in column.to_pylist())
+    return pa.array(values, text)
+
+
+def _stamps(column: Any) -> Any:
+    """RFC 3339, in UTC when there is a zone."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if column.type.tz:
+        column = column.cast(pa.timestamp(column.type.unit, "UTC"))
+    text = column.cast(pa.string())
+    return compute.replace_substring(text, " ", "T", max_replacements=1).cast(pa.large_string())
+
+
+def _quoted(column: Any) -> Any:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    odd = compute.match_substring_regex(column, '[\\x00-\\x1f"\\\\]')
+    if not compute.any(odd).as_py():
+        return _between_quotes(column)
+    values = (
+        None if value is None else json.dumps(value, ensure_ascii=False)
+        for value in column.to_pylist()
+    )
+    return pa.array(values, pa.large_string())
+
+
+def _between_quotes(column: Any) -> Any:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    quote = pa.scalar('"', pa.large_string())
+    return compute.binary_join_element_wise(quote, column, quote, pa.scalar("", pa.large_string()))
+
+
+def _json(value: Any, kind: Any) -> str:
+    """The JSON text of a nested value; a map may hold a key twice, and the text then does too."""
+    from pyarrow import types
+
+    if value is None:
+        return "null"
+    if types.is_map(kind):
+        pairs = (f"{_key(key)}: {_json(item, kind.item_type)}" for key, item in value)
+        return "{" + ", ".join(pairs) + "}"
+    if types.is_struct(kind):
+        named = ((field.name, field.type) for field in kind)
+        return "{" + ", ".join(f"{_key(n)}: {_json(value[n], t)}" for n, t in named) + "}"
+    if _is_list(kind):
+        return "[" + ", ".join(_json(item, kind.value_type) for item in value) + "]"
+    return json_text(value)
+
+
+def _key(name: object) -> str:
+    return json.dumps(name if isinstance(name, str) else str(name), ensure_ascii=False)
+
+
+def json_text(value: Any) -> str:
+    """The JSON text of a Python value; dates and times by RFC 3339, numbers as they are."""
+    if isinstance(value, float):
+        return repr(value) if value - value == 0 else "NaN"
+    if isinstance(value, dt.datetime):
+        zoned = value.tzinfo is not None
+        plain = (value.astimezone(dt.UTC) if zoned else value).replace(tzinfo=None)
+        return f'"{plain.isoformat()}{"Z" if zoned else ""}"'
+    if isinstance(value, dt.date | dt.time):
+        return f'"{value.isoformat()}"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(n)}: {json_text(v)}" for n, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(json_text, value)) + "]"
+    if isinstance(value, str | bool | int | Decimal) or value is None:
+        return to_json(value)
+    return json.dumps({"unreadable": type(value).__name__})

@@ -1,0 +1,102 @@
+"""Reads Parquet files batch by batch, once their columns are known to be the contract's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+from mesh.validation.arrow_text import batch_lines, file_column
+from mesh.validation.file_columns import compare_columns
+from mesh.validation.plan import Plan
+from mesh.validation.record_lines import RecordLines
+from mesh.validation.report import FileRefusedError
+from mesh.validation.spool import spooled
+
+MOST_GROUP = 2 << 30
+_BATCH_BYTES = 16 << 20
+_BATCH_ROWS = 1 << 16
+_ENCRYPTED = b"PARE"
+
+
+def parquet_blocks(plan: Plan, pieces: Iterable[bytes]) -> Iterator[RecordLines]:
+    """The rows of a Parquet file, as lines.
+
+    Raises:
+        FileRefusedError: It cannot be read, or its columns are not the contract's.
+    """
+    with spooled(pieces) as file:
+        yield from _blocks(plan, file)
+
+
+def _blocks(plan: Plan, file: IO[bytes]) -> Iterator[RecordLines]:
+    import pyarrow as pa
+
+    parquet = _opened(file)
+    try:
+        columns = [file_column(field) for field in parquet.schema_arrow]
+        names = compare_columns(plan, columns)
+        _refuse_huge(parquet.metadata)
+        rows = _rows_per_batch(parquet.metadata)
+        for batch in parquet.iter_batches(batch_size=rows, columns=names, use_threads=False):
+            batch.validate(full=True)
+            yield RecordLines(data=batch_lines(batch, names))
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise _unreadable(error) from None
+    finally:
+        parquet.close()
+
+
+def _opened(file: IO[bytes]) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    head = file.read(4)
+    file.seek(max(file.seek(0, 2) - 4, 0))
+    tail = file.read(4)
+    file.seek(0)
+    if _ENCRYPTED in {head, tail}:
+        raise FileRefusedError(
+            "encrypted", "The Parquet file is encrypted.", "Send it without Parquet encryption."
+        )
+    if head != b"PAR1":
+        raise FileRefusedError(
+            "parquet",
+            "The file is no Parquet file: it does not begin with PAR1.",
+            "Name the file by its format, or write it as Parquet.",
+        )
+    if tail != b"PAR1":
+        raise FileRefusedError(
+            "parquet",
+            "The Parquet file is cut short: its end is missing.",
+            "Send the whole file again.",
+        )
+    try:
+        # What is buffered ahead is not given back, and memory would grow with the file.
+        return parquet.ParquetFile(file, pre_buffer=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(error) from None
+
+
+def _refuse_huge(metadata: Any) -> None:
+    for number in range(metadata.num_row_groups):
+        size = metadata.row_group(number).total_byte_size
+        if size > MOST_GROUP:
+            raise FileRefusedError(
+                "recordSize",
+                f"Row group {number + 1} of the Parquet file has {size:,} bytes; the most is "
+                f"{MOST_GROUP:,}.",
+                "Write smaller row groups; a million rows or 128 MiB are usual.",
+            )
+
+
+def _rows_per_batch(metadata: Any) -> int:
+    size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
+    width = max(size // max(metadata.num_rows, 1), 16)
+    return int(min(max(_BATCH_BYTES // width, 64), _BATCH_ROWS))
+
+
+def _unreadable(error: Exception) -> FileRefusedError:
+    said = str(error).split("\n", 1)[0].rstrip(".")[:200]
+    return FileRefusedError(
+        "parquet", f"The Parquet file cannot be read: {said}.", "Write it again and resend it."
+    )

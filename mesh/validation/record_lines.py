@@ -1,0 +1,115 @@
+"""Formats that are no text lines, judged as JSON Lines: one engine, one reading of the contract.
+
+Each of these formats is turned into lines of JSON that hold exactly its values, block by block, and
+`JsonLinesReader` judges them. Only the place of a bad record has to be told in the terms of the
+file it came from.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mesh.validation.blocks import text_blocks
+from mesh.validation.faults import Fault
+from mesh.validation.file_format import FileFormat
+from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.plan import Plan
+from mesh.validation.report import Limits
+from mesh.validation.tally import Tally
+
+
+def _places() -> array[int]:
+    return array("Q")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordLines:
+    """Some records as lines of JSON, and where each stands in the file it came from.
+
+    Attributes:
+        data: Whole lines, one per record; line ends within a record are gone.
+        lines: Physical line (of a sheet: row number) of each record; empty where a format has
+            none, and the record's number counts then.
+        starts, ends: Offsets of each record; empty where a format has none.
+    """
+
+    data: bytes
+    lines: Sequence[int] = field(default_factory=_places)
+    starts: Sequence[int] = field(default_factory=_places)
+    ends: Sequence[int] = field(default_factory=_places)
+
+
+class PlacedTally(Tally):
+    """A tally that tells of bad records where they stand in the file, not among the lines."""
+
+    _block = RecordLines(data=b"")
+    _before = 0
+
+    def place(self, block: RecordLines) -> None:
+        """The records that come next are those of this block."""
+        self._block, self._before = block, self.rows
+
+    def bad(
+        self,
+        raw: bytes,
+        *,
+        line: int,
+        start: int,
+        text: str,
+        faults: Sequence[Fault],
+        size: int | None = None,
+    ) -> None:
+        at, block = self.rows - self._before, self._block
+        line = block.lines[at] if block.lines else self.rows + 1
+        start = block.starts[at] if block.starts else 0
+        size = block.ends[at] - start if block.ends else 0
+        super().bad(raw, line=line, start=start, text=text, faults=faults, size=size)
+
+
+def judge_records(
+    plan: Plan,
+    pieces: Iterable[bytes],
+    file_format: FileFormat,
+    tally: PlacedTally,
+    limits: Limits,
+) -> None:
+    """Judge a file of any format but text lines.
+
+    Args:
+        plan: The contract.
+        pieces: The decompressed file, cut anywhere.
+        file_format: Which format it has.
+        tally: Is told of each record.
+        limits: Bounds on memory.
+
+    Raises:
+        FileRefusedError: The file cannot be read, or its columns are not the contract's.
+    """
+    reader = JsonLinesReader(plan, tally, limits)
+    for block in _blocks(plan, pieces, file_format, limits):
+        tally.place(block)
+        reader.feed(block.data)
+    if tally.rows:
+        reader.finish()
+
+
+def _blocks(
+    plan: Plan, pieces: Iterable[bytes], file_format: FileFormat, limits: Limits
+) -> Iterator[RecordLines]:
+    if file_format.kind == "json":
+        from mesh.validation.json_array import array_blocks
+
+        return array_blocks(text_blocks(pieces, "utf-8"), limits)
+    if file_format.kind == "parquet":
+        from mesh.validation.parquet_reader import parquet_blocks
+
+        return parquet_blocks(plan, pieces)
+    if file_format.kind == "avro":
+        from mesh.validation.avro_reader import avro_blocks
+
+        return avro_blocks(plan, pieces)
+    from mesh.validation.excel_reader import excel_blocks
+
+    return excel_blocks(plan, pieces)
