@@ -22,6 +22,7 @@ class StackConfig:
         storage: `{"containers": […], "tables": […], "queues": […]}`.
         settings: the app's settings; `{storage}`, `{service_bus}`, … in a value stand for what is
             known only once the parts run (`local.stack.stack.Addresses`).
+        queries: folder of `*.kql` files that the telemetry page is to offer, if there is one.
     """
 
     app: Path
@@ -29,6 +30,7 @@ class StackConfig:
     event_grid: Path
     storage: Path
     settings: Mapping[str, str]
+    queries: Path | None = None
 
     @classmethod
     def read(cls, path: Path) -> StackConfig:
@@ -43,16 +45,19 @@ class StackConfig:
             raise LocalError(message)
         required = ("app", "serviceBus", "eventGrid", "storage")
         missing = [key for key in required if not isinstance(data.get(key), str)]
-        unknown = sorted(set(data) - {*required, "settings"})
+        unknown = sorted(set(data) - {*required, "settings", "queries"})
         if missing or unknown:
             wrong = [f"{key} is missing" for key in missing] + [
                 f"{key} is unknown" for key in unknown
             ]
             message = f"{path}: {'; '.join(wrong)}."
             raise LocalError(message)
-        settings = data.get("settings", {})
+        settings, queries = data.get("settings", {}), data.get("queries")
         if not isinstance(settings, dict) or not all(isinstance(v, str) for v in settings.values()):
             message = f"{path}: settings holds texts only."
+            raise LocalError(message)
+        if not isinstance(queries, str | None):
+            message = f"{path}: queries must be the name of a folder."
             raise LocalError(message)
         app, service_bus, event_grid, storage = (path.parent / data[key] for key in required)
         return cls(
@@ -61,6 +66,7 @@ class StackConfig:
             event_grid=event_grid.resolve(),
             storage=storage.resolve(),
             settings=settings,
+            queries=None if queries is None else (path.parent / queries).resolve(),
         )
 
 

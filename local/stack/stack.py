@@ -33,6 +33,7 @@ class Ports:
     service_bus_admin: int = 5300
     event_grid: int = 10010
     functions: int = 7071
+    telemetry: int = 4318
 
 
 class Stack:
@@ -81,6 +82,7 @@ class Stack:
         async with asyncio.TaskGroup() as group:
             storage = group.create_task(self._azurite(names))
             bus = group.create_task(self._service_bus())
+            telemetry = group.create_task(self._telemetry())
         addresses = _addresses(storage.result(), bus.result())
         grid = await self._event_grid(addresses)
         keys = _keys(self._state)
@@ -89,6 +91,7 @@ class Stack:
             "event_grid_key": grid.ready["key"],
             "functions_key": keys["host.function.default"],
             "random_key": _random_key(self._state),
+            "telemetry": telemetry.result().ready["url"],
         }
         self.settings = self._resolve(addresses)
         host = await self._functions_host()
@@ -98,6 +101,7 @@ class Stack:
             "service_bus_admin": bus.result().ready["admin_url"],
             "event_grid": grid.ready["url"],
             "functions": host.ready["url"],
+            "telemetry": addresses["telemetry"],
         }
         reached = {"MESH_URL": host.ready["url"] + "/api", "MESH_KEY": addresses["functions_key"]}
         self._tell({**self.settings, **reached})
@@ -110,6 +114,15 @@ class Stack:
         self._exit.push_async_callback(part.stop)
         self.parts.append(part)
         return part
+
+    async def _telemetry(self) -> Part:
+        queries = self._config.queries
+        return await self._run(
+            "telemetry",
+            f"--port={self._ports.telemetry}",
+            f"--state={self._state / 'telemetry'}",
+            *(() if queries is None else (f"--queries={queries}",)),
+        )
 
     async def _azurite(self, names: dict[str, list[str]]) -> Part:
         ports = self._ports
