@@ -14,4 +14,5 @@ blueprint = func.Blueprint()
 @blueprint.function_name("file_landed")
 @blueprint.service_bus_queue_trigger("message", connection="SERVICE_BUS", queue_name="landed-files")
 def file_landed(message: func.ServiceBusMessage) -> None:
-    landing.receive(backbone(), dropped_file(json.loads(message.get_body())))
+    dropped = dropped_file(json.loads(message.get_body()))
+    landing.receive(backbone(), dropped, delivery=message.delivery_count or 1)

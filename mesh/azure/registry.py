@@ -10,6 +10,7 @@ and one product's load is its own. The RowKeys:
     snapshot:vMAJOR:OBJECT         Snapshot
     input:PERIOD:PORT              InputState
     awaited:vMAJOR:OBJECT          Awaited
+    suspect:BLOB-VERSION           Suspicion
     event:SEQUENCE                 a CloudEvent
     outbox:SEQUENCE                the same, until it is known to have been published
 
@@ -28,6 +29,7 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
+from azure.data.tables import UpdateMode
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import code_of, unavailable
@@ -46,7 +48,15 @@ from mesh.errors import Conflict
 from mesh.model.events import sequence_text
 from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
-from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
+from mesh.model.record import (
+    Commit,
+    ContractEntry,
+    Head,
+    InputState,
+    LedgerEntry,
+    Snapshot,
+    Suspicion,
+)
 
 TABLE = "record"
 
@@ -141,6 +151,19 @@ class TableRegistry:
         for start in range(0, len(keys), MOST_OPERATIONS):
             self._delete(product, keys[start : start + MOST_OPERATIONS])
 
+    def suspicion(self, product: ProductId, drop: str) -> Suspicion | None:
+        found = get(self._table, product.key, row_key("suspect", drop))
+        return None if found is None else noun(Suspicion, found)
+
+    def suspect(self, product: ProductId, suspicion: Suspicion) -> None:
+        entity = row(product.key, row_key("suspect", suspicion.drop), suspicion)
+        with unavailable(f"Noting a suspicion against {suspicion.drop} of {product}"):
+            self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
+
+    def acquit(self, product: ProductId, drop: str) -> None:
+        with unavailable(f"Forgetting the suspicion against {drop} of {product}"):
+            self._table.delete_entity(product.key, row_key("suspect", drop))
+
     def _delete(self, product: ProductId, keys: Sequence[str]) -> None:
         with unavailable(f"Taking events of {product} off the outbox"):
             if len(keys) > 1:
@@ -165,12 +188,10 @@ def _operations(commit: Commit) -> list[_Operation]:
     partition = commit.head.id.key
     operations: list[_Operation] = [_head_operation(commit.head)]
     if commit.entry is not None:
-        drop, file = commit.entry.drop, _digest(commit.entry.file)
-        recent = row_key("recent", _countdown(commit.entry.decided_at), drop)
-        operations += [
-            ("create", row(partition, row_key("drop", drop), commit.entry), _INSERT),
-            ("create", row(partition, recent, commit.entry, file=file), _INSERT),
-        ]
+        operations += [("create", made, _INSERT) for made in _ledger_rows(partition, commit.entry)]
+    if commit.repeated is not None:
+        rows = _ledger_rows(partition, commit.repeated)
+        operations += [("upsert", changed, _REPLACE) for changed in rows]
     if commit.snapshot is not None:
         key = row_key("snapshot", f"v{commit.snapshot.major}", commit.snapshot.object_name)
         operations.append(("upsert", row(partition, key, commit.snapshot), _REPLACE))
@@ -188,6 +209,15 @@ def _operations(commit: Commit) -> list[_Operation]:
             key = f"{place}:{sequence_text(event.sequence)}"
             operations.append(("create", row(partition, key, event.to_cloudevent()), _INSERT))
     return operations
+
+
+def _ledger_rows(partition: str, entry: LedgerEntry) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A decision by its drop, and the same among the newest."""
+    recent = row_key("recent", _countdown(entry.decided_at), entry.drop)
+    return (
+        row(partition, row_key("drop", entry.drop), entry),
+        row(partition, recent, entry, file=_digest(entry.file)),
+    )
 
 
 def _head_operation(head: Head) -> _Operation:

@@ -12,7 +12,15 @@ from typing import Any
 from mesh.errors import Conflict
 from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
-from mesh.model.record import Commit, ContractEntry, Head, InputState, LedgerEntry, Snapshot
+from mesh.model.record import (
+    Commit,
+    ContractEntry,
+    Head,
+    InputState,
+    LedgerEntry,
+    Snapshot,
+    Suspicion,
+)
 
 
 @dataclass(slots=True)
@@ -27,6 +35,7 @@ class _Partition:
     awaited: dict[tuple[int, str], Awaited] = field(default_factory=dict)
     events: dict[int, str] = field(default_factory=dict)
     outbox: set[int] = field(default_factory=set)
+    suspicions: dict[str, Suspicion] = field(default_factory=dict)
 
 
 class Registry:
@@ -53,6 +62,8 @@ class Registry:
             partition.head = replace(commit.head, etag=f'W/"{len(self.commits)}"')
             if commit.entry is not None:
                 partition.entries[commit.entry.drop] = commit.entry
+            if commit.repeated is not None:
+                partition.entries[commit.repeated.drop] = commit.repeated
             if commit.snapshot is not None:
                 key = (commit.snapshot.major, commit.snapshot.object_name)
                 partition.snapshots[key] = commit.snapshot
@@ -123,6 +134,18 @@ class Registry:
     def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
         with self._lock:
             self._partitions[product].outbox.difference_update(sequences)
+
+    def suspicion(self, product: ProductId, drop: str) -> Suspicion | None:
+        with self._lock:
+            return self._partitions[product].suspicions.get(drop)
+
+    def suspect(self, product: ProductId, suspicion: Suspicion) -> None:
+        with self._lock:
+            self._partitions[product].suspicions[suspicion.drop] = suspicion
+
+    def acquit(self, product: ProductId, drop: str) -> None:
+        with self._lock:
+            self._partitions[product].suspicions.pop(drop, None)
 
 
 def _check(partition: _Partition, commit: Commit) -> None:

@@ -58,6 +58,7 @@ class LedgerEntry:
         receipt: container and name of the receipt.
         sequence: of the first event that announced the decision; 0 when none did.
         summary: the verdict in a sentence for the producer.
+        duplicates: how many further messages told of this version after it was decided.
     """
 
     drop: str
@@ -78,6 +79,7 @@ class LedgerEntry:
     receipt: str
     sequence: int
     summary: str
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +158,8 @@ class Commit:
     Attributes:
         head: as it will be; its `etag` is the one read, so a concurrent change is noticed.
         events: announced by this change, numbered on from the head that was read.
+        entry: a new decision.
+        repeated: a decision that is on record, with one more duplicate.
     """
 
     head: Head
@@ -164,7 +168,22 @@ class Commit:
     snapshot: Snapshot | None = None
     contracts: tuple[ContractEntry, ...] = ()
     inputs: tuple[InputState, ...] = ()
+    repeated: LedgerEntry | None = None
     awaited: tuple[Awaited, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspicion:
+    """That judging a drop may be what ends the worker.
+
+    Attributes:
+        deaths: workers that it has ended.
+        running_in: process that the last attempt was begun in; empty once that attempt has ended.
+    """
+
+    drop: str
+    deaths: int
+    running_in: str
 
 
 def number(head: Head, announcements: tuple[Announcement, ...]) -> tuple[Head, tuple[Event, ...]]:
