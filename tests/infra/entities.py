@@ -41,7 +41,7 @@ def literals(folder: Path, call: str) -> set[str]:
     for file in sorted(folder.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         constants = {
-            node.targets[0].id: node.value.value
+            node.targets[0].id: str(node.value.value)
             for node in tree.body
             if isinstance(node, ast.Assign)
             and isinstance(node.targets[0], ast.Name)
@@ -54,6 +54,6 @@ def literals(folder: Path, call: str) -> set[str]:
                 first = node.args[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     found.add(first.value)
-                elif isinstance(first, ast.Name) and isinstance(constants.get(first.id), str):
+                elif isinstance(first, ast.Name) and first.id in constants:
                     found.add(constants[first.id])
     return found

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.infra.bicep.checking import INFRA, SCENARIOS, bicep_files, check, plan, schemas, sources
-from tests.infra.bicep.expansion import Sources
 from tests.infra.bicep.mutants import mutants
+from tests.infra.bicep.plan import Sources
 
 FLOORS = {
     "name misspelt": 1.0,
@@ -24,7 +24,7 @@ FLOORS = {
 }
 """The least share of mutants that must be noticed."""
 
-EVERY = int(os.environ.get("MESH_MUTANTS_EVERY", "10"))
+EVERY = int(os.environ.get("MESH_MUTANTS_EVERY", "5"))
 """Of all mutants, one in so many is tried; 1 tries all."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.infra.bicep.checking import INFRA, bicep_files, plan, sources
-from tests.infra.bicep.expansion import Plan
+from tests.infra.bicep.plan import Plan
 from tests.infra.entities import ROOT
 
 ROLES: dict[str, str] = json.loads((INFRA / "modules" / "roles.json").read_text())

@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.infra.bicep.expansion import Plan, Sources, expand
+from tests.infra.bicep.expansion import expand
 from tests.infra.bicep.limits import check_limits
 from tests.infra.bicep.names import check_names
+from tests.infra.bicep.plan import Plan, Sources
 from tests.infra.bicep.rules import check_rules
 from tests.infra.bicep.schema import Schemas
-from tests.infra.bicep.syntax import BicepError, File, Problem
+from tests.infra.bicep.tree import BicepError, File, Problem
 
 INFRA = Path(__file__).parents[3] / "infra"
 _OLD = "/subscriptions/00000000-0000-0000-0000-000000000009/resourceGroups/old"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from tests.infra.bicep import functions
 from tests.infra.bicep.schema import Schemas
-from tests.infra.bicep.syntax import BicepError, Node
+from tests.infra.bicep.tree import BicepError, Node
 from tests.infra.bicep.values import (
     Module,
     Resource,
@@ -21,15 +21,18 @@ from tests.infra.bicep.values import (
 
 Locals = Mapping[str, Any]
 
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
     ">": operator.gt,
     "<=": operator.le,
     ">=": operator.ge,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "%": operator.mod,
 }
-_COUNT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "%": operator.mod}
 
 
 class Names(Protocol):
@@ -171,7 +174,7 @@ class Evaluator:
             return held if held == (symbol == "||") else self.truth(right, local)
         values = self.value(left, local), self.value(right, local)
         if symbol in {"==", "!="} or all(isinstance(value, int) for value in values):
-            return (_COMPARE | _COUNT)[symbol](*values)
+            return _OPERATORS[symbol](*values)
         raise _wrong("type", f"{kind_of(values[0])} {symbol} {kind_of(values[1])}", node)
 
     def _unary(self, node: Node, local: Locals) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from tests.infra.bicep.syntax import Problem
+from tests.infra.bicep.tree import Problem
 from tests.infra.bicep.values import Resource, Runtime
 
 _Check = Callable[[Any], bool]

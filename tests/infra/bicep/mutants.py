@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.infra.bicep.syntax import File, Node, parse
+from tests.infra.bicep.syntax import parse
+from tests.infra.bicep.tree import File, Node
 
 TEXT_FOR_NUMBER = b"'text'"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tests.infra.bicep.functions import ALL
-from tests.infra.bicep.syntax import Declaration, File, Node, Problem
+from tests.infra.bicep.tree import Declaration, File, Node, Problem
 
 _READS_KEYS = re.compile(r"list[A-Z]\w*")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.infra.bicep.syntax import BicepError, Declaration, File, Place
+from tests.infra.bicep.tree import BicepError, Declaration, File, Place
 from tests.infra.bicep.values import RuntimeObject, kind_of
 
 _PRIMITIVE = {"string", "int", "bool", "object", "array"}

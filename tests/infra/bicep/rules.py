@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.infra.bicep.schema import Schemas
-from tests.infra.bicep.syntax import Problem
+from tests.infra.bicep.tree import Problem
 from tests.infra.bicep.values import Resource
 
 TAGS = ("mesh-domain", "mesh-owner", "mesh-product")

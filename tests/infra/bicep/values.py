@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.infra.bicep.syntax import Place
+from tests.infra.bicep.tree import Place
 
 
 class Runtime(str):
