@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from cli.failures import ExitCode, Failed, wrong_call
+from cli.contract_files import CHUNK, contract_of, object_of, unreadable
+from cli.failures import ExitCode, wrong_call
 from cli.options import AsJson
 from cli.output import console, write_json
 from cli.verdicts import show_receipt
@@ -18,9 +18,6 @@ from cli.verdicts import show_receipt
 if TYPE_CHECKING:
     from mesh.checking import Check
     from mesh.validation import Sink
-
-CHUNK = 1024 * 1024
-
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="The file.", exists=True, dir_okay=False)
@@ -73,35 +70,10 @@ def check(
 
 
 def _asked(file: Path, contract: Path, object_name: str | None) -> Check:
-    from mesh.checking import Check, choose_object, read_contract
-    from mesh.errors import Rejected
+    from mesh.checking import Check
 
-    try:
-        read = read_contract(contract.name, _bytes(contract))
-        chosen = choose_object(read, object_name)
-    except Rejected as wrong:
-        document: dict[str, Any] = {
-            "type": f"urn:mesh:problems:{wrong.problem}",
-            "title": wrong.problem.replace("-", " ").capitalize(),
-            "detail": str(wrong),
-        }
-        findings = [asdict(found) for found in wrong.findings]
-        if findings:
-            document["findings"] = findings
-        code = ExitCode.USAGE
-        raise Failed(str(wrong), problem=wrong.problem, code=code, document=document) from None
-    return Check(file=file.name, contract=read, object_name=chosen)
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as wrong:
-        raise _unreadable(file, wrong) from None
-
-
-def _unreadable(file: Path, wrong: OSError) -> Failed:
-    return wrong_call(f"{file} cannot be read: {wrong.strerror}.", problem="unreadable-file")
+    read = contract_of(contract)
+    return Check(file=file.name, contract=read, object_name=object_of(read, object_name))
 
 
 @contextmanager
@@ -110,7 +82,7 @@ def _chunks(file: Path, *, quiet: bool) -> Iterator[Iterator[bytes]]:
     try:
         data = file.open("rb")
     except OSError as wrong:
-        raise _unreadable(file, wrong) from None
+        raise unreadable(file, wrong) from None
     out = console(errors=True)
     with data:
         if quiet or not out.is_terminal:

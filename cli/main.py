@@ -14,7 +14,17 @@ import typer
 from typer.core import TyperGroup
 
 import mesh
-from cli import browsing, checking, dropping, journeys, onboarding, subscribing, up
+from cli import (
+    browsing,
+    checking,
+    contracts,
+    dropping,
+    journeys,
+    onboarding,
+    replaying,
+    subscribing,
+    up,
+)
 from cli.demo.command import demo
 from cli.failures import ExitCode, Failed
 from cli.output import report
@@ -86,6 +96,7 @@ app.command()(onboarding.onboarding)
 app.command()(onboarding.approve)
 app.command()(onboarding.refuse)
 app.command()(checking.check)
+app.add_typer(contracts.app)
 app.command()(dropping.drop)
 app.command()(journeys.where)
 app.command()(journeys.receipt)
@@ -93,6 +104,9 @@ app.command()(subscribing.subscribe)
 app.command()(subscribing.subscriptions)
 app.command()(subscribing.unsubscribe)
 app.command()(subscribing.rotate_secret)
+app.command()(replaying.suspend)
+app.command()(replaying.resume)
+app.command()(replaying.replay)
 app.command()(browsing.products)
 app.command()(browsing.product)
 app.command()(browsing.events)

@@ -33,9 +33,16 @@ def test_the_version():
     assert CliRunner().invoke(app, ["--version"]).stdout == f"{mesh.__version__}\n"
 
 
-@pytest.mark.parametrize("name", sorted(GROUP.commands))
+LEAVES = sorted(
+    f"{name} {inner}".strip()
+    for name, command in GROUP.commands.items()
+    for inner in getattr(command, "commands", [""])
+)
+
+
+@pytest.mark.parametrize("name", LEAVES)
 def test_each_command_has_help_and_speaks_json_but_those_that_run_on(name):
-    done = CliRunner().invoke(app, [name, "--help"])
+    done = CliRunner().invoke(app, [*name.split(), "--help"])
 
     assert done.exit_code == 0
     assert ("--json" in done.stdout) == (name not in {"up", "demo"})

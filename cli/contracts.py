@@ -1,0 +1,160 @@
+"""`mesh contract`: lint, compare and try contracts, before anything is sent to a mesh."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.contract_files import bytes_of, contract_of, object_of
+from cli.contract_samples import try_samples
+from cli.failures import ExitCode
+from cli.options import AsJson
+from cli.output import findings_table, plural, say, show, table, write_json
+
+if TYPE_CHECKING:
+    from mesh.model.compatibility import Change
+    from mesh.model.findings import Finding
+
+app = typer.Typer(
+    name="contract",
+    help="Work on data contracts, offline.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+ContractFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="ODCS contract (YAML, JSON), or the JSON Schema of one record.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+
+
+class Mode(StrEnum):
+    """The compatibility modes, by the names of the Schema Registry."""
+
+    NONE = "none"
+    BACKWARD = "backward"
+    FORWARD = "forward"
+    FULL = "full"
+
+
+def lint(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Contracts to be checked.", exists=True, dir_okay=False
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell everything that is wrong with contracts. Exits with 1 when there is something."""
+    findings = [asdict(found) for file in files for found in _findings(file)]
+    if as_json:
+        write_json({"files": [str(file) for file in files], "findings": findings})
+    elif findings:
+        show(findings_table(findings))
+        say(f"{plural(len(findings), 'finding')} in {plural(len(files), 'file')}", style="bold red")
+    else:
+        say(f"{plural(len(files), 'file')}, no findings", style="bold green")
+    if findings:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def schema(
+    file: ContractFile,
+    object_name: Annotated[
+        str | None,
+        typer.Option("--object", metavar="NAME", help="Which of the contract's objects."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the JSON Schema of one record, as it is published beside the contract.
+
+    It is written over several lines; with --json, on one.
+    """
+    from mesh.model.contract import record_schema
+
+    contract = contract_of(file)
+    made = record_schema(contract, object_of(contract, object_name))
+    if as_json:
+        write_json(made)
+        return
+    import json
+
+    typer.echo(json.dumps(made, ensure_ascii=False, indent=2))
+
+
+def diff(
+    old: ContractFile,
+    new: ContractFile,
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="What the new version has to keep.", case_sensitive=False)
+    ] = Mode.FORWARD,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed between two versions of a contract, and whom each change breaks.
+
+    Exits with 1 when a change is breaking in the mode that is asked for.
+    """
+    from mesh.model.compatibility import compare
+
+    versions = contract_of(old), contract_of(new)
+    changes = compare(*versions, mode.value)
+    broken = [change for change in changes if change.verdict == "breaking"]
+    if as_json:
+        verdict = "breaking" if broken else "compatible"
+        shown = [_change(change) for change in changes]
+        numbers = {"old": versions[0].version, "new": versions[1].version}
+        write_json({**numbers, "mode": mode.value, "verdict": verdict, "changes": shown})
+    else:
+        _show_changes(changes, len(broken), mode)
+    if broken:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _findings(file: Path) -> list[Finding]:
+    from mesh.documents import read_document
+    from mesh.model.contract_check import check_contract
+
+    document = read_document(str(file), bytes_of(file))
+    return check_contract(document, file=str(file)) if isinstance(document, dict) else [document]
+
+
+def _change(change: Change) -> dict[str, Any]:
+    sides = (("producers", change.breaks_producers), ("consumers", change.breaks_consumers))
+    return {
+        "object": change.object_name,
+        "field": change.field,
+        "rule": change.rule,
+        "path": change.pointer,
+        "message": change.message,
+        "breaks": [name for name, breaks in sides if breaks],
+        "verdict": change.verdict,
+    }
+
+
+def _show_changes(changes: list[Change], broken: int, mode: Mode) -> None:
+    if changes:
+        columns = ("object", "field", "rule", "what changed", "breaks", "verdict")
+        rows = ((c.object_name, c.field, c.rule, c.message, c.breaks, c.verdict) for c in changes)
+        show(table(columns, rows))
+    name = mode.value.upper()
+    if broken:
+        said = f"{plural(broken, 'breaking change')} of {len(changes)} ({name})"
+        say(f"{said}: publish it under a new major version.", style="bold red")
+    else:
+        say(f"{plural(len(changes), 'change')}, compatible ({name})", style="bold green")
+
+
+app.command()(lint)
+app.command()(schema)
+app.command()(diff)
+app.command("test")(try_samples)
