@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 from mesh import contracts
 from mesh.backbone import Backbone
 from mesh.model.canonical import canonical_json
-from mesh.model.dropped_file import LANDING, DroppedFile, Misplaced, Place
+from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place
 from mesh.model.judgement import Judgement
 from mesh.model.product import OutputPort
 from mesh.model.receipt import Judged, receipt
@@ -107,11 +108,11 @@ def _judgement(
     superseded = any(problem.rule == "superseded" for problem in report.problems)
     verdict = Verdict.SUPERSEDED if superseded else Verdict(report.verdict)
     published = locations.get("published")
-    location = f"receipts/{place.product if place else 'unplaced/files'}/{dropped.id}.json"
     data = receipt(
         report, _judged(dropped, place, port), decided_at=backbone.now(), locations=locations
     )
     data["verdict"] = verdict.value
+    location = _receipt_location(dropped, place, data)
     body = canonical_json(data).encode()
     backbone.storage.write(location, body, content_type="application/json")
     return Judgement(
@@ -128,6 +129,19 @@ def _judgement(
         published_url=None if published is None else backbone.storage.url(published),
         quarantined=locations.get("rejects"),
     )
+
+
+def _receipt_location(
+    dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]
+) -> str:
+    """Where a receipt lies: a place for each judgement that two workers may come to.
+
+    One of them may find the file overwritten, or judge by the next version of the contract; which
+    of them decides is settled by the commit alone, and the other's receipt must not take its place.
+    """
+    same = canonical_json({**data, "decidedAt": None}).encode()
+    folder = place.product if place else UNPLACED
+    return f"receipts/{folder}/{dropped.id}/{hashlib.sha256(same).hexdigest()[:12]}.json"
 
 
 def _judged(dropped: DroppedFile, place: Place | None, port: OutputPort | None) -> Judged:

@@ -205,7 +205,9 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
         new = tuple(
             entry for entry in entries if backbone.registry.contract(product.id, entry.key) is None
         )
-        told = onboarding_events.announcements(head.product, product, new, at=backbone.now())
+        told = onboarding_events.announcements(
+            head.product, product, new, after=head.sequence, at=backbone.now()
+        )
         moved, events = number(head, told)
         onboarded_at = head.onboarded_at or backbone.now()
         moved = replace(moved, product=product, onboarded_at=onboarded_at)

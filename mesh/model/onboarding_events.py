@@ -20,9 +20,15 @@ def announcements(
     product: DataProduct,
     published: tuple[ContractEntry, ...],
     *,
+    after: int,
     at: datetime,
 ) -> tuple[Announcement, ...]:
-    """The newly published contracts, then the product itself: onboarded, or changed."""
+    """The newly published contracts, then the product itself: onboarded, or changed.
+
+    Args:
+        after: the product's sequence before this. A product may change to and fro, and each change
+            is another event.
+    """
     trace_id = trace_id_of(f"{product.id.key}\n{product.digest}")
     contracts = tuple(
         Announcement(
@@ -42,7 +48,7 @@ def announcements(
     )
     told = Announcement(
         type=PRODUCT_ONBOARDED if before is None else PRODUCT_CHANGED,
-        key=product.digest,
+        key=product.digest if before is None else f"{after}:{product.digest}",
         subject="product",
         time=at,
         trace_id=trace_id,
