@@ -131,9 +131,7 @@ def _judgement(
     )
 
 
-def _receipt_location(
-    dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]
-) -> str:
+def _receipt_location(dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]) -> str:
     """Where a receipt lies: a place for each judgement that two workers may come to.
 
     One of them may find the file overwritten, or judge by the next version of the contract; which
