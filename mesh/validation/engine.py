@@ -17,6 +17,7 @@ from mesh.validation.report import (
     Sink,
     ValidationReport,
 )
+from mesh.validation.run_finders import feed_all, usable_processes
 from mesh.validation.tally import Tally
 
 _DEFAULT = Limits()
@@ -54,8 +55,8 @@ def validate(
             return tally.report(problems, counter.size)
         reader = _reader(plan, file_format, tally, limits)
         encoding = plan.dialect.encoding if file_format.kind == "csv" else "utf-8"
-        for block in text_blocks(pieces, encoding):
-            reader.feed(block)
+        blocks = text_blocks(pieces, encoding)
+        feed_all(reader, blocks, processes=usable_processes(limits.processes), large=limits.large)
         reader.finish()
     except FileRefusedError as refusal:
         problems.append(refusal.problem)

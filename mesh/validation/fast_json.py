@@ -180,9 +180,27 @@ class RunValues:
 
     def columns(self, data: bytes, start: int, stop: int) -> dict[str, Sequence[bytes]]:
         """For each field its values as they are written, one per record; empty where absent."""
+        if len(self._fields) == 1 and (firsts := self._firsts(data, start, stop)):
+            return {self._fields[0]: firsts}
         rows = self._cut.findall(data, start, stop)
         columns = zip(*rows, strict=True) if len(self._fields) > 1 else [rows]
         return dict(zip(self._fields, columns, strict=True))
+
+    def _firsts(self, data: bytes, start: int, stop: int) -> list[bytes] | None:
+        """The values when each record begins with the field, in the same way, and goes on after it.
+
+        A key mostly stands there. The lines are good records: what begins with the name of the
+        field and holds two quotes more has the whole of a text, unless a backslash says otherwise.
+        """
+        heads = [line.split(b",", 1)[0] for line in data[start : stop - 1].split(b"\n")]
+        together, count = b"\n".join(heads), len(heads)
+        name = json_key(self._fields[0])
+        name += b" " * heads[0].startswith(name + b" ")
+        if b"\\" in together or b"}" in together or name + b" " in together:
+            return None
+        if together.count(name) != count or together.count(b'"') not in (2 * count, 4 * count):
+            return None
+        return [head[len(name) :] for head in heads]
 
     @staticmethod
     def parsed(values: Sequence[bytes]) -> list[Any]:
@@ -196,9 +214,14 @@ class RunValues:
         together = b"\n".join(values)
         if b"" not in values and _INTEGERS.fullmatch(together):
             return values
-        if b"\\" not in together and all(value[:1] == b'"' for value in values):
+        if b"\\" not in together and together.count(b'"') == 2 * len(values):
             return [b"s" + value[1:-1] for value in values]
         return [_part(value) for value in values]
+
+
+def json_key(name: str) -> bytes:
+    """The beginning of a record whose first key this is."""
+    return b'{"' + name.encode() + b'":'
 
 
 def _part(value: bytes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mesh.validation.fast_json import JsonExpressions, RunValues, json_expressions
@@ -12,6 +13,7 @@ from mesh.validation.keys import KeyIndex
 from mesh.validation.lines import before_long, marked, record_too_long
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
+from mesh.validation.run_finders import FoundRuns
 from mesh.validation.sentences import shown, to_json
 from mesh.validation.tally import Tally
 
@@ -24,6 +26,8 @@ class JsonLinesReader:
     def __init__(self, plan: Plan, tally: Tally, limits: Limits) -> None:
         self._plan, self._tally, self._limits = plan, tally, limits
         self._rest = b""
+        self._runs: FoundRuns | None = None
+        self._before = 0
         self._offset = 0
         self._line = 1
         self._started = False
@@ -34,13 +38,19 @@ class JsonLinesReader:
         self._keys = KeyIndex(plan)
         self._quality = tally.quality
 
-    def feed(self, block: bytes) -> None:
+    @property
+    def expression(self) -> re.Pattern[bytes] | None:
+        """What finds runs of good records, once that is known."""
+        return self._fast.run if self._fast else None
+
+    def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Judge all lines that end in what has come so far."""
         if not self._started and block:
             self._started = True
             if block.startswith(b"\xef\xbb\xbf"):
-                block = block[3:]
+                block, runs = block[3:], None
                 self._offset = 3
+        self._runs, self._before = runs, len(self._rest)
         data = self._rest + block if self._rest else block
         end = data.rfind(b"\n") + 1
         at = 0
@@ -56,6 +66,7 @@ class JsonLinesReader:
 
     def finish(self) -> None:
         """Judge what the last line end has left."""
+        self._runs = None
         if self._rest:
             self._take(self._rest)
         self._rest = b""
@@ -70,9 +81,7 @@ class JsonLinesReader:
         """Take the good records that follow each other; returns where they end."""
         if not self._fast:
             return at
-        found = self._fast.run.match(data, at, stop)
-        assert found
-        end = found.end()
+        end = self._end_of_run(data, at, stop)
         if end - at > self._limits.record_bytes:
             end = before_long(data, at, end, self._limits.record_bytes)
         if end > at:
@@ -85,6 +94,16 @@ class JsonLinesReader:
                     self._record(raw, odd[index])
                     self._passed(raw)
         return end
+
+    def _end_of_run(self, data: bytes, at: int, stop: int) -> int:
+        assert self._fast
+        if self._runs and self._runs.expression is self._fast.run and at >= self._before:
+            known = self._runs.end(at - self._before)
+            if known is not None:
+                return min(self._before + known, stop)
+        found = self._fast.run.match(data, at, stop)
+        assert found
+        return found.end()
 
     def _good(self, data: bytes, start: int, stop: int) -> None:
         lines = data.count(b"\n", start, stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from mesh.validation.faults import Fault
 from mesh.validation.plan import Key, Plan
@@ -49,7 +49,7 @@ class KeyIndex:
             columns[0] if len(columns) == 1 else [joined(p) for p in zip(*columns, strict=True)]
         )
         seen = self._seen[number]
-        if None not in wholes and seen.add_new([key for key in wholes if key is not None], row):
+        if None not in wholes and seen.add_new(cast("list[bytes]", wholes), row):
             return {}
         pairs = ((i, seen.add(key, row + i)) for i, key in enumerate(wholes) if key is not None)
         return {i: first for i, first in pairs if first is not None}

@@ -5,6 +5,7 @@ A record whose cells cannot be told apart counts as a row and as nothing else.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -131,12 +132,14 @@ def _matches(pattern: str, value: Any) -> bool:
 
 
 def _duplicates(seen: Seen) -> Counter:
+    row = itertools.count()
+
     def count(values: Sequence[Any]) -> int:
         found = 0
         for value in values:
             parts = value if isinstance(value, tuple) else (value,)
             key = joined([None if part is None else canonical(part) for part in parts])
-            found += key is not None and seen.add(key, 0) is not None
+            found += key is not None and seen.add(key, next(row)) is not None
         return found
 
     return count

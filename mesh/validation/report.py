@@ -115,6 +115,9 @@ class Limits:
         violations_per_record: Most violations told of one record.
         fields_counted: Most distinct fields in `ValidationReport.by_field`.
         fast: Whether the fast path may be taken; without it the reference judges every record.
+        processes: How many processes look for good records in a large file, beside this one;
+            None for as many as there are processors, when there are several.
+        large: From how many bytes on (decompressed) a file is large.
     """
 
     record_bytes: int = 4 << 20
@@ -122,6 +125,8 @@ class Limits:
     violations_per_record: int = 100
     fields_counted: int = 1000
     fast: bool = True
+    processes: int | None = None
+    large: int = 16 << 20
 
 
 class Sink(Protocol):

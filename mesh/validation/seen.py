@@ -1,102 +1,117 @@
 """Which keys have been seen, and where first, in memory that does not grow with their number.
 
-Of a key 96 bits are kept: Python's keyed hash, which nobody can aim at, and a CRC. Two keys of a
-file of a million are taken for one with a probability of 10⁻¹⁷.
+In memory stand the keys themselves (of a long one its BLAKE2 digest). On disk stand 96 bits of a
+key: Python's keyed hash, which nobody can aim at, and a CRC; two keys of a file of a hundred
+million are taken for one with a probability of 10⁻¹³.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from array import array
-from collections.abc import Iterable
+from bisect import bisect_right
+from hashlib import blake2b
 from zlib import crc32
 
-IN_MEMORY = 1_000_000
+IN_MEMORY = 1 << 20
 _FILTER = 1 << 26
 _BATCH = 1 << 18
+_LONGEST = 64
+_SCANS = 16
 
 
 class Seen:
     """A map from keys to the rows that had them first.
 
-    As long as keys are new, a set of hashes is all that is asked. The first repeated one makes
-    a map of them. Beyond `in_memory` keys they move to a temporary database on disk, which is
-    asked only about keys that a filter of 64 MiB does not know to be new.
+    As long as keys are new, a set is all that is asked. The first repeated ones are looked up in
+    the list of keys; many make a map. Beyond `in_memory` keys they move to a temporary database
+    on disk, which is asked only about keys that a filter of 64 MiB does not know to be new.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._in_memory = in_memory
-        self._places = array("q")
-        self._proofs = array("I")
-        self._rows = array("Q")
-        self._new: set[int] = set()
-        self._at: dict[int, int] | None = None
         self._old: _OnDisk | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._keys: list[bytes] = []
+        self._new: set[bytes] = set()
+        self._found: dict[bytes, int] = {}
+        self._at: dict[bytes, int] | None = None
+        # Keys from position `starts[i]` on have rows that are greater by `offsets[i]`.
+        self._starts: list[int] = []
+        self._offsets: list[int] = []
 
     def add(self, key: bytes, row: int) -> int | None:
         """The first row that has the key; if there is none, this one becomes it."""
-        place, proof = hash(key), crc32(key)
-        if self._at is None:
-            if place not in self._new:
-                return self._first_or_added(place, proof, row)
-            self._at = self._mapped()
-        probe = place
-        while (at := self._at.get(probe)) is not None:
-            if self._proofs[at] == proof and self._places[at] == place:
-                return self._rows[at]
-            probe += 1
-        return self._first_or_added(place, proof, row, probe)
+        key = _short(key)
+        first = self._first(key)
+        if first is None:
+            self._take([key], row)
+        return first
 
     def add_new(self, keys: list[bytes], row: int) -> bool:
         """Add keys of consecutive rows at once if all are new; False, and nothing added, if not."""
-        places = list(map(hash, keys))
-        fresh = set(places)
+        if max(map(len, keys)) > _LONGEST:
+            keys = [_short(key) for key in keys]
+        fresh = set(keys)
         known = self._new if self._at is None else self._at.keys()
-        if len(fresh) < len(places) or not known.isdisjoint(fresh):
+        if len(fresh) < len(keys) or not known.isdisjoint(fresh):
             return False
-        if self._old and self._old.any_of(places):
+        if self._old and self._old.any_of(keys):
             return False
-        if self._at is None:
-            self._new |= fresh
-        else:
-            start = len(self._rows)
-            self._at.update(zip(places, range(start, start + len(places)), strict=True))
-        self._places.extend(places)
-        self._proofs.extend(map(crc32, keys))
-        self._rows.extend(range(row, row + len(keys)))
-        self._bounded()
+        self._take(keys, row)
         return True
 
-    def _first_or_added(
-        self, place: int, proof: int, row: int, probe: int | None = None
-    ) -> int | None:
-        if self._old and (first := self._old.row(place, proof)) is not None:
-            return first
-        if self._at is None:
-            self._new.add(place)
+    def _first(self, key: bytes) -> int | None:
+        if self._at is not None:
+            row = self._at.get(key)
+        elif key in self._new:
+            row = self._looked_up(key)
         else:
-            self._at[place if probe is None else probe] = len(self._rows)
-        self._places.append(place)
-        self._proofs.append(proof)
-        self._rows.append(row)
-        self._bounded()
-        return None
+            row = None
+        return row if row is not None or not self._old else self._old.row(key)
 
-    def _mapped(self) -> dict[int, int]:
-        """From hashes to positions; until now all of them are different."""
-        self._new = set()
-        return {place: at for at, place in enumerate(self._places)}
+    def _looked_up(self, key: bytes) -> int:
+        if key in self._found:
+            return self._found[key]
+        if len(self._found) >= _SCANS:
+            self._at = {key: self._row(at) for at, key in enumerate(self._keys)}
+            self._new = set()
+            return self._at[key]
+        self._found[key] = self._row(self._keys.index(key))
+        return self._found[key]
 
-    def _bounded(self) -> None:
-        if len(self._rows) < self._in_memory:
-            return
+    def _row(self, at: int) -> int:
+        return at + self._offsets[bisect_right(self._starts, at) - 1]
+
+    def _take(self, keys: list[bytes], row: int) -> None:
+        offset = row - len(self._keys)
+        if not self._offsets or self._offsets[-1] != offset:
+            self._starts.append(len(self._keys))
+            self._offsets.append(offset)
+        self._keys.extend(keys)
+        if self._at is None:
+            self._new.update(keys)
+        else:
+            self._at.update(zip(keys, range(row, row + len(keys)), strict=True))
+        if len(self._keys) >= self._in_memory:
+            self._move()
+
+    def _move(self) -> None:
         self._new, self._at = set(), None
         self._old = self._old or _OnDisk()
-        for start in range(0, len(self._rows), _BATCH):
-            part = slice(start, start + _BATCH)
-            columns = self._places[part], self._proofs[part], self._rows[part]
-            self._old.take(zip(*columns, strict=True))
-        self._places, self._proofs, self._rows = array("q"), array("I"), array("Q")
+        for start in range(0, len(self._keys), _BATCH):
+            part = self._keys[start : start + _BATCH]
+            self._old.take([(*_digest(key), self._row(at)) for at, key in enumerate(part, start)])
+        self._begin()
+
+
+def _short(key: bytes) -> bytes:
+    return key if len(key) <= _LONGEST else b"#" + blake2b(key, digest_size=32).digest()
+
+
+def _digest(key: bytes) -> tuple[int, int]:
+    return hash(key), crc32(key)
 
 
 class _OnDisk:
@@ -116,18 +131,19 @@ class _OnDisk:
     def __del__(self) -> None:
         self._base.close()
 
-    def take(self, keys: Iterable[tuple[int, int, int]]) -> None:
+    def take(self, keys: list[tuple[int, int, int]]) -> None:
         """Take in keys that are not here yet, in an order that spares the disk."""
-        ordered = sorted(keys)
+        keys.sort()
         self._base.execute("BEGIN")
-        self._base.executemany("INSERT INTO seen VALUES (?, ?, ?)", ordered)
+        self._base.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", keys)
         self._base.execute("COMMIT")
         bits = self._filter
-        for place, _, _ in ordered:
+        for place, _, _ in keys:
             bits[(place >> 3) % _FILTER] |= 1 << (place & 7)
 
-    def row(self, place: int, proof: int) -> int | None:
+    def row(self, key: bytes) -> int | None:
         """The row of a key."""
+        place, proof = _digest(key)
         if not self._filter[(place >> 3) % _FILTER] >> (place & 7) & 1:
             return None
         found = self._base.execute(
@@ -135,9 +151,10 @@ class _OnDisk:
         ).fetchone()
         return None if found is None else int(found[0])
 
-    def any_of(self, places: list[int]) -> bool:
-        """Whether any of these hashes is here."""
+    def any_of(self, keys: list[bytes]) -> bool:
+        """Whether any of these keys is perhaps here."""
         bits = self._filter
+        places = map(hash, keys)
         perhaps = [p for p in places if bits[(p >> 3) % _FILTER] >> (p & 7) & 1]
         ask = "SELECT 1 FROM seen WHERE place = ?"
         return any(self._base.execute(ask, (place,)).fetchone() for place in perhaps)

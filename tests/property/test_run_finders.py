@@ -1,0 +1,107 @@
+"""Runs that other processes find: the same judgement, wherever blocks are cut."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.validation import Limits, StreamSink
+from mesh.validation.csv_reader import CsvReader
+from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.report import FileRefusedError
+from mesh.validation.run_finders import FoundRuns, at_line_ends, feed_all, usable_processes
+from mesh.validation.run_matcher import runs
+from mesh.validation.tally import Tally
+from tests.unit.validation.files import contract, unchecked_plan_of
+
+PLAN = unchecked_plan_of(
+    contract(
+        [
+            {"name": "a", "logicalType": "string", "unique": True},
+            {"name": "b", "logicalType": "integer", "logicalTypeOptions": {"maximum": 50}},
+        ]
+    )
+)
+TEXT = st.sampled_from(("x", '"x"', '""', "é", '"x\n1,2\ny"', '"1,2\n"', 'a"b', "", "1,2\nx"))
+NUMBER = st.sampled_from(("1", "50", "51", "", '"7"', "7\r"))
+LINES = st.lists(st.builds("{},{}\n".format, TEXT, NUMBER), max_size=30)
+
+
+def outcome(kind: str, blocks: list[bytes], processes: int) -> tuple[object, ...]:
+    accepted, rejected, violations = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    sink = StreamSink(accepted=accepted, rejected=rejected, violations=violations)
+    limits, problems = Limits(fast=processes >= 0), []
+    tally = Tally(PLAN, sink, limits)
+    reader: CsvReader | JsonLinesReader = (
+        CsvReader(PLAN, ",", tally, limits)
+        if kind == "csv"
+        else JsonLinesReader(PLAN, tally, limits)
+    )
+    try:
+        feed_all(reader, blocks, processes=max(processes, 0), large=0)
+        reader.finish()
+    except FileRefusedError as refusal:
+        problems.append(refusal.problem)
+    report = dataclasses.replace(tally.report(problems, 0), sample=())
+    return report, accepted.getvalue(), rejected.getvalue(), violations.getvalue()
+
+
+def cut(text: str, size: int) -> list[bytes]:
+    return [text[start : start + size].encode() for start in range(0, len(text), size)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(LINES, st.integers(1, 80))
+def test_csv_is_judged_alike_by_one_process_and_by_several(lines: list[str], size: int) -> None:
+    blocks = cut("a,b\n" + "".join(lines), size)
+    assert outcome("csv", blocks, 1) == outcome("csv", blocks, -1)
+
+
+JSON = st.builds(
+    '{{"a": {}, "b": {}}}\n'.format,
+    st.sampled_from(('"x"', '"y"', "1", '"x,y"', '"\\"x"', '"{"', "null")),
+    st.sampled_from(("1", "51", "null", "1.0")),
+)
+ODD = st.sampled_from(('{"b": 1, "a": "z"}\n', '{"a":"w","b":2}\n', "\n", "7\n", '{"a": "v"}\n'))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(JSON, ODD), max_size=30), st.integers(1, 80))
+def test_json_lines_are_judged_alike_by_one_process_and_by_several(
+    lines: list[str], size: int
+) -> None:
+    blocks = cut("".join(lines), size)
+    assert outcome("jsonl", blocks, 1) == outcome("jsonl", blocks, -1)
+
+
+@given(LINES, st.integers(1, 20))
+def test_cutting_at_line_ends_loses_nothing(lines: list[str], size: int) -> None:
+    text = "".join(lines)
+    blocks = list(at_line_ends(cut(text, size)))
+    assert b"".join(blocks) == text.encode()
+
+
+def test_each_line_of_a_run_starts_a_shorter_one() -> None:
+    expression = re.compile(rb"(?:[a-z]\n)*+")
+    answer: Future[Any] = Future()
+    answer.set_result(runs(expression, b"a\nb\n1\nc\n"))
+    found = FoundRuns(expression, answer)
+    assert [found.end(at) for at in (0, 2, 4, 6)] == [4, 4, None, 8]
+
+
+def test_without_an_answer_the_reader_looks_for_itself() -> None:
+    answer: Future[Any] = Future()
+    answer.set_exception(OSError("gone"))
+    assert FoundRuns(re.compile(b"x"), answer).end(0) is None
+
+
+@pytest.mark.parametrize("wanted", [0, 3])
+def test_the_number_of_processes_can_be_said(wanted: int) -> None:
+    assert usable_processes(wanted) == wanted
