@@ -141,6 +141,7 @@ class Attempt(TypedDict):
     """One attempt at a notification."""
 
     number: int
+    round: int
     at: str
     outcome: Literal["delivered", "retry", "gone", "refused", "exhausted"]
     status: int | None
@@ -199,8 +200,25 @@ class Subscription(TypedDict):
     channel: Literal["pull", "push", "composite"]
     target: str
     filters: list[Expression]
-    state: Literal["active", "gone"]
+    state: Literal["active", "suspended", "gone"]
+    suspended_at: str | None
+    reason: str
+    failing: int
     created_at: str
+
+
+class Resumed(TypedDict):
+    """A subscription that is told again."""
+
+    subscription: Subscription
+    notifications: int
+
+
+class Replayed(TypedDict):
+    """What one subscriber is told again."""
+
+    notifications: int
+    next_sequence: int | None
 
 
 class Subscribed(Subscription):

@@ -16,6 +16,8 @@ from cli.answers import (
     Product,
     ProductSummary,
     Receipt,
+    Replayed,
+    Resumed,
     Subscribed,
     Subscription,
 )
@@ -127,6 +129,21 @@ class MeshClient:
         path = f"{_product(product)}/subscriptions/{_part(identity)}/secret"
         # Not repeated: a second rotation would retire the secret that is in use.
         found: Subscribed = self._ask("POST", path, repeat=False)
+        return found
+
+    def suspend(self, product: str, identity: str, *, reason: str) -> Subscription:
+        path = f"{_product(product)}/subscriptions/{_part(identity)}/suspension"
+        found: Subscription = self._ask("POST", path, body={"reason": reason})
+        return found
+
+    def resume(self, product: str, identity: str, *, held: str) -> Resumed:
+        path = f"{_product(product)}/subscriptions/{_part(identity)}/resumption"
+        found: Resumed = self._ask("POST", path, body={"held": held})
+        return found
+
+    def replay(self, product: str, identity: str, *, start: Mapping[str, str | int]) -> Replayed:
+        path = f"{_product(product)}/subscriptions/{_part(identity)}/replays"
+        found: Replayed = self._ask("POST", path, body=dict(start))
         return found
 
     def _ask(

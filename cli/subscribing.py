@@ -168,9 +168,15 @@ def _row(wants: Subscription) -> tuple[object, ...]:
         wants["channel"],
         wants["target"],
         wanted(wants["filters"]),
-        wants["state"],
+        _health(wants),
         wants["created_at"],
     )
+
+
+def _health(wants: Subscription) -> str:
+    """State and what is wrong, in words."""
+    used = f"{wants['failing']} % of its failure budget used" if wants["failing"] else ""
+    return ": ".join(filter(None, (wants["state"], used, wants["reason"])))
 
 
 def _welcome(made: Subscribed) -> None:

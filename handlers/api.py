@@ -1,12 +1,22 @@
 """The HTTP API under `/api`; `schemas/openapi.json` describes it."""
 
 import json
+from dataclasses import asdict
 
 import azure.functions as func
 
 from handlers import representations as shown
 from handlers.problems import answer, answers
-from mesh import catalogue, contracts, onboarding, schemas, subscriptions, tracking
+from mesh import (
+    catalogue,
+    contracts,
+    onboarding,
+    replays,
+    schemas,
+    subscriptions,
+    suspensions,
+    tracking,
+)
 from mesh.backbone import backbone
 from mesh.errors import Rejected
 from mesh.model.names import ProductId
@@ -186,6 +196,36 @@ def rotate_secret(req: func.HttpRequest) -> func.HttpResponse:
     return answer(
         shown.subscribed(subscriptions.rotate_secret(backbone(), _product(req), identity))
     )
+
+
+@blueprint.function_name("suspend")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}/suspension", methods=["POST"])
+@answers
+def suspend(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/suspension.v1")
+    identity = req.route_params["subscription"]
+    changed = suspensions.suspend(backbone(), _product(req), identity, reason=asked["reason"])
+    return answer(shown.subscription(changed))
+
+
+@blueprint.function_name("resume")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}/resumption", methods=["POST"])
+@answers
+def resume(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/resumption.v1")
+    identity = req.route_params["subscription"]
+    told, count = suspensions.resume(backbone(), _product(req), identity, held=asked["held"])
+    return answer({"subscription": shown.subscription(told), "notifications": count})
+
+
+@blueprint.function_name("replay")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}/replays", methods=["POST"])
+@answers
+def replay(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/replay.v1")
+    start = replays.From.from_data(asked)
+    told = replays.replay(backbone(), _product(req), req.route_params["subscription"], start=start)
+    return answer(asdict(told), status=202)
 
 
 def _product(req: func.HttpRequest) -> ProductId:

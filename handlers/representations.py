@@ -138,6 +138,9 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "target": wants.target,
         "filters": [one.to_data() for one in wants.filter.expressions],
         "state": wants.state.value,
+        "suspended_at": time(wants.suspended_at),
+        "reason": wants.reason,
+        "failing": wants.failing,
         "created_at": time(wants.created_at),
     }
 
@@ -172,6 +175,7 @@ def _attempts(delivery: Delivery) -> list[dict[str, Any]]:
     return [
         {
             "number": attempt.number,
+            "round": attempt.round,
             "at": time(attempt.at),
             "outcome": attempt.outcome,
             "status": attempt.status,

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from mesh import composites, telemetry
 from mesh.backbone import Backbone
 from mesh.model.delivery import DeliveryAttempt, live_generations, next_attempt
+from mesh.model.failing import after
 from mesh.model.notification import Notification, RecordedAttempt
-from mesh.model.subscription import Channel, State, Subscription
+from mesh.model.subscription import Channel, Subscription
 from mesh.ports import Message
 
 QUEUE = "notifications"
@@ -50,18 +51,20 @@ def _notify(
     event = notification.event
     subscription = backbone.subscriptions.get(event.product, notification.subscription)
     if subscription is None or not subscription.is_told:
-        return None
+        return None  # what a suspended subscription misses stands in the log, and can be replayed
     earlier = backbone.deliveries.get(event.product, event.sequence, subscription.id)
-    made = {} if earlier is None else {attempt.number: attempt for attempt in earlier.attempts}
-    if earlier is not None and earlier.is_settled:
-        return None
-    recorded = made.get(notification.attempt)
+    made = () if earlier is None else earlier.of_round(notification.round)
+    recorded = next((one for one in made if one.number == notification.attempt), None)
     if recorded is None:
+        told = earlier is not None and earlier.is_delivered and not notification.again
+        if told or (made and made[-1].outcome != "retry"):
+            return None
         recorded = _attempt(backbone, notification, subscription)
         backbone.deliveries.record(recorded)
         hop.attempted(recorded, event, now=backbone.now())
-    if recorded.outcome == "gone":
-        backbone.subscriptions.add(replace(subscription, state=State.GONE))
+    elif made[-1].outcome == "delivered":
+        return None
+    _let_follow(backbone, subscription, recorded)
     if recorded.next_at is not None:
         following = replace(notification, attempt=notification.attempt + 1)
         enqueue(backbone, [following], after=max(recorded.next_at - backbone.now(), _AT_ONCE))
@@ -69,6 +72,16 @@ def _notify(
 
 
 _AT_ONCE = timedelta(0)
+
+
+def _let_follow(backbone: Backbone, subscription: Subscription, attempt: RecordedAttempt) -> None:
+    """Let the subscription's state follow from an attempt."""
+
+    def decide(found: Subscription) -> Subscription:
+        return after(found, attempt, attempts_in_all=len(backbone.policy.schedule))
+
+    if decide(subscription) != subscription:
+        backbone.subscriptions.change(subscription.product, subscription.id, decide)
 
 
 def _attempt(
@@ -101,6 +114,7 @@ def _attempt(
         at=at,
         duration_s=made.duration_s,
         next_at=None if pause is None else backbone.now() + pause,
+        round=notification.round,
     )
 
 
@@ -119,7 +133,7 @@ def _push(
         at=at,
         body=body,
     )
-    with telemetry.deliver(notification.event.product) as hop:
+    with telemetry.deliver(notification) as hop:
         made = backbone.webhooks.deliver(url=subscription.target, body=body, headers=headers)
         hop.answered(made)
         return made

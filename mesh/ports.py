@@ -5,7 +5,7 @@ Every method that reaches out may raise `Unavailable`. Nothing else of an SDK co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -111,6 +111,18 @@ class Subscriptions(Protocol):
 
     def add(self, subscription: Subscription) -> None:
         """Write, or write again."""
+
+    def change(
+        self,
+        product: ProductId,
+        subscription: str,
+        decide: Callable[[Subscription], Subscription],
+    ) -> Subscription | None:
+        """Change what is there now, so that no other change is lost; None when nothing is there.
+
+        `decide` is asked again when somebody else was faster; when it changes nothing, nothing is
+        written. What it raises comes through.
+        """
 
     def get(self, product: ProductId, subscription: str) -> Subscription | None: ...
 

@@ -35,6 +35,9 @@ def openapi() -> dict[str, Any]:
         "OnboardingRequest": load("requests/onboarding.v1"),
         "ApprovalRequest": load("requests/approval.v1"),
         "SubscriptionRequest": load("requests/subscription.v1"),
+        "SuspensionRequest": load("requests/suspension.v1"),
+        "ResumptionRequest": load("requests/resumption.v1"),
+        "ReplayRequest": load("requests/replay.v1"),
         "Receipt": load("receipts/v1"),
         **{name: load(f"events/{name}") for name in EVENT_TYPES},
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -34,7 +34,8 @@ def subscribe(
 ) -> Subscribed:
     """Let a domain be told of a product's events: by webhook, or by a topic subscription.
 
-    The same wish again is the same subscription; a webhook is asked again whether it wants it.
+    The same wish again is the same subscription, suspended if it was; a webhook is asked again
+    whether it wants it, and is told again if it was gone.
 
     Args:
         webhook: the receiver's URL; None for pull.
@@ -60,6 +61,8 @@ def subscribe(
         target = webhook
         backbone.webhooks.verify(webhook)
     known = backbone.subscriptions.get(product, identity)
+    if known is not None and known.state is not State.GONE:
+        return Subscribed(subscription=known, secret=None)
     subscription = Subscription(
         id=identity,
         product=product,
@@ -71,6 +74,8 @@ def subscribe(
         created_at=backbone.now() if known is None else known.created_at,
         generation=1 if known is None else known.generation,
         previous_until=None if known is None else known.previous_until,
+        resumed_at=None if known is None else backbone.now(),
+        round=0 if known is None else known.round + 1,
     )
     backbone.subscriptions.add(subscription)
     secret = None
@@ -86,16 +91,18 @@ def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subs
         NotFound: there is no such subscription.
         Rejected: it has no secret, for it is no webhook.
     """
-    subscription = find(backbone, product, identity)
-    if subscription.channel is not Channel.PUSH:
-        message = f"Subscription {identity} is {subscription.channel}; only webhooks have a secret."
-        raise Rejected(message, problem="no-secret", status=409)
-    rotated = replace(
-        subscription,
-        generation=subscription.generation + 1,
-        previous_until=backbone.now() + BOTH_SECRETS_LIVE,
-    )
-    backbone.subscriptions.add(rotated)
+
+    def decide(found: Subscription) -> Subscription:
+        if found.channel is not Channel.PUSH:
+            message = f"Subscription {identity} is {found.channel}; only webhooks have a secret."
+            raise Rejected(message, problem="no-secret", status=409)
+        return replace(
+            found,
+            generation=found.generation + 1,
+            previous_until=backbone.now() + BOTH_SECRETS_LIVE,
+        )
+
+    rotated = change(backbone, product, identity, decide)
     return Subscribed(
         subscription=rotated, secret=backbone.signing.reveal(identity, rotated.generation)
     )
@@ -115,6 +122,21 @@ def unsubscribe(backbone: Backbone, product: ProductId, identity: str) -> None:
     if subscription.channel is Channel.PULL:
         backbone.pull.delete(subscription.target)
     backbone.subscriptions.remove(product, identity)
+
+
+def change(
+    backbone: Backbone,
+    product: ProductId,
+    identity: str,
+    decide: Callable[[Subscription], Subscription],
+) -> Subscription:
+    """Change a subscription, however many others do so at the same time.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    changed = backbone.subscriptions.change(product, identity, decide)
+    return changed or find(backbone, product, identity)
 
 
 def find(backbone: Backbone, product: ProductId, identity: str) -> Subscription:
@@ -138,6 +160,21 @@ def of_product(backbone: Backbone, product: ProductId) -> Sequence[Subscription]
     """
     find_product(backbone, product)
     return backbone.subscriptions.of_product(product)
+
+
+def check_pushed(subscription: Subscription) -> None:
+    """Refuse what makes sense for webhooks only.
+
+    Raises:
+        Rejected: the broker tells this subscription, or it is a composite's.
+    """
+    if subscription.channel is not Channel.PUSH:
+        message = (
+            f"Subscription {subscription.id} is {subscription.channel}; only webhooks are "
+            "suspended, resumed and told again. A pull subscription holds its messages until they "
+            "are received, and `mesh events` lists older ones."
+        )
+        raise Rejected(message, problem="not-pushed", status=409)
 
 
 def _check_names(product: DataProduct, subscriber: str, wanted: Filter) -> None:

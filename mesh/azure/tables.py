@@ -4,16 +4,16 @@
     catalogue      products          DOMAIN.PRODUCT               ProductSummary
     onboardings    onboardings       ID                           Onboarding; column `product`
     subscriptions  DOMAIN.PRODUCT    ID                           Subscription
-    deliveries     DOMAIN.PRODUCT    SEQUENCE:SUBSCRIPTION        attempt_001, attempt_002, …
+    deliveries     DOMAIN.PRODUCT    SEQUENCE:SUBSCRIPTION        attempt_001, … (`_attempt_column`)
 
 Each method costs one storage transaction, plus one for each further thousand rows it reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -43,6 +43,9 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.subscription import Subscription
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableEntity
 
 _FIRST, _LAST = "", "~~"
 """Every key of a row lies between these (`row_key`)."""
@@ -116,6 +119,36 @@ class TableSubscriptions:
         with unavailable(f"Writing subscription {subscription.id}"):
             self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
 
+    def change(
+        self,
+        product: ProductId,
+        subscription: str,
+        decide: Callable[[Subscription], Subscription],
+    ) -> Subscription | None:
+        key = row_key(subscription)
+        while (entity := get(self._table, product.key, key)) is not None:
+            found = noun(Subscription, entity)
+            changed = decide(found)
+            if changed == found or self._replaced(row(product.key, key, changed), entity):
+                return changed
+        return None
+
+    def _replaced(self, row: dict[str, Any], before: TableEntity) -> bool:
+        """Whether a row was replaced, which it is only as long as it is as it was."""
+        with unavailable(f"Changing subscription {row['RowKey']}"):
+            try:
+                self._table.update_entity(
+                    row,
+                    mode=UpdateMode.REPLACE,
+                    etag=before.metadata["etag"],
+                    match_condition=MatchConditions.IfNotModified,
+                )
+            except (ResourceModifiedError, ResourceNotFoundError) as failure:
+                if code_of(failure) == "TableNotFound":
+                    raise
+                return False
+        return True
+
     def get(self, product: ProductId, subscription: str) -> Subscription | None:
         found = get(self._table, product.key, row_key(subscription))
         return None if found is None else noun(Subscription, found)
@@ -151,7 +184,7 @@ class TableDeliveries:
         entity = {
             "PartitionKey": attempt.product.key,
             "RowKey": row_key(sequence_text(attempt.sequence), attempt.subscription),
-            f"attempt_{attempt.number:03d}": to_json(attempt),
+            _attempt_column(attempt): to_json(attempt),
         }
         check_row(entity)
         with unavailable(f"Recording attempt {attempt.number} of {entity['RowKey']}"):
@@ -168,6 +201,12 @@ class TableDeliveries:
 
 def _saga(entity: Any) -> Onboarding:
     return replace(noun(Onboarding, entity), etag=entity.metadata["etag"])
+
+
+def _attempt_column(attempt: RecordedAttempt) -> str:
+    """Columns in the order of attempts; a replay's come after those of the first telling."""
+    replayed = f"r{attempt.round:05d}_" if attempt.round else ""
+    return f"attempt_{replayed}{attempt.number:03d}"
 
 
 def _delivery(entity: Mapping[str, Any]) -> Delivery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -69,6 +69,18 @@ class Subscriptions:
         with self._lock:
             self._subscriptions[subscription.product, subscription.id] = subscription
 
+    def change(
+        self,
+        product: ProductId,
+        subscription: str,
+        decide: Callable[[Subscription], Subscription],
+    ) -> Subscription | None:
+        with self._lock:
+            found = self._subscriptions.get((product, subscription))
+            if found is not None:
+                found = self._subscriptions[product, subscription] = decide(found)
+            return found
+
     def get(self, product: ProductId, subscription: str) -> Subscription | None:
         with self._lock:
             return self._subscriptions.get((product, subscription))
@@ -83,11 +95,15 @@ class Subscriptions:
             self._subscriptions.pop((product, subscription), None)
 
 
+_Attempts = dict[tuple[int, int], RecordedAttempt]
+"""By round and number."""
+
+
 class Deliveries:
     """`mesh.ports.Deliveries` in memory."""
 
     def __init__(self) -> None:
-        self._attempts: dict[tuple[ProductId, int, str], dict[int, RecordedAttempt]] = {}
+        self._attempts: dict[tuple[ProductId, int, str], _Attempts] = {}
         self._lock = threading.Lock()
 
     def get(self, product: ProductId, sequence: int, subscription: str) -> Delivery | None:
@@ -98,7 +114,7 @@ class Deliveries:
     def record(self, attempt: RecordedAttempt) -> None:
         with self._lock:
             key = (attempt.product, attempt.sequence, attempt.subscription)
-            self._attempts.setdefault(key, {})[attempt.number] = attempt
+            self._attempts.setdefault(key, {})[attempt.round, attempt.number] = attempt
 
     def of_event(self, product: ProductId, sequence: int) -> Sequence[Delivery]:
         with self._lock:
@@ -106,8 +122,8 @@ class Deliveries:
             return [_delivery(self._attempts[key]) for key in keys]
 
 
-def _delivery(attempts: dict[int, RecordedAttempt]) -> Delivery:
-    ordered = tuple(attempts[number] for number in sorted(attempts))
+def _delivery(attempts: _Attempts) -> Delivery:
+    ordered = tuple(attempts[key] for key in sorted(attempts))
     return Delivery(
         subscription=ordered[0].subscription,
         subscriber=ordered[0].subscriber,

@@ -97,6 +97,11 @@ def next_attempt(
     return pause + pause * (JITTER * jitter)
 
 
+def longest_schedule(schedule: Sequence[timedelta]) -> timedelta:
+    """How long the attempts at one notification may take, with all that receivers may ask for."""
+    return sum((max(pause, LONGEST_PAUSE) * (1 + JITTER) for pause in schedule), timedelta(0))
+
+
 def live_generations(
     generation: int, *, previous_until: datetime | None, now: datetime
 ) -> tuple[int, ...]:

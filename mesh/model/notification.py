@@ -18,7 +18,9 @@ class Notification:
 
     Attributes:
         webhook_id: the Standard Webhooks id, the same over all attempts.
-        attempt: 1 for the first.
+        attempt: 1 for the first of the round.
+        round: 0 when the event is told of as it happens; that of the subscription in a replay.
+        again: whether to tell a subscriber that has been told already.
         traceparent: W3C trace context that all attempts continue; None for that of the event.
     """
 
@@ -27,10 +29,18 @@ class Notification:
     event: ReceivedEvent
     attempt: int
     traceparent: str | None = None
+    round: int = 0
+    again: bool = False
 
     @classmethod
     def first(
-        cls, event: ReceivedEvent, subscription: str, *, traceparent: str | None = None
+        cls,
+        event: ReceivedEvent,
+        subscription: str,
+        *,
+        traceparent: str | None = None,
+        round: int = 0,  # noqa: A002 - the attribute's name
+        again: bool = False,
     ) -> Notification:
         """The first attempt at telling a subscription of an event."""
         return cls(
@@ -39,12 +49,15 @@ class Notification:
             event=event,
             attempt=1,
             traceparent=traceparent,
+            round=round,
+            again=again,
         )
 
     @property
     def message_id(self) -> str:
         """The same for the same attempt, so that the queue drops it when it is sent twice."""
-        return f"{self.webhook_id}-{self.attempt}"
+        replayed = f"-r{self.round}" if self.round else ""
+        return f"{self.webhook_id}{replayed}-{self.attempt}"
 
     def to_data(self) -> dict[str, Any]:
         """The notification as a JSON message."""
@@ -53,6 +66,8 @@ class Notification:
             "subscription": self.subscription,
             "attempt": self.attempt,
             "traceparent": self.traceparent,
+            "round": self.round,
+            "again": self.again,
             "event": dict(self.event.envelope),
         }
 
@@ -69,6 +84,8 @@ class Notification:
             attempt=int(data["attempt"]),
             event=ReceivedEvent.from_cloudevent(data["event"]),
             traceparent=data.get("traceparent"),
+            round=int(data.get("round", 0)),
+            again=bool(data.get("again", False)),
         )
 
 
@@ -77,7 +94,7 @@ class RecordedAttempt:
     """One attempt at one notification, as it stands in the record of deliveries.
 
     Attributes:
-        number: 1, 2, 3, …
+        number: 1, 2, 3, … within the round.
         outcome: `delivered`, `retry`, `gone`, `refused`, or `exhausted` for the last of a schedule.
         status: HTTP status; None when there was no answer, or no HTTP.
         next_at: when the next attempt is due; None when there is none.
@@ -95,6 +112,7 @@ class RecordedAttempt:
     at: datetime
     duration_s: float
     next_at: datetime | None
+    round: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +125,15 @@ class Delivery:
     attempts: tuple[RecordedAttempt, ...]
 
     @property
+    def is_delivered(self) -> bool:
+        """Whether the subscriber has been told, in whatever round."""
+        return any(attempt.outcome == "delivered" for attempt in self.attempts)
+
+    @property
     def is_settled(self) -> bool:
         """Whether no further attempt is to be made."""
         return self.attempts[-1].outcome != "retry"
+
+    def of_round(self, number: int) -> tuple[RecordedAttempt, ...]:
+        """The attempts of one round, oldest first."""
+        return tuple(attempt for attempt in self.attempts if attempt.round == number)

@@ -29,10 +29,19 @@ class Channel(StrEnum):
 
 
 class State(StrEnum):
-    """`ACTIVE` is told; `GONE` is not, for its receiver answered 410 (Gone)."""
+    """`ACTIVE` is told.
+
+    `SUSPENDED` is not, until it is resumed: by its owner's wish, or after a failure to the end of
+    the schedule. `GONE` is not, for its receiver answered 410 (Gone).
+    """
 
     ACTIVE = "active"
+    SUSPENDED = "suspended"
     GONE = "gone"
+
+
+ALERTS = (50, 70, 90, 100)
+"""Per cent of the failure budget at which a subscription says that it is failing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +89,13 @@ class Subscription:
             the composite.
         generation: of the signing secret; rotating the secret raises it.
         previous_until: how long the generation before it still signs too.
+        suspended_at: when telling it ended; None while it is told. What happens from then on is
+            held for it: it stands in the product's log.
+        resumed_at: when it was last resumed; attempts before that have no consequences any more.
+        reason: why telling it ended, or what made the last attempt that counts in `failing` fail.
+        failing: how much of its failure budget (the attempts of the schedule) the notification
+            that fares worst has used, in per cent, of `ALERTS`; 0 when the last one was delivered.
+        round: raised by each resumption and replay; attempts are numbered anew in each.
     """
 
     id: str
@@ -92,6 +108,11 @@ class Subscription:
     created_at: datetime
     generation: int = 1
     previous_until: datetime | None = None
+    suspended_at: datetime | None = None
+    resumed_at: datetime | None = None
+    reason: str = ""
+    failing: int = 0
+    round: int = 0
 
     @property
     def is_told(self) -> bool:

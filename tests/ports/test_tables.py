@@ -13,6 +13,7 @@ from mesh.backbone import Backbone
 from mesh.errors import Conflict
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Step
+from mesh.model.subscription import Subscription
 from tests.ports import nouns
 from tests.ports.test_registry import SHARED
 
@@ -159,3 +160,37 @@ def test_whatever_is_written_is_read_again(
     assert delivery is not None
     assert delivery.attempts == (attempt,)
     assert list(ports.deliveries.of_event(product, attempt.sequence)) == [delivery]
+
+
+def test_a_subscription_is_changed_by_many_at_once(ports: Backbone, product: ProductId) -> None:
+    ports.subscriptions.add(nouns.subscription(product, id="a"))
+
+    def count(found: Subscription) -> Subscription:
+        return replace(found, round=found.round + 1)
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda _: ports.subscriptions.change(product, "a", count), range(8)))
+
+    changed = ports.subscriptions.get(product, "a")
+    assert changed is not None
+    assert changed.round == 8
+    assert ports.subscriptions.change(product, "a", lambda found: found) == changed
+    assert ports.subscriptions.change(product, "b", count) is None
+    assert ports.subscriptions.get(product, "b") is None
+
+
+def test_a_replay_s_attempts_follow_those_of_the_first_telling(
+    ports: Backbone, product: ProductId
+) -> None:
+    made = [
+        nouns.attempt(product, number=number, round=round)
+        for round, number in [(0, 1), (0, 2), (1, 1), (2, 1), (2, 2)]
+    ]
+    for attempt in reversed(made):
+        ports.deliveries.record(attempt)
+
+    delivery = ports.deliveries.get(product, 1, "s1")
+
+    assert delivery is not None
+    assert list(delivery.attempts) == made
+    assert delivery.of_round(2) == tuple(made[3:])

@@ -1,0 +1,85 @@
+"""A subscription that fails for too long, or whose owner says so, is not told for a while.
+
+Nothing is lost by that: events stand in the product's log, from which a resumption tells them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from mesh import replays, subscriptions
+from mesh.backbone import Backbone
+from mesh.errors import Rejected
+from mesh.model.delivery import longest_schedule
+from mesh.model.names import ProductId
+from mesh.model.subscription import State, Subscription
+from mesh.replays import Held
+
+
+def suspend(backbone: Backbone, product: ProductId, identity: str, *, reason: str) -> Subscription:
+    """Tell a subscription nothing until it is resumed.
+
+    Raises:
+        NotFound: there is no such subscription.
+        Rejected: it is not the mesh that tells it, or its receiver is gone.
+    """
+
+    def decide(found: Subscription) -> Subscription:
+        subscriptions.check_pushed(found)
+        if found.state is State.GONE:
+            message = f"The receiver of subscription {identity} is gone; it is told nothing."
+            raise Rejected(message, problem="subscription-gone", status=409)
+        if found.state is State.SUSPENDED:
+            return found
+        return replace(found, state=State.SUSPENDED, suspended_at=backbone.now(), reason=reason)
+
+    return subscriptions.change(backbone, product, identity, decide)
+
+
+def resume(
+    backbone: Backbone, product: ProductId, identity: str, *, held: Held
+) -> tuple[Subscription, int]:
+    """Tell a subscription again, and of what happened meanwhile what `held` says.
+
+    What was not delivered before the suspension, however often it was tried, is told too. A
+    receiver that was gone is asked whether it wants to be told. The number is that of
+    notifications on their way.
+
+    Raises:
+        NotFound: there is no such subscription.
+        Rejected: it is not suspended, or its receiver does not want to be told.
+    """
+    before = subscriptions.find(backbone, product, identity)
+    subscriptions.check_pushed(before)
+    if before.suspended_at is None:
+        message = f"Subscription {identity} to {product} is not suspended."
+        raise Rejected(message, problem="not-suspended", status=409)
+    if before.state is State.GONE:
+        backbone.webhooks.verify(before.target)
+    resumed = subscriptions.change(backbone, product, identity, _told_again(backbone.now()))
+    # From here on the fan-out tells it of what happens. What happened before stands in the log.
+    # Until that is told, `suspended_at` stays: after a crash, asking again does the rest.
+    since = before.suspended_at - longest_schedule(backbone.policy.schedule)
+    first = replays.first_since(backbone, product, max(since, before.created_at))
+    replayed = replays.catch_up(backbone, resumed, first, held)
+    return subscriptions.change(backbone, product, identity, _caught_up), replayed
+
+
+def _told_again(now: datetime) -> Callable[[Subscription], Subscription]:
+    def decide(found: Subscription) -> Subscription:
+        return replace(
+            found,
+            state=State.ACTIVE,
+            resumed_at=now,
+            reason="",
+            failing=0,
+            round=found.round + 1,
+        )
+
+    return decide
+
+
+def _caught_up(found: Subscription) -> Subscription:
+    return replace(found, suspended_at=None) if found.state is State.ACTIVE else found
