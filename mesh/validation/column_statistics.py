@@ -1,0 +1,78 @@
+"""Nulls, extremes and distinct values of a column that goes by in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST_DISTINCT = 1000
+_TEXT = 256
+
+
+class ColumnStatistics:
+    """What a manifest tells of one column; of a sensitive one only how many nulls it has."""
+
+    def __init__(self, *, sensitive: bool) -> None:
+        self._nulls = 0
+        self._type: Any = None
+        self._bounds: tuple[Any, Any] | None = None
+        self._distinct: set[Any] | None = set()
+        self._is_told = not sensitive
+
+    def add(self, array: Any) -> None:
+        """One batch."""
+        from pyarrow import compute, types
+
+        self._nulls += array.null_count
+        kind = array.type
+        changed = self._type is not None and types.is_string(self._type) != types.is_string(kind)
+        self._is_told = self._is_told and not types.is_nested(kind) and not changed
+        self._type = kind
+        if not self._is_told or array.null_count == len(array):
+            return
+        plain = array.cast(_counted(kind)) if types.is_temporal(kind) else array
+        if self._distinct is not None:
+            self._count(compute.unique(plain))
+        if not types.is_boolean(kind):
+            found = compute.min_max(plain).as_py()
+            least, most = found["min"], found["max"]
+            if self._bounds is not None:
+                least, most = min(least, self._bounds[0]), max(most, self._bounds[1])
+            self._bounds = least, most
+
+    def _count(self, values: Any) -> None:
+        assert self._distinct is not None
+        if len(values) <= MOST_DISTINCT + 1:
+            self._distinct.update(value for value in values.to_pylist() if value is not None)
+        if len(values) > MOST_DISTINCT + 1 or len(self._distinct) > MOST_DISTINCT:
+            self._distinct = None
+
+    def summary(self) -> dict[str, Any]:
+        """`nulls`, `minimum`, `maximum` and `distinct`."""
+        least, most = self._bounds if self._is_told and self._bounds else (None, None)
+        known = self._is_told and self._distinct is not None
+        return {
+            "nulls": self._nulls,
+            "minimum": _shown(least, self._type),
+            "maximum": _shown(most, self._type),
+            "distinct": len(self._distinct or ()) if known else None,
+        }
+
+
+def _counted(kind: Any) -> Any:
+    """The integers in which a moment is counted; not every one is a moment to Python."""
+    import pyarrow as pa
+
+    return pa.int32() if pa.types.is_date(kind) else pa.int64()
+
+
+def _shown(value: Any, kind: Any) -> str | None:
+    """A bound as text; a long one would be no bound when cut, and is left out."""
+    if value is None:
+        return None
+    import pyarrow as pa
+
+    if pa.types.is_temporal(kind):
+        text = pa.scalar(value, _counted(kind)).cast(kind).cast(pa.string()).as_py()
+    else:
+        text = str(value)
+    return text if len(text) <= _TEXT else None

@@ -1,0 +1,189 @@
+"""Accepted records as Parquet, typed by the contract, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from mesh.validation.accepted_rows import CsvBlocks, Rows, json_rows
+from mesh.validation.arrow_types import typed_columns
+from mesh.validation.arrow_values import Converter, TooNarrowError
+from mesh.validation.column_statistics import ColumnStatistics
+from mesh.validation.file_format import FileFormat
+from mesh.validation.plan import Plan
+from mesh.validation.sinks import Writable
+
+_GROUP_BYTES = 8 << 20
+_IN_MEMORY = 8 << 20
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedColumn:
+    """What a manifest says of one column; extremes and `distinct` are left out where unknown."""
+
+    name: str
+    type: str
+    nulls: int
+    rounded: int
+    distinct: int | None
+    minimum: str | None
+    maximum: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedFile:
+    """What was written.
+
+    Attributes:
+        sha256: Of the file, in hexadecimal.
+        fingerprint: SHA-256 over names and types of the columns: equal for equal schemas.
+    """
+
+    rows: int
+    byte_size: int
+    sha256: str
+    fingerprint: str
+    columns: tuple[PublishedColumn, ...]
+
+
+class TypedParquet:
+    """Takes accepted records as they came, and writes them as Parquet.
+
+    Blocks of about 8 MiB of text become row groups. The file grows in memory up to 8 MiB, then on
+    the temporary disk, since a column that turns out too narrow for a value is widened in what is
+    already written.
+    """
+
+    def __init__(self, plan: Plan, file_format: FileFormat) -> None:
+        self._plan, self._format = plan, file_format
+        self._columns = typed_columns(plan)
+        self._converters = [Converter(column) for column in self._columns]
+        self._statistics = [
+            ColumnStatistics(sensitive=column.sensitive) for column in self._columns
+        ]
+        self._held: list[bytes] = []
+        self._size = 0
+        self._rows = 0
+        self._file = _temporary()
+        self._writer: Any = None
+        self._csv: CsvBlocks | None = None
+        if file_format.records_kind == "csv" and not plan.dialect.header:
+            self._csv = CsvBlocks(plan, file_format, None)
+
+    def header(self, data: bytes) -> None:
+        """The header of a delimited file."""
+        self._csv = CsvBlocks(self._plan, self._format, data)
+
+    def add(self, data: bytes) -> None:
+        """Accepted records, whole, with their line ends."""
+        self._held.append(data)
+        self._size += len(data)
+        if self._size >= _GROUP_BYTES:
+            self._flush()
+
+    def finish(self, to: Writable) -> PublishedFile:
+        """Write the file."""
+        self._flush()
+        self._opened().close()
+        digest, size = hashlib.sha256(), self._file.tell()
+        self._file.seek(0)
+        while piece := self._file.read(_PIECE):
+            digest.update(piece)
+            to.write(piece)
+        return PublishedFile(
+            rows=self._rows,
+            byte_size=size,
+            sha256=digest.hexdigest(),
+            fingerprint=hashlib.sha256(str(self._schema()).encode()).hexdigest(),
+            columns=tuple(
+                PublishedColumn(
+                    name=column.name,
+                    type=str(made.type),
+                    rounded=made.rounded,
+                    **told.summary(),
+                )
+                for column, made, told in zip(
+                    self._columns, self._converters, self._statistics, strict=True
+                )
+            ),
+        )
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        self._file.close()
+
+    def _flush(self) -> None:
+        data = b"".join(self._held)
+        self._held, self._size = [], 0
+        if not data:
+            return
+        rows = self._csv.rows(data) if self._csv else json_rows(data)
+        if rows.count:
+            arrays = [self._array(i, rows, c.name) for i, c in enumerate(self._columns)]
+            self._write(arrays, rows.count)
+
+    def _array(self, index: int, rows: Rows, name: str) -> Any:
+        """The array of one column; widens the column as far as its values need it."""
+        made = self._converters[index]
+        texts = rows.texts(name)
+        if texts is not None and (array := made.texts(texts)) is not None:
+            return array
+        values = rows.values(name)
+        while values is not None:
+            try:
+                return made.array(values)
+            except TooNarrowError:
+                self._widen(made)
+        return None
+
+    def _widen(self, made: Converter) -> None:
+        """Give a column its next type, in what is written too."""
+        from pyarrow import parquet
+
+        made.widen()
+        if self._writer is None:
+            return
+        self._writer.close()
+        written, self._file, self._writer = self._file, _temporary(), None
+        written.seek(0)
+        with parquet.ParquetFile(written, pre_buffer=False) as before:
+            for number in range(before.num_row_groups):
+                table = before.read_row_group(number)
+                self._opened().write_table(table.cast(self._schema()))
+        written.close()
+
+    def _write(self, arrays: Sequence[Any], rows: int) -> None:
+        import pyarrow as pa
+
+        schema = self._schema()
+        whole = [
+            pa.nulls(rows, field.type) if array is None else array
+            for array, field in zip(arrays, schema, strict=True)
+        ]
+        table = pa.Table.from_arrays(whole, schema=schema)
+        self._opened().write_table(table)
+        self._rows += rows
+        for told, array in zip(self._statistics, whole, strict=True):
+            told.add(array)
+
+    def _schema(self) -> Any:
+        import pyarrow as pa
+
+        pairs = zip(self._columns, self._converters, strict=True)
+        return pa.schema([(column.name, made.type) for column, made in pairs])
+
+    def _opened(self) -> Any:
+        from pyarrow import parquet
+
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(self._file, self._schema(), compression="zstd")
+        return self._writer
+
+
+def _temporary() -> IO[bytes]:
+    # Closed by its owner, and so deleted.
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
