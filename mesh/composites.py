@@ -26,7 +26,7 @@ def input_updated(
     An update that is older than the one on record changes nothing.
     """
     composite = ProductId.parse(subscription.target)
-    with telemetry.compose(composite):
+    with telemetry.compose(composite, event):
         return _input_updated(backbone, composite, event)
 
 

@@ -22,7 +22,7 @@ class StackConfig:
         storage: `{"containers": […], "tables": […], "queues": […]}`.
         settings: the app's settings; `{storage}`, `{service_bus}`, … in a value stand for what is
             known only once the parts run (`local.stack.stack.Addresses`).
-        queries: folder of `*.kql` files that the telemetry page is to offer, if there is one.
+        queries: folder of `*.kql` files and workbooks that the telemetry page is to offer, if any.
     """
 
     app: Path

@@ -34,7 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
         help="keep what was received here over a restart (default: in memory)",
     )
     parser.add_argument(
-        "--queries", type=Path, metavar="DIR", help="folder of *.kql files to offer on the page"
+        "--queries",
+        type=Path,
+        metavar="DIR",
+        help="folder of *.kql files and workbooks to offer on the page",
     )
     options = parser.parse_args(arguments)
     run_part(lambda stop: _serve(options, stop))

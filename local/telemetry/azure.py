@@ -88,11 +88,22 @@ SELECT time / 1000 AS TimeGenerated, '' AS OperationId, '' AS ParentId, name AS 
   value AS Sum, low AS Min, high AS Max, count AS ItemCount,
   properties AS Properties, service AS AppRoleName, 'AppMetrics' AS Type, billed AS _BilledSize
 FROM points;
-CREATE VIEW AzureMetrics AS
-SELECT 0 AS TimeGenerated, '' AS MetricName, '' AS Resource, '' AS ResourceProvider,
-  '' AS ResourceGroup, 0.0 AS Total, 0.0 AS Maximum, 0.0 AS Average, 0.0 AS Minimum WHERE false;
+CREATE VIEW AegDeliveryFailureLogs AS
+SELECT 0 AS TimeGenerated, '' AS EventSubscriptionName, '' AS SubResourceName,
+  '' AS OperationName, '' AS Message, '' AS _ResourceId, '' AS Type WHERE false;
+CREATE VIEW AegPublishFailureLogs AS
+SELECT 0 AS TimeGenerated, '' AS OperationName, '' AS Message, '' AS _ResourceId, '' AS Type
+  WHERE false;
+CREATE VIEW Usage AS
+SELECT max(TimeGenerated) AS TimeGenerated, Type AS DataType, 1 AS IsBillable,
+  sum(_BilledSize) / 1e6 AS Quantity, 'MBytes' AS QuantityUnit, 'Usage' AS Type
+FROM (SELECT TimeGenerated, Type, _BilledSize FROM AppRequests
+  UNION ALL SELECT TimeGenerated, Type, _BilledSize FROM AppDependencies
+  UNION ALL SELECT TimeGenerated, Type, _BilledSize FROM AppTraces
+  UNION ALL SELECT TimeGenerated, Type, _BilledSize FROM AppExceptions
+  UNION ALL SELECT TimeGenerated, Type, _BilledSize FROM AppMetrics) GROUP BY Type;
 """
-"""The tables; times in microseconds. AzureMetrics is what the platform measures: empty here."""
+"""The tables; times in microseconds, sizes guessed. What Event Grid logs in Azure is empty here."""
 
 
 _COMMON = {
@@ -115,6 +126,14 @@ _OF_A_SPAN = {
 }
 _OF_A_RECORD = {"Message": "string", "SeverityLevel": "long"}
 
+_OF_EVENT_GRID = {
+    "TimeGenerated": "datetime",
+    "OperationName": "string",
+    "Message": "string",
+    "_ResourceId": "string",
+    "Type": "string",
+}
+
 TABLES: Mapping[str, Mapping[str, str]] = {
     "AppRequests": {**_COMMON, **_OF_A_SPAN},
     "AppDependencies": {**_COMMON, **_OF_A_SPAN, "DependencyType": "string"},
@@ -126,16 +145,19 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "OuterMessage": "string",
     },
     "AppMetrics": {**_COMMON, "Name": "string", "Sum": "real", "Min": "real", "Max": "real"},
-    "AzureMetrics": {
+    "AegDeliveryFailureLogs": {
+        **_OF_EVENT_GRID,
+        "EventSubscriptionName": "string",
+        "SubResourceName": "string",
+    },
+    "AegPublishFailureLogs": _OF_EVENT_GRID,
+    "Usage": {
         "TimeGenerated": "datetime",
-        "MetricName": "string",
-        "Resource": "string",
-        "ResourceProvider": "string",
-        "ResourceGroup": "string",
-        "Total": "real",
-        "Maximum": "real",
-        "Average": "real",
-        "Minimum": "real",
+        "DataType": "string",
+        "IsBillable": "bool",
+        "Quantity": "real",
+        "QuantityUnit": "string",
+        "Type": "string",
     },
 }
 """The columns that queries may name, and their types; the views have them all."""

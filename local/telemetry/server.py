@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from local.telemetry import kql, otlp, reading
+from local.telemetry.saved import saved_queries
 from local.telemetry.store import Store
 
 STATIC = Path(__file__).parent / "static"
@@ -42,7 +43,7 @@ def make_app(store: Store, *, queries: Path | None = None) -> web.Application:
     """The web application.
 
     Args:
-        queries: folder of `*.kql` files that the page offers.
+        queries: folder of `*.kql` files and workbooks that the page offers.
     """
     app = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[_guard])
     site = _Site(store, queries)
@@ -137,9 +138,7 @@ class _Site:
         return await self._told(reading.counts)
 
     async def queries(self, _: web.Request) -> web.Response:
-        files = sorted(self._queries.glob("*.kql")) if self._queries else []
-        told = [{"name": file.stem, "text": file.read_text(encoding="utf-8")} for file in files]
-        return web.json_response(told)
+        return web.json_response(await asyncio.to_thread(saved_queries, self._queries))
 
     async def kql(self, request: web.Request) -> web.Response:
         try:

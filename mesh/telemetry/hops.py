@@ -7,6 +7,7 @@ a hop and belongs to another trace (the invocation, as the Functions worker sees
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,8 @@ from mesh.telemetry import counting
 from mesh.telemetry import names as n
 from mesh.telemetry.binding import bound
 from mesh.telemetry.providers import Ids, providers, start_span
+
+_log = logging.getLogger(n.SCOPE)
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
@@ -88,6 +91,7 @@ class Hop:
         counting.add(n.DROPS, 1, product, verdict=verdict)
         counting.add(n.ROWS_READ, entry.rows, product)
         counting.add(n.REJECTS, entry.rejected, product)
+        _log.info("drop %s: %d of %d rows bad", verdict, entry.rejected, entry.rows)
 
     def came_again(self, product: ProductId) -> None:
         """A drop came that is decided already."""
@@ -95,6 +99,7 @@ class Hop:
         self.learn({n.DOMAIN: product.domain, n.PRODUCT: product.product, n.OUTCOME: "duplicate"})
         self.outcome = "duplicate"
         counting.add(n.DUPLICATES, 1, product)
+        _log.info("drop came again, and is decided already")
 
     def told(self, subscribers: int) -> None:
         """So many subscribers are to be told."""
@@ -111,7 +116,8 @@ class Hop:
     def answered(self, made: DeliveryAttempt) -> None:
         """A receiver answered, or did not."""
         self.ended(made.outcome, good=made.outcome == "delivered")
-        self.learn({"http.response.status_code": made.status, n.OUTCOME: made.outcome})
+        told = {n.OUTCOME: made.outcome, n.STATUS: made.status}
+        self.learn(told | {"http.response.status_code": made.status})
 
     def attempted(self, made: RecordedAttempt, event: ReceivedEvent, *, now: datetime) -> None:
         """An attempt at telling a subscriber was made, and is on record."""
@@ -127,6 +133,8 @@ class Hop:
                 n.SINCE_LANDING: since,
             }
         )
+        level = logging.INFO if delivered else logging.WARNING
+        _log.log(level, "attempt %d at %s: %s", made.number, made.subscriber, made.outcome)
         dimensions = {"channel": made.channel, "outcome": made.outcome}
         counting.add(n.NOTIFICATIONS, 1, made.product, **dimensions)
         if since is not None:
@@ -198,16 +206,21 @@ def notify(notification: Notification) -> Iterator[Hop]:
 
 
 @contextmanager
-def deliver(product: ProductId) -> Iterator[Hop]:
+def deliver(notification: Notification) -> Iterator[Hop]:
     """The request to a receiver, within `notify`."""
-    with _hop(n.DELIVER, product, {"http.request.method": "POST"}) as hop:
+    about = _about(notification.event) | {
+        n.SUBSCRIPTION: notification.subscription,
+        n.ATTEMPT: notification.attempt,
+        "http.request.method": "POST",
+    }
+    with _hop(n.DELIVER, notification.event.product, about) as hop:
         yield hop
 
 
 @contextmanager
-def compose(composite: ProductId) -> Iterator[Hop]:
-    """The composite takes note of an input, within `notify`."""
-    with _hop(n.COMPOSE, composite, {}) as hop:
+def compose(composite: ProductId, event: ReceivedEvent) -> Iterator[Hop]:
+    """The composite takes note of an input's event, within `notify`."""
+    with _hop(n.COMPOSE, composite, _about(event)) as hop:
         yield hop
 
 

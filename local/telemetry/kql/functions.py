@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -164,6 +163,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "min": Aggregate(1, lambda a: f"min({a[0]})", None),
     "minif": Aggregate(2, lambda a: f"min({_if(a[0], a[1])})", None),
     "percentile": Aggregate(2, lambda a: f"kql_percentile({a[0]}, {a[1]})", None),
+    "percentilew": Aggregate(3, lambda a: f"kql_weighted_percentile({a[0]}, {a[1]}, {a[2]})", None),
     "sum": Aggregate(1, lambda a: f"coalesce(sum({a[0]}), 0)", None),
     "sumif": Aggregate(2, lambda a: f"coalesce(sum({_if(a[0], a[1])}), 0)", None),
     "take_any": Aggregate(1, lambda a: f"max({a[0]})", None),
@@ -171,23 +171,36 @@ AGGREGATES: dict[str, Aggregate] = {
 """`arg_max` and `arg_min` are not among them: they decide about other columns too."""
 
 
-class Percentile:
-    """The nearest-rank percentile; Kusto's is an estimate of the same."""
+class WeightedPercentile:
+    """The nearest-rank percentile; Kusto's is an estimate of the same.
+
+    A value of weight 3 counts as three of it.
+    """
 
     def __init__(self) -> None:
-        self._values: list[float] = []
+        self._values: list[tuple[float, int]] = []
         self._percent = 50.0
 
-    def step(self, value: float | None, percent: float) -> None:
+    def step(self, value: float | None, weight: int, percent: float) -> None:
         self._percent = percent
         if value is not None:
-            self._values.append(value)
+            self._values.append((value, weight))
 
     def finalize(self) -> float | None:
-        if not self._values:
-            return None
-        rank = math.ceil(self._percent / 100 * len(self._values))
-        return sorted(self._values)[max(rank, 1) - 1]
+        rank = self._percent / 100 * sum(weight for _, weight in self._values)
+        passed = 0
+        for value, weight in sorted(self._values):
+            passed += weight
+            if passed >= rank:
+                return value
+        return None
+
+
+class Percentile(WeightedPercentile):
+    """The same, of values that weigh the same."""
+
+    def step(self, value: float | None, percent: float) -> None:  # type: ignore[override] # SQLite counts arguments
+        super().step(value, 1, percent)
 
 
 def has_term(text: str | None, term: str | None) -> bool:

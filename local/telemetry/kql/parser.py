@@ -164,6 +164,22 @@ class ExpressionParser:
         if not self.at("("):
             return x.Name(token.at, token.text)
         self.expect("(")
+        if token.text == "dynamic":
+            return self._dynamic(token.at)
         arguments = () if self.at(")") else tuple(self.listed())
         self.expect(")")
         return x.Call(token.at, token.text, arguments)
+
+    def _dynamic(self, at: int) -> x.Expression:
+        self.expect("[")
+        members: list[x.Literal] = []
+        while not self.at("]"):
+            member = self._primary()
+            if not isinstance(member, x.Literal):
+                raise self.error("a dynamic list holds constants", member.at)
+            members.append(member)
+            if not self.skip(","):
+                break
+        self.expect("]")
+        self.expect(")")
+        return x.Dynamic(at, tuple(members))

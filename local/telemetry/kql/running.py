@@ -74,6 +74,7 @@ def offer_functions(store: Store) -> None:
     for name, (arguments, function) in made.items():
         store.create_function(name, arguments, function)
     store.create_aggregate("kql_percentile", 2, functions.Percentile)
+    store.create_aggregate("kql_weighted_percentile", 3, functions.WeightedPercentile)
 
 
 def _shown(value: Any, kind: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from local.telemetry.kql import syntax as x
@@ -36,6 +36,7 @@ class Scope:
         scalars: what `let` has named.
         now: in microseconds; the same all over a query.
         select: SQL of a subquery of one column.
+        aggregates: whether aggregates may stand here: in summarize, outside of another one.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Scope:
     scalars: Mapping[str, Sql]
     now: int
     select: Callable[[x.Query], str]
+    aggregates: bool = False
 
     def error(self, at: int, why: str) -> KqlError:
         return error(self.text, at, why)
@@ -56,6 +58,9 @@ class Scope:
         match node:
             case x.Literal():
                 return _literal(node)
+            case x.Dynamic():
+                members = ", ".join(_literal(member).text for member in node.members)
+                return Sql(f"json_array({members})", "dynamic")
             case x.Name():
                 return self._name(node)
             case x.Member():
@@ -93,8 +98,10 @@ class Scope:
     def _call(self, node: x.Call) -> Sql:
         if node.name in {"now", "ago"}:
             return self._moment(node)
+        if node.name in AGGREGATES and self.aggregates:
+            return self._aggregate(node)
         if node.name in AGGREGATES or node.name in {"arg_max", "arg_min"}:
-            raise self.error(node.at, f"{node.name} is an aggregate; it belongs into summarize")
+            raise self.error(node.at, f"{node.name} is an aggregate, and cannot stand here")
         function = SCALARS.get(node.name)
         if function is None:
             known = ", ".join(sorted({*SCALARS, "ago", "now"}))
@@ -103,6 +110,17 @@ class Scope:
         if not function.least <= len(node.arguments) <= function.most:
             raise self.error(node.at, f"{node.name} takes another number of arguments")
         return function.make([self.sql(argument) for argument in node.arguments])
+
+    def _aggregate(self, node: x.Call) -> Sql:
+        aggregate = AGGREGATES[node.name]
+        if len(node.arguments) != aggregate.arguments:
+            raise self.error(node.at, f"{node.name} takes another number of arguments")
+        inside = replace(self, aggregates=False)
+        given = [inside.sql(argument) for argument in node.arguments]
+        if given and given[0].type == "dynamic" and not node.name.startswith("dcount"):
+            raise self.error(node.at, f"{node.name} takes no dynamic value; convert it")
+        kind = aggregate.kind or given[0].type
+        return Sql(aggregate.make([one.text for one in given]), kind)
 
     def _moment(self, node: x.Call) -> Sql:
         if not node.arguments:
@@ -114,15 +132,25 @@ class Scope:
 
     def _among(self, node: x.Among) -> Sql:
         of = self._compared(self.sql(node.of), "string")
-        if isinstance(node.members, x.Query):
-            members = self.select(node.members)
+        query = self._query_of(node)
+        if query is not None:
+            members = self.select(query)
         else:
             members = ", ".join(
                 f"lower({one.text})" if node.any_case else one.text
-                for one in map(self.sql, node.members)
+                for one in map(self.sql, node.members)  # type: ignore[arg-type] # no query
             )
         left = f"lower({of.text})" if node.any_case else of.text
         return Sql(f"({left} {'NOT IN' if node.negated else 'IN'} ({members}))", "bool")
+
+    def _query_of(self, node: x.Among) -> x.Query | None:
+        """The query whose rows are the members: written out, or named by `let`."""
+        if isinstance(node.members, x.Query):
+            return node.members
+        if len(node.members) == 1 and isinstance(only := node.members[0], x.Name):
+            is_table = only.name not in self.columns and only.name not in self.scalars
+            return x.Query(only.at, only.name, ()) if is_table else None
+        return None
 
     def _binary(self, node: x.Binary) -> Sql:
         left, right = self.sql(node.left), self.sql(node.right)
@@ -182,7 +210,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def text_literal(text: str) -> str:
+    """A text as SQL takes it, whatever is in it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _literal(node: x.Literal) -> Sql:
     if node.type == "string":
-        return Sql("'" + str(node.value).replace("'", "''") + "'", "string")
+        return Sql(text_literal(str(node.value)), "string")
     return Sql(str(node.value), node.type)

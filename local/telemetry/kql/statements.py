@@ -37,7 +37,7 @@ class _Parser(ExpressionParser):
         at = self.now.at
         source: str | None = None
         operators: list[x.Operator] = []
-        if self.at("union"):
+        if self.at("union", "print"):
             operators.append(self._operator())
         else:
             source = self.name("the name of a table")
@@ -48,7 +48,7 @@ class _Parser(ExpressionParser):
     def _defined(self, before: set[str]) -> x.Expression | x.Query:
         """A table if it looks like one: a union, or a name that a pipe follows."""
         is_table = self.now.kind == "name" and (
-            self.at("union")
+            self.at("union", "print")
             or self.after().text == "|"
             or (self.after().text == ";" and self.now.text not in before)
         )
@@ -73,6 +73,8 @@ class _Parser(ExpressionParser):
             "limit": lambda _: x.Take(self._long()),
             "count": lambda _: x.Count(),
             "join": self._join,
+            "mv-expand": self._expand,
+            "print": lambda _: x.Print(self._columns()),
             "union": self._union,
         }
         if name == "render":
@@ -151,14 +153,20 @@ class _Parser(ExpressionParser):
             kind = self.name("a kind of join")
         if kind not in JOINS:
             raise self.error(f"a join is to say its kind, one of {', '.join(JOINS)}", at)
-        self.expect("(")
-        right = self.subquery()
-        self.expect(")")
+        right = self._source()
         self.expect("on")
         on = [self._pair()]
         while self.skip(","):
             on.append(self._pair())
         return x.Join(at, kind, right, tuple(on))
+
+    def _source(self) -> x.Query:
+        """A table by its name, or a query in parentheses."""
+        if not self.skip("("):
+            return x.Query(self.now.at, self.name("the name of a table"), ())
+        query = self.subquery()
+        self.expect(")")
+        return query
 
     def _pair(self) -> tuple[str, str]:
         if not self.skip("$left"):
@@ -171,13 +179,25 @@ class _Parser(ExpressionParser):
         self.expect(".")
         return left, self.name("a column")
 
+    def _expand(self, at: int) -> x.Operator:
+        name = self.name("a column")
+        kind = "dynamic"
+        if self.skip("to"):
+            self.expect("typeof")
+            self.expect("(")
+            kind = self.name("a type")
+            self.expect(")")
+        if kind not in {"dynamic", "string", "long", "real"}:
+            raise self.error(f"mv-expand does not give {kind!r} here", at)
+        return x.Expand(at, name, kind)
+
     def _union(self, at: int) -> x.Operator:
         queries = []
+        source = None
+        if self.skip("withsource"):
+            self.expect("=")
+            source = self.name("the name of a column")
         while True:
-            if self.skip("("):
-                queries.append(self.subquery())
-                self.expect(")")
-            else:
-                queries.append(x.Query(self.now.at, self.name("the name of a table"), ()))
+            queries.append(self._source())
             if not self.skip(","):
-                return x.Union(at, tuple(queries))
+                return x.Union(at, tuple(queries), source)

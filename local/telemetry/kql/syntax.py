@@ -88,7 +88,15 @@ class Between:
     negated: bool
 
 
-Expression = Literal | Name | Star | Member | Call | Binary | Negative | Among | Between
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """`dynamic(["a", "b"])`: a list of constants."""
+
+    at: int
+    members: tuple[Literal, ...]
+
+
+Expression = Literal | Dynamic | Name | Star | Member | Call | Binary | Negative | Among | Between
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +179,43 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """Rows of these queries too."""
+    """Rows of these queries too; `source` names a column that tells from which table a row is."""
 
     at: int
     queries: tuple[Query, ...]
+    source: str | None = None
 
 
-Operator = Where | Project | Away | Rename | Summarize | Order | Take | Count | Join | Union
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One row of these columns."""
+
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """One row for each member of a list, of the type that is given (`mv-expand`)."""
+
+    at: int
+    name: str
+    type: str
+
+
+Operator = (
+    Where
+    | Project
+    | Away
+    | Rename
+    | Summarize
+    | Order
+    | Take
+    | Count
+    | Join
+    | Union
+    | Print
+    | Expand
+)
 
 
 @dataclass(frozen=True, slots=True)

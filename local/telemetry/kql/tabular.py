@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 from local.telemetry.kql import syntax as x
 from local.telemetry.kql.functions import AGGREGATES, Sql
-from local.telemetry.kql.lexer import KqlError, error
-from local.telemetry.kql.scalars import Scope, quoted
+from local.telemetry.kql.lexer import error
+from local.telemetry.kql.scalars import Scope, quoted, text_literal
+
+_KNOWN = ", ".join(sorted({*AGGREGATES, "arg_max", "arg_min"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,9 @@ class Table:
 
     sql: str
     columns: Mapping[str, str]
+
+
+_ONE_ROW = Table("SELECT 1", {})
 
 
 def translate(
@@ -68,6 +73,8 @@ class _Translator:
     def _apply(self, operator: x.Operator, table: Table | None) -> Table:
         if isinstance(operator, x.Union):
             return self._union(operator, table)
+        if isinstance(operator, x.Print):
+            return self._project(x.Project("project", operator.columns), _ONE_ROW, self._scope({}))
         assert table is not None  # only a union can be first
         scope = self._scope(table.columns)
         match operator:
@@ -81,6 +88,8 @@ class _Translator:
                 return self._summarize(operator, table, scope)
             case x.Join():
                 return self._join(operator, table)
+            case x.Expand():
+                return self._expand(operator, table)
             case _:
                 return _rows(operator, table, scope)
 
@@ -141,6 +150,16 @@ class _Translator:
         columns = {name: sql.type for name, sql in made.items()}
         return Table(f"SELECT {chosen} FROM ({table.sql}){by}", columns)
 
+    def _expand(self, operator: x.Expand, table: Table) -> Table:
+        self._known(operator.at, table, [operator.name])
+        columns = {**table.columns, operator.name: operator.type}
+        chosen = ", ".join(
+            f"member.value AS {quoted(name)}" if name == operator.name else f"t.{quoted(name)}"
+            for name in columns
+        )
+        members = f"json_each(t.{quoted(operator.name)}) AS member"
+        return Table(f"SELECT {chosen} FROM ({table.sql}) AS t, {members}", columns)
+
     def _join(self, operator: x.Join, left: Table) -> Table:
         right = self.query(operator.right)
         self._known(operator.at, left, [name for name, _ in operator.on])
@@ -166,7 +185,9 @@ class _Translator:
         return Table(sql, columns)
 
     def _union(self, operator: x.Union, table: Table | None) -> Table:
-        parts = ([table] if table else []) + [self.query(query) for query in operator.queries]
+        parts = ([table] if table else []) + [
+            self._from(query, operator.source) for query in operator.queries
+        ]
         columns: dict[str, str] = {}
         for part in parts:
             for name, kind in part.columns.items():
@@ -183,6 +204,15 @@ class _Translator:
             for part in parts
         ]
         return Table(" UNION ALL ".join(selects), columns)
+
+    def _from(self, query: x.Query, column: str | None) -> Table:
+        """A part of a union, with the name of its table in a column if that is asked for."""
+        part = self.query(query)
+        if column is None:
+            return part
+        source = text_literal(query.source or "")
+        columns = {column: "string", **part.columns}
+        return Table(f"SELECT {source} AS {quoted(column)}, * FROM ({part.sql})", columns)
 
 
 def _select(columns: Mapping[str, str], source: str) -> str:
@@ -237,19 +267,23 @@ def _is_extreme(value: x.Expression) -> bool:
 
 def _aggregate(column: x.Column, place: int, table: Table, scope: Scope) -> dict[str, Sql]:
     """The columns that an aggregate gives: one, or several for arg_max and arg_min."""
-    call = column.value
-    if not isinstance(call, x.Call) or not (call.name in AGGREGATES or _is_extreme(call)):
-        raise _no_aggregate(scope, call)
-    if _is_extreme(call):
-        return _extreme(column, call, table, scope)
-    aggregate = AGGREGATES[call.name]
-    if len(call.arguments) != aggregate.arguments:
-        raise scope.error(call.at, f"{call.name} takes another number of arguments")
-    given = [scope.sql(argument) for argument in call.arguments]
-    if any(one.type == "dynamic" for one in given[:1]) and call.name not in {"dcount", "dcountif"}:
-        raise scope.error(call.at, f"{call.name} takes no dynamic value; convert it")
-    kind = aggregate.kind or given[0].type
-    return {_name_of(column, place): Sql(aggregate.make([one.text for one in given]), kind)}
+    if isinstance(column.value, x.Call) and _is_extreme(column.value):
+        return _extreme(column, column.value, table, scope)
+    if not _aggregates(column.value):
+        raise scope.error(column.value.at, f"summarize takes aggregates; these are: {_KNOWN}")
+    return {_name_of(column, place): replace(scope, aggregates=True).sql(column.value)}
+
+
+def _aggregates(node: x.Expression) -> bool:
+    """Whether there is an aggregate in an expression."""
+    match node:
+        case x.Call(name=name, arguments=arguments):
+            return name in AGGREGATES or any(map(_aggregates, arguments))
+        case x.Binary(left=left, right=right):
+            return _aggregates(left) or _aggregates(right)
+        case x.Negative(of=of) | x.Member(of=of):
+            return _aggregates(of)
+    return False
 
 
 def _extreme(column: x.Column, call: x.Call, table: Table, scope: Scope) -> dict[str, Sql]:
@@ -268,8 +302,3 @@ def _extreme(column: x.Column, call: x.Call, table: Table, scope: Scope) -> dict
         else:
             made[_name_of(x.Column(None, other), place)] = scope.sql(other)
     return made
-
-
-def _no_aggregate(scope: Scope, node: x.Expression) -> KqlError:
-    known = ", ".join(sorted({*AGGREGATES, "arg_max", "arg_min"}))
-    return scope.error(node.at, f"summarize takes aggregates, each by itself; these are: {known}")
