@@ -183,8 +183,8 @@ def test_a_replay_s_attempts_follow_those_of_the_first_telling(
     ports: Backbone, product: ProductId
 ) -> None:
     made = [
-        nouns.attempt(product, number=number, round=round)
-        for round, number in [(0, 1), (0, 2), (1, 1), (2, 1), (2, 2)]
+        nouns.attempt(product, number=number, round=told)
+        for told, number in [(0, 1), (0, 2), (1, 1), (2, 1), (2, 2)]
     ]
     for attempt in reversed(made):
         ports.deliveries.record(attempt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -209,11 +209,11 @@ def test_subscribing_again_does_not_resume(countries):
 @pytest.mark.parametrize(
     ("start", "which"),
     [
-        (lambda events: From(last=2), [1, 2]),
-        (lambda events: From(last=9), [0, 1, 2]),
+        (lambda _: From(last=2), [1, 2]),
+        (lambda _: From(last=9), [0, 1, 2]),
         (lambda events: From(sequence=int(events[1]["sequence"])), [1, 2]),
-        (lambda events: From(time=ReceivedAt(events[1])), [1, 2]),
-        (lambda events: From(time=ReceivedAt(events[2]) + timedelta(seconds=1)), []),
+        (lambda events: From(time=time_of(events[1])), [1, 2]),
+        (lambda events: From(time=time_of(events[2]) + timedelta(seconds=1)), []),
         (lambda events: From(event=events[0]["id"]), [0]),
     ],
 )
@@ -240,9 +240,7 @@ def test_one_subscriber_is_told_again_under_the_same_id(countries, start, which)
     assert told(countries) == wanted
 
 
-def ReceivedAt(event):  # noqa: N802 - reads as the noun it stands for
-    from datetime import datetime
-
+def time_of(event):
     return datetime.fromisoformat(event["time"])
 
 
