@@ -31,18 +31,6 @@ class Plan:
         made = (found for found in self.resources if found.is_deployed and not found.is_existing)
         return [found for found in made if not kind or found.kind == kind]
 
-    def get(self, identity: str) -> Resource:
-        """The resource with this id, which must be made.
-
-        Raises:
-            LookupError: it is not.
-        """
-        for found in self.deployed():
-            if found.id == identity:
-                return found
-        message = f"{identity} is not deployed"
-        raise LookupError(message)
-
 
 class Sources:
     """Parsed files, each read once; `replaced` stands in for what is on disk."""
