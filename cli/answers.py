@@ -143,7 +143,7 @@ class Attempt(TypedDict):
     number: int
     round: int
     at: str
-    outcome: Literal["delivered", "retry", "gone", "refused", "exhausted"]
+    outcome: Literal["delivered", "retry", "gone", "refused", "exhausted", "acknowledged"]
     status: int | None
     reason: str
     duration_s: float

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from cli.answers import (
+    Attempt,
     CloudEvent,
     Drop,
     Journey,
@@ -144,6 +145,11 @@ class MeshClient:
     def replay(self, product: str, identity: str, *, start: Mapping[str, str | int]) -> Replayed:
         path = f"{_product(product)}/subscriptions/{_part(identity)}/replays"
         found: Replayed = self._ask("POST", path, body=dict(start))
+        return found
+
+    def acknowledge(self, product: str, identity: str, *, sequence: int) -> Attempt:
+        path = f"{_product(product)}/subscriptions/{_part(identity)}/acknowledgements"
+        found: Attempt = self._ask("POST", path, body={"sequence": sequence})
         return found
 
     def _ask(

@@ -1,4 +1,4 @@
-"""`mesh suspend`, `mesh resume` and `mesh replay`: hold a webhook, and tell it again."""
+"""`mesh suspend`, `resume`, `replay` and `ack`: hold a webhook, tell it again, say what is done."""
 
 from __future__ import annotations
 
@@ -100,3 +100,19 @@ def replay(
     say(f"{done['notifications']} notifications are on their way to subscription {identity}.")
     if done["next_sequence"] is not None:
         say(f"There is more: mesh replay {product} {identity} --from {done['next_sequence']}")
+
+
+def ack(
+    product: Product,
+    identity: Identity,
+    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", help="Of the event.")],
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a pull subscriber has dealt with an event; `mesh where` shows it."""
+    with mesh_at(state) as mesh:
+        done = mesh.acknowledge(product, identity, sequence=sequence)
+    if as_json:
+        write_json(done)
+    else:
+        say(f"On record: subscription {identity} acknowledged event {sequence} of {product}.")

@@ -8,6 +8,7 @@ import azure.functions as func
 from handlers import representations as shown
 from handlers.problems import answer, answers
 from mesh import (
+    acknowledgements,
     catalogue,
     contracts,
     onboarding,
@@ -226,6 +227,16 @@ def replay(req: func.HttpRequest) -> func.HttpResponse:
     start = replays.From.from_data(asked)
     told = replays.replay(backbone(), _product(req), req.route_params["subscription"], start=start)
     return answer(asdict(told), status=202)
+
+
+@blueprint.function_name("acknowledge")
+@blueprint.route(PRODUCT + "/subscriptions/{subscription}/acknowledgements", methods=["POST"])
+@answers
+def acknowledge(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/acknowledgement.v1")
+    identity = req.route_params["subscription"]
+    done = acknowledgements.acknowledge(backbone(), _product(req), identity, asked["sequence"])
+    return answer(shown.attempt(done.attempts[0]))
 
 
 def _product(req: func.HttpRequest) -> ProductId:

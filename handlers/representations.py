@@ -8,7 +8,7 @@ from typing import Any
 from mesh.catalogue import ProductPage
 from mesh.model.catalogue import ProductSummary
 from mesh.model.names import ProductId
-from mesh.model.notification import Delivery
+from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.record import LedgerEntry
 from mesh.model.subscription import Subscription
@@ -172,16 +172,17 @@ def _told(told: Told) -> dict[str, Any]:
 
 
 def _attempts(delivery: Delivery) -> list[dict[str, Any]]:
-    return [
-        {
-            "number": attempt.number,
-            "round": attempt.round,
-            "at": time(attempt.at),
-            "outcome": attempt.outcome,
-            "status": attempt.status,
-            "reason": attempt.reason,
-            "duration_s": attempt.duration_s,
-            "next_at": time(attempt.next_at),
-        }
-        for attempt in delivery.attempts
-    ]
+    return [attempt(made) for made in delivery.attempts]
+
+
+def attempt(made: RecordedAttempt) -> dict[str, Any]:
+    return {
+        "number": made.number,
+        "round": made.round,
+        "at": time(made.at),
+        "outcome": made.outcome,
+        "status": made.status,
+        "reason": made.reason,
+        "duration_s": made.duration_s,
+        "next_at": time(made.next_at),
+    }

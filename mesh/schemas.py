@@ -38,6 +38,7 @@ def openapi() -> dict[str, Any]:
         "SuspensionRequest": load("requests/suspension.v1"),
         "ResumptionRequest": load("requests/resumption.v1"),
         "ReplayRequest": load("requests/replay.v1"),
+        "AcknowledgementRequest": load("requests/acknowledgement.v1"),
         "Receipt": load("receipts/v1"),
         **{name: load(f"events/{name}") for name in EVENT_TYPES},
     }

@@ -24,7 +24,8 @@ class Told:
     """A subscriber whose filter lets an event through.
 
     Attributes:
-        delivery: None before the first attempt; always None for pull, where the broker delivers.
+        delivery: None before the first attempt; for pull, where the broker delivers, None until the
+            subscriber acknowledges.
     """
 
     subscription: Subscription

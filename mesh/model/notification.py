@@ -95,7 +95,8 @@ class RecordedAttempt:
 
     Attributes:
         number: 1, 2, 3, … within the round.
-        outcome: `delivered`, `retry`, `gone`, `refused`, or `exhausted` for the last of a schedule.
+        outcome: `delivered`, `retry`, `gone`, `refused`, `exhausted` for the last of a schedule, or
+            `acknowledged` by a pull subscriber.
         status: HTTP status; None when there was no answer, or no HTTP.
         next_at: when the next attempt is due; None when there is none.
     """

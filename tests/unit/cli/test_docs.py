@@ -92,9 +92,16 @@ def _prepare(line, known, run, declared, contract_of):
         known["SUBSCRIPTION"] = next(
             wants["id"] for wants in told["subscriptions"] if wants["channel"] == "push"
         )
+    if "$PULL" in line:
+        told = json.loads(run("subscriptions", "geography/countries", "--json").stdout)
+        known["PULL"] = next(
+            wants["id"]
+            for wants in told["subscriptions"]
+            if wants["channel"] == "pull" and not wants["filters"]
+        )
     for name, version in (("WAITING", "2.0.0"), ("OTHER", "3.0.0")):
         if f"${name}" in line and name not in known:
-            for old in declared(COUNTRIES).iterdir():
+            for old in declared(COUNTRIES).glob("*.json"):
                 old.unlink()
             contract = contract_of(version=version, classification="restricted")
             files = declared(COUNTRIES, contract, ports=(("countries", version),))
