@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from mesh import outbox, suspects, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.errors import Conflict
 from mesh.judging import judge, refuse, supersede
-from mesh.model.dropped_file import UNPLACED, DroppedFile, Misplaced, Place, place_of
+from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place, place_of
 from mesh.model.judgement import Judgement
 from mesh.model.record import Commit, Head, LedgerEntry, number
 
@@ -79,7 +80,7 @@ def _come_again(
 
 def _where(backbone: Backbone, dropped: DroppedFile) -> tuple[Head, Place | Misplaced]:
     """The record that the decision goes to, and where the file lies."""
-    place = place_of(dropped.blob)
+    place = _own_place(backbone, dropped)
     if not isinstance(place, Place):
         return backbone.registry.head(UNPLACED), place
     head = backbone.registry.head(place.product)
@@ -91,6 +92,20 @@ def _where(backbone: Backbone, dropped: DroppedFile) -> tuple[Head, Place | Misp
     return unplaced, Misplaced(
         reason=f"There is no product {place.product}.",
         remedy="Correct the path, or onboard the product first: `mesh onboard DIR`.",
+    )
+
+
+def _own_place(backbone: Backbone, dropped: DroppedFile) -> Place | Misplaced:
+    """The file's place, if it lies in the storage account of that place's domain."""
+    place = place_of(dropped.blob)
+    if isinstance(place, Misplaced):
+        return place
+    own = urlsplit(backbone.storage.url(f"{LANDING}/{dropped.blob}")).netloc
+    if urlsplit(dropped.url).netloc == own:
+        return place
+    return Misplaced(
+        reason=f"A file for {place.product} lies in another domain's storage account.",
+        remedy=f"Drop it in the landing zone of the domain {place.product.domain}, at {own}.",
     )
 
 

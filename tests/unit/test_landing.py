@@ -55,7 +55,9 @@ def test_one_bad_row_rejects_the_file_and_the_last_good_version_stays(countries)
     assert types(countries)[-2:] == ["product.updated.v1", "file.quarantined.v1"]
     [snapshot] = countries.backbone.registry.snapshots(COUNTRIES)
     assert snapshot.drop == good.drop
-    assert [name for name in countries.storage.blobs if bad.drop in name and "published" in name] == []
+    assert [
+        name for name in countries.storage.blobs if bad.drop in name and "published" in name
+    ] == []
 
 
 def test_the_receipt_and_the_reject_file_say_which_rows_and_why(countries):
@@ -226,6 +228,17 @@ def test_a_misplaced_file_gets_a_verdict_too(countries, name, reason):
     assert types(countries, UNPLACED) == ["file.quarantined.v1"]
 
 
+def test_a_file_in_another_domains_account_is_misplaced(countries):
+    dropped = countries.drop(f"{PLACE}/all.csv", GOOD)
+    elsewhere = dropped.url.replace("storage.invalid", "shipping.invalid")
+
+    entry = landing.receive(countries.backbone, replace(dropped, url=elsewhere))
+
+    assert entry.verdict is Verdict.REJECTED
+    assert "lies in another domain's storage account" in entry.summary
+    assert countries.backbone.registry.entry(UNPLACED, entry.drop) == entry
+
+
 @pytest.mark.parametrize("place", ["v2/countries", "v1/rivers"])
 def test_an_unknown_object_is_rejected_by_its_product(countries, place):
     entry = countries.land(f"geography/countries/{place}/all.csv", GOOD)
@@ -243,7 +256,7 @@ def test_an_unknown_object_is_rejected_by_its_product(countries, place):
         ("all.csv", b"code;name;area\nCH;Switzerland;1\n", "separator"),
         ("all.csv", b"CH,Switzerland,41285\n", "header"),
         ("all.csv", b"code,name\nCH,Switzerland\nDE,Germany,1,2\n", "cells"),
-        ("all.csv", b"code,name,area\nCH,\"Switzerland,1\nDE,Germany,2\n", "openQuote"),
+        ("all.csv", b'code,name,area\nCH,"Switzerland,1\nDE,Germany,2\n', "openQuote"),
         ("all.csv", "code,name,area\nCI,Côte d'Ivoire,1\n".encode("latin-1"), "encoding"),
         ("all.jsonl", b'["CH","Switzerland"]\n', "type"),
         ("all.jsonl", b"{not json}\n", "json"),
