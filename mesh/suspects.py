@@ -94,8 +94,10 @@ def _attempt(
 def _deaths(backbone: Backbone, product: ProductId, drop: str) -> int:
     """How many attempts at a drop have ended a worker."""
     known = backbone.registry.suspicion(product, drop)
-    has_failed = _process().failed.pop(drop, False) is None
+    here = _process()
+    has_failed_here = drop in here.failed
+    here.failed.pop(drop, None)
     if known is None:
-        return 0 if has_failed else 1  # there was an attempt, and nothing is known of its end
-    is_unsettled = known.running_in not in {"", _process().id}
-    return known.deaths + is_unsettled
+        return 0 if has_failed_here else 1  # there was an attempt, and nobody tells how it ended
+    is_running_elsewhere = known.running_in not in {"", here.id}
+    return known.deaths + is_running_elsewhere

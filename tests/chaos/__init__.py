@@ -1,0 +1,15 @@
+"""Chaos: kills, faults, duplicates and disorder, and a checker that the promise still holds.
+
+effects      every call of a port is an effect, before and after which a worker can be killed
+broker       queues with locks, delivery counts and dead letters, and a topic, in memory
+world        the real app on the backbone in memory, with a platform that redelivers
+consumers    receivers of notifications, with moods
+files        files to drop, and an oracle that judges them without the mesh
+evidence     what is in storage and in inboxes, read without the mesh
+promise      proves the promise from the evidence, or says what is broken
+simulation   a random history in memory, from a seed
+processes    the parts of the local Azure as processes that are killed and started again
+faults       an HTTP proxy that fails before, and after, calls took effect
+reality      a random history on those processes, from a seed
+run          `scripts/chaos`
+"""

@@ -1,0 +1,80 @@
+"""Receivers of notifications, with moods, and what they were told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from mesh.errors import Rejected, Unavailable
+from mesh.model.delivery import DeliveryAttempt
+from tests.chaos.effects import perform
+
+Mood = Callable[[], str]
+"""What the receiver does next: a status (`204`), or `lost` (it took it, and its answer is lost)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A request that a receiver got.
+
+    Attributes:
+        taken: whether the receiver took it for its own (2xx, or an answer that got lost).
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+    taken: bool
+
+
+@dataclass(kw_only=True)
+class Receivers:
+    """`mesh.ports.Webhooks` for the backbone in memory.
+
+    Attributes:
+        moods: by URL; who has none answers 204.
+        told: all that was received, in order.
+    """
+
+    now: Callable[[], datetime]
+    moods: dict[str, Mood] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+
+    def verify(self, url: str) -> None:
+        if url.endswith("/unwilling"):
+            message = f"The receiver at {url} does not want our notifications."
+            raise Rejected(message, problem="webhook-unverified", status=422)
+
+    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+        """A kill comes before the request or after it; a fault is a value, as in reality."""
+        try:
+            return perform("webhooks.deliver", lambda: self._deliver(url, body, headers))
+        except Unavailable:
+            return _attempt("retry", None)
+
+    def _deliver(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+        mood = self.moods[url]() if url in self.moods else "204"
+        taken = mood in {"204", "lost"}
+        self.told.append(
+            Told(url=url, headers=dict(headers), body=body, at=self.now(), taken=taken)
+        )
+        if mood == "lost":
+            return _attempt("retry", None)
+        if mood == "429":
+            return _attempt("retry", 429, retry_after=timedelta(seconds=30))
+        outcome = {"204": "delivered", "410": "gone"}.get(mood, "retry")
+        return _attempt(outcome, int(mood))
+
+
+def _attempt(
+    outcome: str, status: int | None, *, retry_after: timedelta | None = None
+) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        outcome=outcome,  # type: ignore[arg-type]
+        status=status,
+        reason=f"answered {status}",
+        retry_after=retry_after,
+        duration_s=0.001,
+    )

@@ -1,0 +1,241 @@
+"""The promise, proven from the evidence.
+
+Every file that landed ends in exactly one verdict; every accepted file is announced; every entitled
+subscriber is told, or the failure is on record; nobody is told what they did not ask for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tests.chaos.consumers import Told
+from tests.chaos.evidence import UNPLACED, Evidence, Landed, Story, Wish
+from tests.chaos.files import REJECTED_UNREAD, Opinion, opinion
+
+UPDATED = "mesh.product.updated.v1"
+QUARANTINED = "mesh.file.quarantined.v1"
+
+
+def broken(story: Story, evidence: Evidence) -> list[str]:
+    """Every way in which the promise is broken; empty when it holds."""
+    found = [*_verdicts(story, evidence)]
+    found += _sequences(evidence)
+    found += _announcements(evidence)
+    found += _snapshots(evidence)
+    found += _published(evidence)
+    for wish in story.wishes:
+        found += _pulled(wish, story, evidence) if wish.secret is None else ()
+        found += _told(wish, story, evidence) if wish.secret is not None else ()
+    found += _strangers(story, evidence)
+    found += [f"dead letter in {letter}" for letter in evidence.dead]
+    return found
+
+
+def _verdicts(story: Story, evidence: Evidence) -> Iterator[str]:
+    """One verdict per version, in the right record, and the one that its content deserves."""
+    decided: defaultdict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+    for partition, entries in evidence.ledger.items():
+        for entry in entries:
+            decided[entry["etag"]].append((partition, entry))
+    newest: dict[str, int] = {}
+    for landed in story.landed:
+        newest[landed.place] = max(newest.get(landed.place, 0), landed.order)
+    poisoned = 0
+    for landed in story.landed:
+        found = decided.pop(landed.etag, [])
+        if len(found) != 1:
+            yield f"{landed.place} ({landed.etag}) has {len(found)} verdicts"
+            continue
+        [(partition, entry)] = found
+        if landed.early and partition == UNPLACED:
+            landed = replace(landed, partition=UNPLACED, misplaced=True)  # noqa: PLW2901
+        if partition != landed.partition:
+            yield f"{landed.place} is decided in {partition}, not in {landed.partition}"
+        receipt = json.loads(evidence.blob(entry["receipt"]) or b"null")
+        poisoned += "poison" in _rules(receipt)
+        yield from _receipt(landed, entry, receipt)
+        yield from _verdict(landed, entry, receipt, is_newest=newest[landed.place] == landed.order)
+    if poisoned and poisoned > story.kills - 1:
+        yield f"{poisoned} files are called poison after {story.kills} kills"
+    for etag in decided:
+        yield f"there is a verdict on {etag}, which never landed"
+
+
+def _receipt(landed: Landed, entry: Mapping[str, Any], receipt: Any) -> Iterator[str]:
+    if receipt is None:
+        yield f"{landed.place} has no receipt at {entry['receipt']}"
+    elif (receipt["verdict"], receipt["file"]["etag"]) != (entry["verdict"], landed.etag):
+        yield f"{landed.place}: the receipt says {receipt['verdict']}, not {entry['verdict']}"
+
+
+def _verdict(
+    landed: Landed, entry: Mapping[str, Any], receipt: Any, *, is_newest: bool
+) -> Iterator[str]:
+    right = REJECTED_UNREAD if landed.misplaced else opinion(landed.data, split=landed.split)
+    if entry["verdict"] == "superseded":
+        if is_newest:
+            yield f"{landed.place} is the newest version and called superseded"
+    elif "poison" in _rules(receipt):
+        if entry["verdict"] != "rejected":
+            yield f"{landed.place} is called poison and {entry['verdict']}"
+    elif (entry["verdict"], entry["rows"], entry["rejected"]) != _counted(right):
+        yield f"{landed.place}: {entry['verdict']}, {entry['rows']} rows, but should be {right}"
+
+
+def _counted(right: Opinion) -> tuple[str, int, int]:
+    return right.verdict, right.rows, right.rejected
+
+
+def _rules(receipt: Any) -> set[str]:
+    return {problem["rule"] for problem in (receipt or {}).get("problems", ())}
+
+
+def _sequences(evidence: Evidence) -> Iterator[str]:
+    """1, 2, 3, … as far as the head says; nothing left in the outbox."""
+    for partition, log in evidence.log.items():
+        keys = [at for at, _ in log]
+        if keys != list(range(1, evidence.heads[partition] + 1)):
+            yield f"the events of {partition} are {keys}, its head says {evidence.heads[partition]}"
+        wrong = [at for at, event in log if int(event["sequence"]) != at]
+        if wrong:
+            yield f"events {wrong} of {partition} carry another sequence"
+        if evidence.outbox[partition]:
+            yield f"the outbox of {partition} still holds {evidence.outbox[partition]}"
+
+
+def _announcements(evidence: Evidence) -> Iterator[str]:
+    """Each decision is announced as it should be, once, with data that is there."""
+    for partition, entries in evidence.ledger.items():
+        told: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for _, event in evidence.log[partition]:
+            if "drop" in event["data"]:
+                told[event["data"]["drop"]][event["type"]] += 1
+        for entry in entries:
+            expected = Counter[str]()
+            if entry["verdict"] == "accepted":
+                expected[UPDATED] += 1
+            if entry["verdict"] != "superseded" and _has_bad_rows(entry):
+                expected[QUARANTINED] += 1
+            if told.pop(entry["drop"], Counter()) != expected:
+                yield f"{entry['place']} {entry['file']} should be announced as {dict(expected)}"
+        for drop in told:
+            yield f"an event of {partition} tells of {drop}, which has no verdict"
+    ids = Counter(event["id"] for log in evidence.log.values() for _, event in log)
+    yield from (f"{count} events have the id {one}" for one, count in ids.items() if count > 1)
+
+
+def _has_bad_rows(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["verdict"] == "rejected" or entry["rejected"])
+
+
+def _snapshots(evidence: Evidence) -> Iterator[str]:
+    """The last good version of an object is the one that was announced last."""
+    for partition, log in evidence.log.items():
+        last: dict[tuple[int, str], tuple[int, str]] = {}
+        for at, event in log:
+            if event["type"] == UPDATED:
+                data = event["data"]
+                last[data["major"], data["object"]] = (at, data["snapshot"]["location"])
+        held = {
+            (snapshot["major"], snapshot["object_name"]): (
+                snapshot["sequence"],
+                snapshot["location"],
+            )
+            for snapshot in evidence.snapshots[partition]
+        }
+        if held != last:
+            yield f"the snapshots of {partition} are {held}, announced were {last}"
+
+
+def _published(evidence: Evidence) -> Iterator[str]:
+    """What is on record was published, and nothing else was."""
+    logged = {event["id"]: event for log in evidence.log.values() for _, event in log}
+    seen: set[str] = set()
+    for event in evidence.published:
+        seen.add(event["id"])
+        if event != logged.get(event["id"]):
+            yield f"{event['type']} {event['id']} was published, and the record has it otherwise"
+    for one in logged.keys() - seen:
+        yield f"{logged[one]['type']} {logged[one]['source']} {one} was never published"
+
+
+def _owed(wish: Wish, story: Story, evidence: Evidence) -> tuple[set[str], set[str]]:
+    """Ids of the events that a subscriber must be told of, and of those that it may be told of."""
+    orders = {landed.etag: landed.order for landed in story.landed}
+    by_drop = {
+        entry["drop"]: orders.get(entry["etag"], 0)
+        for entry in evidence.ledger.get(wish.partition, ())
+    }
+    must, may = set(), set()
+    for _, event in evidence.log.get(wish.partition, ()):
+        if wish.types and event["type"] not in wish.types:
+            continue
+        order = by_drop.get(event["data"].get("drop", ""), -1)
+        if wish.last is None or order <= wish.last:
+            may.add(event["id"])
+            if order >= wish.first and wish.last is None:
+                must.add(event["id"])
+    return must, may
+
+
+def _pulled(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
+    must, may = _owed(wish, story, evidence)
+    held = {event["id"] for event in evidence.pulled.get(wish.target, ())}
+    yield from (f"pull subscriber {wish.target} was not told of {one}" for one in must - held)
+    yield from (f"pull subscriber {wish.target} was told of {one}" for one in held - may)
+
+
+def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
+    assert wish.secret is not None  # pull subscribers have none
+    must, may = _owed(wish, story, evidence)
+    logged = {event["id"]: event for _, event in evidence.log.get(wish.partition, ())}
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    taken: set[str] = set()
+    for told in evidence.told:
+        if told.url != wish.target:
+            continue
+        event = json.loads(told.body)
+        names[event["id"]].add(told.headers["webhook-id"])
+        if told.taken:
+            taken.add(event["id"])
+        if event != logged.get(event["id"]):
+            yield f"{wish.target} was told of {event['id']} otherwise than it is on record"
+        if not _is_signed(wish.secret, told):
+            yield f"{wish.target} got a signature that does not verify"
+    yield from (f"{wish.target} was told of {one}" for one in names.keys() - may)
+    several = [one for one, ids in names.items() if len(ids) != 1]
+    yield from (f"{wish.target} was told of {one} under several webhook-ids" for one in several)
+    if len(set().union(*names.values())) != len(names):
+        yield f"{wish.target} was told of different events under one webhook-id"
+    for one in must - taken:
+        if not _is_excused(wish, int(logged[one]["sequence"]), evidence):
+            yield f"{wish.target} was never told of {logged[one]['type']} {one}"
+
+
+def _is_signed(secret: str, told: Told) -> bool:
+    """Standard Webhooks 1.0, spelt out: HMAC-SHA256 over id, timestamp and body."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    about = f"{told.headers['webhook-id']}.{told.headers['webhook-timestamp']}.".encode()
+    expected = base64.b64encode(hmac.digest(key, about + told.body, "sha256")).decode()
+    return f"v1,{expected}" in told.headers["webhook-signature"].split()
+
+
+def _is_excused(wish: Wish, sequence: int, evidence: Evidence) -> bool:
+    """Whether the failure is on record: the schedule is exhausted, or the receiver is gone."""
+    attempts = evidence.attempts.get((wish.partition, sequence, wish.id), ())
+    if attempts and attempts[-1]["outcome"] in {"exhausted", "gone"}:
+        return True
+    return wish.is_gone and evidence.subscriptions.get(wish.id) == "gone"
+
+
+def _strangers(story: Story, evidence: Evidence) -> Iterator[str]:
+    """Nobody is told who did not ask."""
+    known = {wish.target for wish in story.wishes}
+    yield from {f"{told.url} never subscribed" for told in evidence.told if told.url not in known}
+    yield from (f"{name} never subscribed" for name in evidence.pulled.keys() - known)

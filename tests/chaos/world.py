@@ -1,0 +1,352 @@
+"""The real app on the backbone in memory, on a platform that kills and redelivers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import count
+from typing import Any, TypeVar
+
+from azure.functions.servicebus import ServiceBusMessage
+
+from mesh import committing, contracts, onboarding, outbox, subscriptions, suspects
+from mesh.backbone import Backbone, in_memory, replace_backbone
+from mesh.errors import NotFound, Unavailable
+from mesh.memory.storage import Blob
+from mesh.model.dropped_file import UNPLACED, Place, place_of
+from mesh.model.names import ProductId
+from mesh.model.subscription import Filter
+from tests.chaos.broker import Broker, Waiting
+from tests.chaos.consumers import Receivers
+from tests.chaos.effects import Fate, Killed, Worker, unharmed, with_effects, working
+from tests.chaos.evidence import Landed, Story, Wish
+from tests.chaos.evidence import in_memory as evidence_of
+from tests.chaos.promise import broken
+
+T = TypeVar("T")
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+A_MINUTE = timedelta(minutes=1)
+LANDED = "landed-files"
+LOCK = timedelta(minutes=1)
+"""How long a message of a worker that died stays locked."""
+
+
+@lru_cache(maxsize=1)
+def functions() -> dict[str, Callable[[Any], None]]:
+    """The app's functions with a Service Bus trigger, by what they listen to."""
+    import function_app
+
+    found = {}
+    for function in function_app.app.get_functions():
+        trigger = function.get_trigger().get_dict_repr()
+        queue = trigger.get("queueName")
+        if trigger.get("topicName"):
+            queue = f"{trigger['topicName']}/{trigger['subscriptionName']}"
+        if queue:
+            found[queue] = function.get_user_function()
+    return found
+
+
+@dataclass(kw_only=True)
+class World:
+    """A mesh in memory and its platform.
+
+    Attributes:
+        at: the true time, which broker and storage go by.
+        skew: how far the workers' clock is off.
+        inner: the backbone without effects, for looking at.
+        died: how often a worker was killed.
+    """
+
+    at: datetime = START
+    skew: timedelta = timedelta()
+    landed: list[Landed] = field(default_factory=list)
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    died: int = 0
+    split: set[ProductId] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        inner = in_memory(now=lambda: self.at + self.skew)
+        self.broker = Broker(now=lambda: self.at, pull=inner.pull)
+        self.receivers = Receivers(now=lambda: self.at)
+        self.inner = inner
+        whole = with_effects(replace(inner, topic=self.broker, queues=self.broker))
+        self.backbone: Backbone = replace(whole, webhooks=self.receivers)
+
+    def become(self, other: World) -> None:
+        """Take over all that is in another world; the other stays as it is."""
+        self.at, self.skew, self.died = other.at, other.skew, other.died
+        self.landed, self.split = list(other.landed), set(other.split)
+        self.wishes = dict(other.wishes)
+        for port in fields(self.inner):
+            _take_over(getattr(self.inner, port.name), getattr(other.inner, port.name))
+        _take_over(self.broker, other.broker)
+        self.receivers.told = list(other.receivers.told)
+
+    @contextmanager
+    def running(self) -> Iterator[World]:
+        """Let the app's functions find this world's backbone."""
+        with replace_backbone(self.backbone):
+            yield self
+
+    def run(self, message: Waiting, fate: Fate = unharmed) -> Worker:
+        """Let a worker handle a message, and settle it as the platform does."""
+        worker = Worker(fate=fate)
+        self.broker.hand_out(message)
+        try:
+            with working(worker):
+                functions()[message.queue](_as_given(message))
+                worker.pass_by("complete")
+        except Killed:
+            self.died += 1
+            self.at += LOCK
+            a_new_process()
+            self.broker.give_back(message)
+        except Exception:  # noqa: BLE001 - whatever it is, the host gives the message back
+            self.broker.give_back(message)
+        else:
+            self.broker.complete(message)
+        return worker
+
+    def call(self, verb: Callable[[Backbone], T], fate: Fate = unharmed) -> T:
+        """Let a client call until there is an answer; the first call meets its fate."""
+        while True:
+            try:
+                with working(Worker(fate=fate)):
+                    return verb(self.backbone)
+            except (Killed, Unavailable):
+                fate = unharmed
+
+    def relay(self, fate: Fate = unharmed) -> None:
+        """The timer."""
+        try:
+            with working(Worker(fate=fate)):
+                outbox.relay_all(self.backbone)
+        except (Killed, Exception):  # noqa: BLE001 - the timer comes again
+            return
+
+    def settle(self, fates: Callable[[Waiting], Fate] = lambda _: unharmed) -> None:
+        """Hand out messages, in order, until there are none, scheduled ones included."""
+        for _ in range(10_000):
+            ready = self.broker.ready()
+            if ready:
+                self.run(ready[0], fates(ready[0]))
+                continue
+            due = self.broker.next_due()
+            if due is None:
+                break
+            self.at = max(self.at, due)
+        else:
+            raise AssertionError("the mesh does not come to rest")
+
+    def rest(self) -> None:
+        """Let everything end, with nothing more going wrong: messages, schedules and the timer."""
+        for _ in range(3):
+            self.settle()
+            self.at += 2 * A_MINUTE
+            self.relay()
+        self.settle()
+
+    def onboard(self, files: dict[str, str], product: ProductId, fate: Fate = unharmed) -> None:
+        """Send a declaration, until it is taken in."""
+        self.call(lambda b: onboarding.request(b, files, requested_by="chaos"), fate)
+        if "split" in "".join(files.values()):
+            self.split.add(product)
+
+    def subscribe(
+        self,
+        product: ProductId,
+        url: str | None,
+        *,
+        subscriber: str = "aviation",
+        wanted: Filter | None = None,
+        fate: Fate = unharmed,
+        is_gone: bool = False,
+    ) -> Wish:
+        """Subscribe, until there is an answer."""
+        wanted = wanted or Filter()
+        made = self.call(
+            lambda b: subscriptions.subscribe(
+                b, product, subscriber=subscriber, webhook=url, wanted=wanted
+            ),
+            fate,
+        )
+        wants = made.subscription
+        # When the answer with the secret is lost, rotating tells a new one; the old one is enough
+        # here, for it is derived.
+        secret = None if url is None else self.inner.signing.reveal(wants.id, wants.generation)
+        wish = Wish(
+            id=wants.id,
+            partition=product.key,
+            target=wants.target,
+            types=wanted.types,
+            secret=secret,
+            first=len(self.landed) + 1,
+            is_gone=is_gone,
+        )
+        self.wishes[wish.id] = wish
+        return wish
+
+    def unsubscribe(self, wish: Wish, fate: Fate = unharmed) -> None:
+        """Unsubscribe, until there is an answer; that there is no such subscription is one."""
+        product = _product(wish.partition)
+        with suppress(NotFound):
+            self.call(lambda b: subscriptions.unsubscribe(b, product, wish.id), fate)
+        self.wishes[wish.id] = replace(wish, last=len(self.landed))
+
+    def drop(self, name: str, data: bytes, *, misplaced: bool = False) -> dict[str, Any]:
+        """Drop a file; returns the event that storage raises, and puts it on its way."""
+        location = f"landing/{name}"
+        order = len(self.landed) + 1
+        etag = f"0x{order:08X}"
+        self.inner.storage.blobs[location] = Blob(data=data, content_type="text/csv", etag=etag)
+        place = place_of(name)
+        product = place.product if isinstance(place, Place) else UNPLACED
+        self.landed.append(
+            Landed(
+                partition=product.key,
+                place=name,
+                etag=etag,
+                data=data,
+                order=order,
+                split=product in self.split,
+                misplaced=misplaced or product == UNPLACED,
+                early=self.inner.registry.head(product).product is None,
+            )
+        )
+        event = {
+            "eventType": "Microsoft.Storage.BlobCreated",
+            "eventTime": self.at.isoformat(),
+            "data": {
+                "url": self.inner.storage.url(location),
+                "eTag": etag,
+                "contentLength": len(data),
+                "sequencer": f"{order:020x}",
+            },
+        }
+        self.tell(event, f"created-{order}")
+        return event
+
+    def tell(self, event: dict[str, Any], identity: str) -> None:
+        """Put a BlobCreated event on its queue."""
+        self.broker.put(LANDED, identity, event)
+
+    def broken(self) -> list[str]:
+        """Every way in which the promise is broken."""
+        story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=self.died)
+        return broken(story, evidence_of(self))
+
+
+def _take_over(port: Any, other: Any) -> None:
+    """Copy the contents: lists, dictionaries, sets and counters; not locks and clocks."""
+    for name, value in vars(other).items() if hasattr(other, "__dict__") else ():
+        if isinstance(value, list | dict | set | count):
+            setattr(port, name, _copied(value))
+
+
+def _copied(value: Any) -> Any:
+    """A copy as deep as things change; nouns do not."""
+    if isinstance(value, dict):
+        made = copy(value)  # a defaultdict remains one
+        made.update((key, _copied(held)) for key, held in value.items())
+        return made
+    if isinstance(value, list):
+        return [_copied(held) for held in value]
+    if isinstance(value, Waiting):
+        return replace(value)
+    if isinstance(value, set | count):
+        return copy(value)
+    if is_dataclass(value) and type(value).__name__ == "_Partition":
+        kept = {part.name: _copied(getattr(value, part.name)) for part in fields(value)}
+        return type(value)(**kept)
+    return value
+
+
+def _product(partition: str) -> ProductId:
+    domain, _, product = partition.partition(".")
+    return ProductId(domain=domain, product=product)
+
+
+def _as_given(message: Waiting) -> ServiceBusMessage:
+    return ServiceBusMessage(
+        body=message.body.encode(),
+        message_id=message.id,
+        delivery_count=message.deliveries,
+        application_properties={},
+        user_properties={},
+    )
+
+
+class Turns:
+    """Workers that take turns, effect by effect, as `choose` says.
+
+    Args:
+        choose: which of the workers (by number) that are not done goes on.
+    """
+
+    def __init__(self, choose: Callable[[Sequence[int]], int]) -> None:
+        self._choose = choose
+        self._go: list[threading.Semaphore] = []
+        self._back = threading.Semaphore(0)
+
+    def run(self, jobs: Sequence[Callable[[Fate], object]]) -> None:
+        """Run all jobs to their ends; each gets the fate to live by."""
+        self._go = [threading.Semaphore(0) for _ in jobs]
+        done = [False] * len(jobs)
+
+        def work(number: int, job: Callable[[Fate], object]) -> None:
+            self._go[number].acquire()
+            try:
+                job(lambda *_: self._pass(number))
+            finally:
+                done[number] = True
+                self._back.release()
+
+        threads = [
+            threading.Thread(target=work, args=(number, job)) for number, job in enumerate(jobs)
+        ]
+        for thread in threads:
+            thread.start()
+        while waiting := [number for number, is_done in enumerate(done) if not is_done]:
+            self._go[self._choose(waiting)].release()
+            assert self._back.acquire(timeout=30), "a worker waits for another that waits for it"
+        for thread in threads:
+            thread.join()
+
+    def _pass(self, number: int) -> str:
+        self._back.release()
+        self._go[number].acquire()
+        return "live"
+
+
+def a_new_process() -> None:
+    """Nothing is left of what a process remembers."""
+    suspects._process.cache_clear()
+
+
+class _NoLock:
+    """Two processes share no lock."""
+
+    def acquire(self, **_: object) -> bool:
+        return True
+
+    def release(self) -> None:
+        """Nothing was taken."""
+
+
+@contextmanager
+def separate_processes() -> Iterator[None]:
+    """Let workers in threads of one process behave as if each was a process of its own."""
+    before = committing._TURNS, suspects._process
+    committing._TURNS = tuple(_NoLock() for _ in before[0])
+    suspects._process = suspects._Process
+    contracts._plan.cache_clear()
+    try:
+        yield
+    finally:
+        committing._TURNS, suspects._process = before
