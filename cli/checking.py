@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import IO, TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -39,7 +39,9 @@ ObjectName = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="DIR", help="Write receipt, violations, good and bad rows there."
+        "--out",
+        metavar="DIR",
+        help="Write receipt, violations, good and bad rows there, good ones as Parquet too.",
     ),
 ]
 
@@ -59,7 +61,8 @@ def check(
     with _Outputs(out, file.name) as outputs, _chunks(file, quiet=as_json) as chunks:
         from datetime import UTC, datetime
 
-        receipt = asked.run(chunks, outputs.sink, at=datetime.now(UTC))
+        at = datetime.now(UTC)
+        receipt = asked.run(chunks, outputs.sink, at=at, parquet=outputs.parquet)
         outputs.keep(receipt)
     if as_json:
         write_json(receipt)
@@ -110,10 +113,12 @@ class _Outputs:
         ending = _ending(file)
         self._names = {
             "published": f"accepted{ending}",
+            "parquet": "accepted.parquet",
             "rejects": f"rejected{ending}",
             "violations": "violations.jsonl",
         }
         self.sink: Sink
+        self.parquet: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
         from mesh.validation import NullSink, StreamSink
@@ -133,6 +138,7 @@ class _Outputs:
                 f"{self._folder} cannot be written to: {wrong.strerror}. Choose another --out."
             )
             raise wrong_call(message, problem="unwritable-folder") from None
+        self.parquet = streams["parquet"]
         self.sink = StreamSink(
             accepted=streams["published"],
             rejected=streams["rejects"],
@@ -148,7 +154,7 @@ class _Outputs:
         if self._folder is None:
             return
         self._exit.close()
-        wanted = ["published"] if receipt["verdict"] == "accepted" else []
+        wanted = ["published", "parquet"] if receipt["verdict"] == "accepted" else []
         wanted += ["rejects", "violations"] if receipt["counts"]["rejected"] else []
         for key, name in self._names.items():
             if key in wanted:

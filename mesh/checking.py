@@ -13,13 +13,17 @@ from mesh.judging import nothing_read
 from mesh.model.contract import DataContract
 from mesh.model.contract_check import check_contract, is_record_schema
 from mesh.model.findings import Finding
+from mesh.model.manifest import manifest
 from mesh.model.receipt import Judged, receipt
 from mesh.validation import (
     FileFormat,
     FileProblem,
     Limits,
+    PublishedFile,
+    PublishingSink,
     Sink,
     ValidationReport,
+    Writable,
     compile_object,
     validate,
 )
@@ -40,13 +44,21 @@ class Check:
     object_name: str
     violations_shown: int = 100
 
-    def run(self, chunks: Iterable[bytes], sink: Sink, *, at: datetime) -> dict[str, Any]:
+    def run(
+        self,
+        chunks: Iterable[bytes],
+        sink: Sink,
+        *,
+        at: datetime,
+        parquet: Writable | None = None,
+    ) -> dict[str, Any]:
         """Judge the file; its records go to `sink` while it is read.
 
         Args:
             chunks: the bytes of the file, cut anywhere.
             sink: what it was given counts only when the verdict is `accepted`.
             at: the time of the verdict.
+            parquet: where the good records of an accepted file go, typed by the contract.
 
         Returns:
             The receipt (`schemas/receipts/v1.json`).
@@ -57,19 +69,32 @@ class Check:
             contract_version=self.contract.version,
             object_name=self.object_name,
         )
-        return receipt(self._report(chunks, sink), judged, decided_at=at)
+        report, published = self._report(chunks, sink, parquet)
+        told = None if published is None else manifest(published, judged)
+        return receipt(report, judged, decided_at=at, manifest=told)
 
-    def _report(self, chunks: Iterable[bytes], sink: Sink) -> ValidationReport:
+    def _report(
+        self, chunks: Iterable[bytes], sink: Sink, parquet: Writable | None
+    ) -> tuple[ValidationReport, PublishedFile | None]:
         file_format = FileFormat.from_name(self.file)
         if isinstance(file_format, FileProblem):
-            return nothing_read(file_format)
-        return validate(
-            compile_object(self.contract, self.object_name),
+            return nothing_read(file_format), None
+        plan = compile_object(self.contract, self.object_name)
+        publishing = None if parquet is None else PublishingSink(sink, plan, file_format)
+        report = validate(
+            plan,
             chunks,
             file_format=file_format,
-            sink=sink,
+            sink=publishing or sink,
             limits=Limits(sample=self.violations_shown),
         )
+        if publishing is None or parquet is None:
+            return report, None
+        try:
+            accepted = report.verdict == "accepted"
+            return report, publishing.publish(parquet) if accepted else None
+        finally:
+            publishing.close()
 
 
 def read_contract(name: str, data: bytes) -> DataContract:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from mesh import contracts
 from mesh.backbone import Backbone
 from mesh.model.canonical import canonical_json
 from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place
 from mesh.model.judgement import Judgement
+from mesh.model.manifest import manifest
 from mesh.model.product import OutputPort
 from mesh.model.receipt import Judged, receipt
 from mesh.model.record import Verdict
-from mesh.ports import Gone, Writer
+from mesh.ports import Gone
+from mesh.publishing import Outputs
 from mesh.validation import (
     FileFormat,
     FileProblem,
     Limits,
-    StreamSink,
+    PublishedFile,
     ValidationReport,
     validate,
 )
-
-_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
 def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPort) -> Judgement:
@@ -38,16 +38,21 @@ def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPo
         return _refused(backbone, dropped, place, port, file_format)
     plan = contracts.plan(backbone, place.product, port, place.object_name)
     pieces = backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
-    with _Outputs(backbone, dropped, place, file_format) as outputs:
+    with Outputs(backbone.storage, dropped, place, plan, file_format) as outputs:
         limits = Limits(sample=backbone.policy.violations_shown)
         try:
             report = validate(
-                plan, pieces, file_format=file_format, sink=outputs.sink, limits=limits
+                plan,
+                outputs.kept(pieces),
+                file_format=file_format,
+                sink=outputs.sink,
+                limits=limits,
             )
         except Gone:
             return supersede(backbone, dropped, place)
-        locations = outputs.commit(report)
-    return _judgement(backbone, dropped, place, port, report, locations)
+        published = outputs.commit(report)
+    locations = outputs.locations
+    return _judgement(backbone, dropped, place, port, report, locations, published)
 
 
 def refuse(
@@ -104,12 +109,18 @@ def _judgement(
     port: OutputPort | None,
     report: ValidationReport,
     locations: Mapping[str, str],
+    parquet: PublishedFile | None = None,
 ) -> Judgement:
     superseded = any(problem.rule == "superseded" for problem in report.problems)
     verdict = Verdict.SUPERSEDED if superseded else Verdict(report.verdict)
     published = locations.get("published")
+    judged = _judged(dropped, place, port)
     data = receipt(
-        report, _judged(dropped, place, port), decided_at=backbone.now(), locations=locations
+        report,
+        judged,
+        decided_at=backbone.now(),
+        locations=locations,
+        manifest=None if parquet is None else manifest(parquet, judged),
     )
     data["verdict"] = verdict.value
     location = _receipt_location(dropped, place, data)
@@ -127,6 +138,7 @@ def _judgement(
         rules={**report.by_rule, **{problem.rule: 1 for problem in report.problems}},
         published=published,
         published_url=None if published is None else backbone.storage.url(published),
+        parquet=locations.get("parquet"),
         quarantined=locations.get("rejects"),
     )
 
@@ -171,44 +183,3 @@ def _summary(report: ValidationReport, verdict: Verdict) -> str:
     if verdict is Verdict.ACCEPTED:
         return f"{bad} The other {report.accepted:,} are published."
     return f"{bad} Nothing is published; consumers keep the last good version."
-
-
-class _Outputs:
-    """The blobs that a judgement writes; what is not committed is discarded."""
-
-    def __init__(
-        self, backbone: Backbone, dropped: DroppedFile, place: Place, file_format: FileFormat
-    ) -> None:
-        folder = f"{place.folder}/{dropped.id}"
-        name = file_format.records_name(dropped.file)
-        media_type = _MEDIA_TYPES[file_format.records_kind]
-        self._locations = {
-            "published": f"published/{folder}/{name}",
-            "rejects": f"quarantine/{folder}/{name}",
-            "violations": f"quarantine/{folder}/violations.jsonl",
-        }
-        kinds = (media_type, media_type, _MEDIA_TYPES["jsonl"])
-        self._writers: dict[str, Writer] = {
-            key: backbone.storage.writer(location, content_type=kind)
-            for (key, location), kind in zip(self._locations.items(), kinds, strict=True)
-        }
-        self.sink = StreamSink(
-            accepted=self._writers["published"],
-            rejected=self._writers["rejects"],
-            violations=self._writers["violations"],
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for writer in self._writers.values():
-            writer.discard()
-
-    def commit(self, report: ValidationReport) -> dict[str, str]:
-        """Let appear what the verdict lets appear; returns where."""
-        wanted = ["published"] if report.verdict == "accepted" else []
-        wanted += ["rejects", "violations"] if report.rejected else []
-        for key in wanted:
-            self._writers.pop(key).commit()
-        return {key: self._locations[key] for key in wanted}

@@ -24,6 +24,7 @@ class Judgement:
         rules: how often each rule was broken.
         published, quarantined: location of the accepted file and of the reject file; None when
             there is none.
+        parquet: location of the accepted rows as Parquet; None when there is none.
         published_url: where consumers find the accepted file; None when there is none.
         receipt: location of the receipt.
     """
@@ -39,6 +40,7 @@ class Judgement:
     rules: Mapping[str, int] = field(default_factory=dict)
     published: str | None = None
     published_url: str | None = None
+    parquet: str | None = None
     quarantined: str | None = None
 
     def entry(
@@ -97,6 +99,9 @@ class Judgement:
     def _updated(self, dropped: DroppedFile, at: datetime) -> Announcement:
         data = self._common(dropped)
         data["snapshot"] = {"location": self.published, "rows": self.accepted}
+        if self.parquet is not None:
+            parquet = {"parquet": self.parquet, "manifest": f"{self.receipt}#/manifest"}
+            data["snapshot"] |= parquet
         data["rejected"] = self.rejected
         return self._announcement(PRODUCT_UPDATED, dropped, at, data, dataref=self.published_url)
 

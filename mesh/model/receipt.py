@@ -78,6 +78,7 @@ def receipt(
     decided_at: datetime,
     locations: Mapping[str, str] | None = None,
     shown: int | None = None,
+    manifest: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The receipt of one judgement, as JSON.
 
@@ -85,11 +86,13 @@ def receipt(
         report: What the validation says.
         judged: What it is about.
         decided_at: When, with its offset; written in UTC.
-        locations: Where `published`, `rejects` and `violations` went, as far as they did.
+        locations: Where `published`, `parquet`, `rejects` and `violations` went, as far as they
+            did.
         shown: Most violations shown in full; None shows all that the report holds.
+        manifest: Of the published Parquet file (`schemas/manifests/v1.json`), if there is one.
     """
     sample = list(report.sample if shown is None else report.sample[:shown])
-    return {
+    data = {
         "$schema": SCHEMA_ID,
         "verdict": report.verdict,
         "decidedAt": decided_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
@@ -109,6 +112,7 @@ def receipt(
         "violationsShown": len(sample),
         "locations": dict(locations or {}),
     }
+    return data if manifest is None else {**data, "manifest": dict(manifest)}
 
 
 def receipt_markdown(data: Mapping[str, Any]) -> str:

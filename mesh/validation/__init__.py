@@ -15,7 +15,8 @@ from mesh.validation.report import (
     ValidationReport,
     Violation,
 )
-from mesh.validation.sinks import NullSink, StreamSink
+from mesh.validation.sinks import NullSink, StreamSink, Writable
+from mesh.validation.typed_parquet import PublishedFile, PublishingSink
 
 __all__ = [
     "FileFormat",
@@ -23,11 +24,14 @@ __all__ = [
     "Limits",
     "NullSink",
     "Plan",
+    "PublishedFile",
+    "PublishingSink",
     "RejectedRecord",
     "Sink",
     "StreamSink",
     "ValidationReport",
     "Violation",
+    "Writable",
     "compile_object",
     "validate",
 ]

@@ -14,6 +14,7 @@ from mesh.validation.arrow_values import Converter, TooNarrowError
 from mesh.validation.column_statistics import ColumnStatistics
 from mesh.validation.file_format import FileFormat
 from mesh.validation.plan import Plan
+from mesh.validation.report import RejectedRecord, Sink
 from mesh.validation.sinks import Writable
 
 _GROUP_BYTES = 8 << 20
@@ -48,6 +49,44 @@ class PublishedFile:
     sha256: str
     fingerprint: str
     columns: tuple[PublishedColumn, ...]
+
+
+class PublishingSink:
+    """Passes everything on, and writes the accepted records as Parquet beside.
+
+    Where one bad record rejects the file, nothing more is written after it.
+    """
+
+    def __init__(self, sink: Sink, plan: Plan, file_format: FileFormat) -> None:
+        self._sink = sink
+        self._splits = plan.acceptance.mode == "split"
+        self._parquet: TypedParquet | None = TypedParquet(plan, file_format)
+
+    def header(self, data: bytes) -> None:
+        self._sink.header(data)
+        if self._parquet is not None:
+            self._parquet.header(data)
+
+    def accepted(self, data: bytes) -> None:
+        self._sink.accepted(data)
+        if self._parquet is not None:
+            self._parquet.add(data)
+
+    def rejected(self, record: RejectedRecord) -> None:
+        self._sink.rejected(record)
+        if not self._splits:
+            self.close()
+
+    def publish(self, to: Writable) -> PublishedFile:
+        """Write the Parquet file of an accepted file."""
+        assert self._parquet is not None  # what is accepted has no bad record, or may have some
+        return self._parquet.finish(to)
+
+    def close(self) -> None:
+        """Forget what is not published."""
+        if self._parquet is not None:
+            self._parquet.close()
+            self._parquet = None
 
 
 class TypedParquet:

@@ -90,7 +90,7 @@ def test_an_accepted_file_with_one_subscriber(
     entry, messages = journey(backbone, file)
 
     assert entry.verdict is Verdict.ACCEPTED
-    assert len(counting.requests) == 11, counting.requests
+    assert len(counting.requests) == 12, counting.requests
     assert messages == 4
     assert isinstance(backbone.webhooks, memory.Webhooks)
     assert len(backbone.webhooks.requests) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 
 import pytest
@@ -148,10 +149,20 @@ def test_outputs_of_a_split_file_and_of_a_good_one_in_the_same_folder(check, tmp
     assert split.exit_code == 0
     assert (out / "accepted.csv").read_bytes() == b"code,name\nCH,Switzerland\n"
     assert (out / "rejected.csv").read_bytes() == b"code,name\nxx,Nowhere\n"
-    assert set(json.loads(split.stdout)["locations"]) == {"published", "rejects", "violations"}
+    receipt = json.loads(split.stdout)
+    assert set(receipt["locations"]) == {"published", "parquet", "rejects", "violations"}
+    Draft202012Validator(load("receipts/v1")).validate(receipt)
+    Draft202012Validator(load("manifests/v1")).validate(receipt["manifest"])
+    parquet = (out / "accepted.parquet").read_bytes()
+    assert receipt["manifest"]["sha256"] == hashlib.sha256(parquet).hexdigest()
+    assert receipt["manifest"]["rows"] == 1
 
     check("countries.csv.gz", gzip.compress(GOOD), "--out", out)
-    assert {path.name for path in out.iterdir()} == {"receipt.json", "accepted.csv"}
+    assert {path.name for path in out.iterdir()} == {
+        "receipt.json",
+        "accepted.csv",
+        "accepted.parquet",
+    }
     assert (out / "accepted.csv").read_bytes() == GOOD
 
 

@@ -1,0 +1,112 @@
+"""What a judgement leaves behind under names of the drop: published data, rejects, violations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from mesh.model.dropped_file import DroppedFile, Place
+from mesh.ports import Storage, Writer
+from mesh.validation import (
+    FileFormat,
+    Plan,
+    PublishedFile,
+    PublishingSink,
+    StreamSink,
+    ValidationReport,
+)
+
+_MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+    "avro": "application/avro",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+class Outputs:
+    """The blobs that a judgement writes; what is not committed is discarded.
+
+    `published` holds what the producer sent: of text, the good records as they came; of other
+    formats, the whole file, or the good records as JSON Lines where bad ones were left out.
+    `parquet` holds the good records typed by the contract.
+
+    Attributes:
+        sink: Where the records go.
+        locations: Of the blobs that were committed, by what they are.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        dropped: DroppedFile,
+        place: Place,
+        plan: Plan,
+        file_format: FileFormat,
+    ) -> None:
+        folder = f"{place.folder}/{dropped.id}"
+        name = file_format.records_name(dropped.file)
+        records = _MEDIA_TYPES[file_format.records_kind]
+        parquet = f"published/{folder}/{name.rpartition('.')[0]}.parquet"
+        wanted = {
+            "published": (f"published/{folder}/{name}", records),
+            "parquet": (_beside(parquet, dropped.file), _MEDIA_TYPES["parquet"]),
+            "rejects": (f"quarantine/{folder}/{name}", records),
+            "violations": (f"quarantine/{folder}/violations.jsonl", _MEDIA_TYPES["jsonl"]),
+        }
+        if name != dropped.file and file_format.kind != file_format.records_kind:
+            kind = _MEDIA_TYPES[file_format.kind]
+            wanted["file"] = (f"published/{folder}/{dropped.file}", kind)
+        self._names = {key: location for key, (location, _) in wanted.items()}
+        self._writers: dict[str, Writer] = {
+            key: storage.writer(location, content_type=kind)
+            for key, (location, kind) in wanted.items()
+        }
+        streams = StreamSink(
+            accepted=self._writers["published"],
+            rejected=self._writers["rejects"],
+            violations=self._writers["violations"],
+        )
+        self.sink = PublishingSink(streams, plan, file_format)
+        self.locations: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sink.close()
+        for writer in self._writers.values():
+            writer.discard()
+
+    def kept(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The pieces of the file, which is kept as it came where its records are no text."""
+        for piece in pieces:
+            if "file" in self._writers:
+                self._writers["file"].write(piece)
+            yield piece
+
+    def commit(self, report: ValidationReport) -> PublishedFile | None:
+        """Let appear what the verdict lets appear."""
+        published = None
+        if report.verdict == "accepted":
+            whole = "file" in self._writers and not report.rejected
+            published = self.sink.publish(self._writers["parquet"])
+            self._commit("published", "file" if whole else "published")
+            self._commit("parquet", "parquet")
+        if report.rejected:
+            self._commit("rejects", "rejects")
+            self._commit("violations", "violations")
+        return published
+
+    def _commit(self, key: str, writer: str) -> None:
+        self._writers.pop(writer).commit()
+        self.locations[key] = self._names[writer]
+
+
+def _beside(location: str, dropped: str) -> str:
+    """A location that is not also that of the dropped file itself, which may be Parquet."""
+    if not location.endswith(f"/{dropped}"):
+        return location
+    return f"{location.removesuffix('.parquet')}.typed.parquet"
