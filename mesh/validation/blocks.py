@@ -10,6 +10,10 @@ from typing import Literal
 from mesh.validation.report import FileRefusedError
 
 BLOCK = 1 << 20
+_MOST_EXPANDED = 250
+_HARMLESS = 16 << 20
+_ZSTD_PIECE = 1 << 10
+"""A block of four bytes may unpack to 128 KiB: 32 MiB at most come out of one piece."""
 _UTF8_BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -20,11 +24,29 @@ def plain_chunks(
     """The decompressed file, in pieces of bounded size.
 
     Raises:
-        FileRefusedError: The file is not compressed in this way, or is cut short.
+        FileRefusedError: The file is not compressed in this way, is cut short, or unpacks to so
+            much more than its size that it can only be meant to do harm.
     """
     if compression == "none":
-        return iter(chunks)
-    return _gunzip(chunks) if compression == "gzip" else _unzstd(chunks)
+        yield from chunks
+        return
+    packed = unpacked = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal packed
+        for chunk in chunks:
+            packed += len(chunk)
+            yield chunk
+
+    for piece in _gunzip(counted()) if compression == "gzip" else _unzstd(counted()):
+        unpacked += len(piece)
+        if unpacked > _HARMLESS and unpacked > packed * _MOST_EXPANDED:
+            raise FileRefusedError(
+                "compression",
+                f"The file unpacks to more than {_MOST_EXPANDED} times its size, as no records do.",
+                "Send the file uncompressed if it is really meant so.",
+            )
+        yield piece
 
 
 def text_blocks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
@@ -159,11 +181,7 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
             "Compress it again, or take .gz off its name when it is not compressed.",
         ) from None
     if started and not engine.eof:
-        raise FileRefusedError(
-            "compression",
-            "The gzip file is cut short: its end is missing.",
-            "Send the whole file again.",
-        )
+        raise _cut_short("gzip")
 
 
 def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -175,16 +193,32 @@ def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
             "This installation cannot read zstd files.",
             "Compress with gzip, or install the zstandard package.",
         ) from None
-    engine = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(
-        read_across_frames=True
-    )
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    engine = unpacker.decompressobj()
+    started = False
     try:
         for chunk in chunks:
-            for start in range(0, len(chunk), 1 << 14):
-                yield engine.decompress(chunk[start : start + (1 << 14)])
+            for start in range(0, len(chunk), _ZSTD_PIECE):
+                data = chunk[start : start + _ZSTD_PIECE]
+                while data:
+                    if engine.eof:  # another frame of the same file
+                        engine = unpacker.decompressobj()
+                    started = True
+                    yield engine.decompress(data)
+                    data = engine.unused_data if engine.eof else b""
     except zstandard.ZstdError as error:
         raise FileRefusedError(
             "compression",
             f"The file cannot be decompressed as zstd: {error}.",
             "Compress it again, or take .zst off its name when it is not compressed.",
         ) from None
+    if started and not engine.eof:
+        raise _cut_short("zstd")
+
+
+def _cut_short(compression: str) -> FileRefusedError:
+    return FileRefusedError(
+        "compression",
+        f"The {compression} file is cut short: its end is missing.",
+        "Send the whole file again.",
+    )
