@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
@@ -14,6 +15,14 @@ from mesh.validation.sentences import to_json
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 _MICROS = 1_000_000
+_SAFE_DIGITS = 15
+
+
+@functools.cache
+def _arrow_types() -> Any:
+    from pyarrow import types
+
+    return types
 
 
 class TooNarrowError(ValueError):
@@ -50,6 +59,9 @@ class Converter:
         """
         import pyarrow as pa
 
+        whole = self._at_once(values)
+        if whole is not None:
+            return whole
         before = self.rounded
         try:
             made = [
@@ -61,26 +73,66 @@ class Converter:
             self.rounded = before
             raise TooNarrowError(str(error)) from None
 
-    def texts(self, texts: Any) -> Any:
-        """An array of the cells of a delimited file, of which empty ones are null.
+    def _at_once(self, values: Sequence[Any]) -> Any:
+        """The array as Arrow makes it, where that is sure to be exact; else None."""
+        import pyarrow as pa
 
-        None when Arrow's own reading of them is not sure to be exact.
+        kinds = set(map(type, values)) - {type(None)}
+        kind = self.type
+        try:
+            if kinds <= {str}:
+                return self.texts(pa.array(values, pa.string()))
+            if kinds <= {int} and pa.types.is_integer(kind):
+                return pa.array(values, kind)
+            if kinds <= {bool} and pa.types.is_boolean(kind):
+                return pa.array(values, kind)
+            if kinds <= {Decimal} and pa.types.is_decimal(kind):
+                return pa.array(values, kind)  # it refuses what has more digits
+        except (pa.ArrowException, OverflowError, ValueError):
+            return None
+        return None
+
+    def texts(self, texts: Any) -> Any:
+        """An array of texts as they stand in a file, null where they mean null.
+
+        None when Arrow's own reading of them is not sure to be exact. They are known to be good:
+        whether `0x10` is a number is no longer the question.
         """
         import pyarrow as pa
 
         kind, named = self.type, self._column.temporal
         layout = "dateTimeFormat" in self._column.schema
-        sure = (pa.types.is_string(kind) and self._is_text) or pa.types.is_integer(kind)
-        if not sure and (layout or named not in {"date", "date-time", "local-date-time"}):
-            return None
         try:
-            return texts.cast(kind)
+            if pa.types.is_floating(kind):
+                return self._doubles(texts)
+            sure = pa.types.is_string(kind) and self._is_text
+            sure = sure or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+            if sure or (not layout and named in {"date", "date-time", "local-date-time"}):
+                return texts.cast(kind)
         except pa.ArrowException:
             return None
+        return None
+
+    def _doubles(self, texts: Any) -> Any:
+        """Doubles of texts; those that may be rounded are looked at one by one."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        made = texts.cast(pa.float64())
+        if compute.any(compute.is_inf(made)).as_py():
+            return None
+        # Fifteen digits survive in a double.
+        long = compute.greater(compute.utf8_length(texts), _SAFE_DIGITS)
+        other = compute.not_equal(made.cast(pa.string()), texts)
+        odd = compute.and_(
+            compute.or_(long, compute.match_substring(texts, "e", ignore_case=True)), other
+        )
+        pairs = zip(texts.filter(odd).to_pylist(), made.filter(odd).to_pylist(), strict=True)
+        self.rounded += sum(Decimal(text) != Decimal(repr(value)) for text, value in pairs)
+        return made
 
     def _value(self, value: Any, kind: Any, schema: Mapping[str, Any]) -> Any:
-        from pyarrow import types
-
+        types = _arrow_types()
         if types.is_string(kind):
             return value if isinstance(value, str) else to_json(value)
         if types.is_integer(kind):
@@ -98,12 +150,13 @@ class Converter:
         if made - made != 0:
             message = f"{value} is beyond a double"
             raise TooNarrowError(message)
-        self.rounded += Decimal(repr(made)) != value
+        # Most numbers are written as a double is; others may still be equal to one.
+        if str(value) != repr(made):
+            self.rounded += Decimal(repr(made)) != value
         return made
 
     def _moment(self, value: str, kind: Any, schema: Mapping[str, Any]) -> int:
-        from pyarrow import types
-
+        types = _arrow_types()
         at = instant(value, schema)
         if at is None:
             message = f"{value} is no moment"
