@@ -1,7 +1,8 @@
 """The rows as Azure Monitor keeps them: which table, which columns, which `Properties`.
 
 The rules are those of Microsoft's exporter (`azure-monitor-opentelemetry-exporter`); a test
-compares with what that exporter makes of the same spans, points and records.
+compares with what that exporter makes of the same spans, points and records. Requests of HTTP
+servers, for which it has rules of their own, are treated like any other.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 _DROPPED_PREFIXES = (
     "http.",
@@ -66,7 +68,7 @@ SELECT start / 1000 AS TimeGenerated, trace AS OperationId, span AS Id, parent A
 FROM spans WHERE kind IN (2, 5) /* server, consumer */;
 CREATE VIEW AppDependencies AS
 SELECT start / 1000 AS TimeGenerated, trace AS OperationId, span AS Id, parent AS ParentId,
-  name AS Name, '' AS OperationName, NOT failed AS Success, result AS ResultCode,
+  dependency AS Name, '' AS OperationName, NOT failed AS Success, result AS ResultCode,
   (end - start) / 1e6 AS DurationMs, properties AS Properties, service AS AppRoleName,
   CASE kind WHEN 3 THEN iif(result = '0', 'N/A', 'HTTP') WHEN 4 THEN 'Queue Message'
   ELSE 'InProc' END AS DependencyType, 1 AS ItemCount, 'AppDependencies' AS Type,
@@ -182,6 +184,17 @@ def result_code(kind: int, attributes: Mapping[str, Any]) -> str:
     if kind != CLIENT or "http.request.method" not in attributes:
         return "0"
     return str(attributes.get("http.response.status_code") or "0")
+
+
+def dependency_name(kind: int, name: str, attributes: Mapping[str, Any]) -> str:
+    """`Name` of AppDependencies: for a request that was sent, its method and the path of its URL.
+
+    Where no URL is told, the path is taken to be `/`.
+    """
+    method = attributes.get("http.request.method")
+    if kind != CLIENT or method is None:
+        return name
+    return f"{method} {urlsplit(str(attributes.get('url.full', ''))).path or '/'}"
 
 
 def point_properties(attributes: Mapping[str, Any]) -> str:

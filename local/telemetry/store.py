@@ -13,7 +13,7 @@ from typing import Any
 from local.telemetry import azure
 from local.telemetry.otlp import Log, Point, Span
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when the tables change; an older file is emptied, for telemetry is no record."""
 
 PRUNE_EVERY = 500
@@ -22,7 +22,7 @@ PRUNE_EVERY = 500
 _TABLES = """
 CREATE TABLE spans (id INTEGER PRIMARY KEY, trace TEXT, span TEXT, parent TEXT, name TEXT,
   service TEXT, kind INT, start INT, end INT, failed INT, message TEXT, attributes TEXT, links TEXT,
-  events TEXT, properties TEXT, result TEXT, billed INT);
+  events TEXT, properties TEXT, result TEXT, dependency TEXT, billed INT);
 CREATE INDEX spans_trace ON spans (trace);
 CREATE TABLE points (id INTEGER PRIMARY KEY, name TEXT, kind TEXT, unit TEXT, service TEXT,
   properties TEXT, time INT, value REAL, count INT, low REAL, high REAL, billed INT);
@@ -66,13 +66,14 @@ class Store:
         for span in spans:
             properties = azure.span_properties(span.attributes, span.links)
             result = azure.result_code(span.kind, span.attributes)
+            dependency = azure.dependency_name(span.kind, span.name, span.attributes)
             billed = len(properties) + len(span.name) + 200
             attributes, links, events = map(_text, (span.attributes, span.links, span.events))
             rows.append(
                 (
                     *(span.trace, span.span, span.parent, span.name, span.service, span.kind),
                     *(span.start, span.end, span.failed, span.status_message),
-                    *(attributes, links, events, properties, result, billed),
+                    *(attributes, links, events, properties, result, dependency, billed),
                 )
             )
         self._insert("spans", rows)

@@ -44,13 +44,8 @@ def _plain(name: str, kind: str | None = None, *, most: int = 1) -> Function:
     return Function(1, most, make)
 
 
-def _cast(kind: str, to: str) -> Function:
-    return Function(1, 1, lambda given: Sql(f"CAST({_value(given[0]).text} AS {to})", kind))
-
-
-def _value(given: Sql) -> Sql:
-    """What is in a dynamic value; an empty text is no number."""
-    return Sql(f"nullif({given.text}, '')", given.type) if given.type == "dynamic" else given
+def _number(kind: str) -> Function:
+    return Function(1, 1, lambda given: Sql(f"kql_{kind}({given[0].text})", kind))
 
 
 def _tostring(given: Sequence[Sql]) -> Sql:
@@ -128,11 +123,11 @@ SCALARS: dict[str, Function] = {
         ),
     ),
     "tobool": Function(1, 1, lambda g: Sql(f"kql_bool({g[0].text})", "bool")),
-    "todouble": _cast("real", "REAL"),
-    "toint": _cast("long", "INTEGER"),
-    "tolong": _cast("long", "INTEGER"),
+    "todouble": _number("real"),
+    "toint": _number("long"),
+    "tolong": _number("long"),
     "tolower": _plain("lower", "string"),
-    "toreal": _cast("real", "REAL"),
+    "toreal": _number("real"),
     "tostring": Function(1, 1, _tostring),
     "toupper": _plain("upper", "string"),
 }
@@ -232,6 +227,20 @@ def as_bool(value: Any) -> int | None:
     if isinstance(value, str):
         return {"true": 1, "1": 1, "false": 0, "0": 0}.get(value.strip().lower())
     return None if value is None else int(bool(value))
+
+
+def as_real(value: Any) -> float | None:
+    """`todouble`: of a text, a number or nothing; what is no number gives nothing."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+
+
+def as_long(value: Any) -> int | None:
+    """`tolong`: the same, cut to a whole number."""
+    number = as_real(value)
+    return None if number is None else int(number)
 
 
 def datetime_diff(unit: str, later: int, earlier: int) -> int:

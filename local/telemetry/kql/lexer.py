@@ -27,7 +27,16 @@ _TOKEN = re.compile(
       | (?P<symbol>==|!=|<=|>=|=~|!~|\.\.|[-|()\[\],;=<>+*/%.!~])""",
     re.VERBOSE,
 )
-_HYPHENATED = {"project-away", "project-rename", "project-keep", "project-reorder", "mv-expand"}
+_HYPHENATED = {
+    "make-series",
+    "mv-apply",
+    "mv-expand",
+    "project-away",
+    "project-keep",
+    "project-rename",
+    "project-reorder",
+    "top-nested",
+}
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 

@@ -104,8 +104,11 @@ class ExpressionParser:
         any_case = bool(self.skip("~"))
         self.expect("(")
         members: tuple[x.Expression, ...] | x.Query
-        is_query = self.now.kind == "name" and self.after().text == "|"
+        inner = self.at("(") and self.after(2).text == "|" and self.skip("(")
+        is_query = inner or (self.now.kind == "name" and self.after().text == "|")
         members = self.subquery() if is_query else tuple(self.listed())
+        if inner:
+            self.expect(")")
         self.expect(")")
         return x.Among(at, left, members, negated, any_case)
 

@@ -68,6 +68,8 @@ def offer_functions(store: Store) -> None:
         "kql_datetime_diff": (3, functions.datetime_diff),
         "kql_floor": (1, lambda value: None if value is None else math.floor(value)),
         "kql_has": (2, functions.has_term),
+        "kql_long": (1, functions.as_long),
+        "kql_real": (1, functions.as_real),
         "kql_split": (-1, functions.part_of),
         "kql_text": (2, functions.as_text),
     }

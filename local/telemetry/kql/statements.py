@@ -86,8 +86,9 @@ class _Parser(ExpressionParser):
 
     def _render(self) -> x.Operator:
         """How it is to be drawn changes nothing of the answer: take all (`LIMIT -1`)."""
-        while self.now.kind != "end" and not self.at("|", ";", ")"):
-            self.next()
+        depth = 0
+        while self.now.kind != "end" and (depth or not self.at("|", ";", ")")):
+            depth += {"(": 1, ")": -1}.get(self.next().text, 0)
         return x.Take(-1)
 
     def _columns(self) -> tuple[x.Column, ...]:
