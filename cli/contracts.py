@@ -12,6 +12,7 @@ import typer
 from cli.contract_files import bytes_of, contract_of, object_of
 from cli.contract_samples import try_samples
 from cli.failures import ExitCode
+from cli.inferring import infer
 from cli.options import AsJson
 from cli.output import findings_table, plural, say, show, table, write_json
 
@@ -156,5 +157,6 @@ def _show_changes(changes: list[Change], broken: int, mode: Mode) -> None:
 
 app.command()(lint)
 app.command()(schema)
+app.command()(infer)
 app.command()(diff)
 app.command("test")(try_samples)

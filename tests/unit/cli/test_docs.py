@@ -15,6 +15,7 @@ from cli.connection import PATIENCE_S
 from cli.failures import ExitCode
 from cli.main import app
 from mesh.model.names import ProductId
+from tests.unit.test_dead_letters import letter
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -57,7 +58,7 @@ def test_exit_codes_are_those_of_the_command():
     assert f"0 to 3600 | {PATIENCE_S:.0f} |" in DOCUMENT
 
 
-def test_its_commands_run(run, declared, contract_of, good, tmp_path, monkeypatch):
+def test_its_commands_run(run, world, declared, contract_of, good, tmp_path, monkeypatch):
     lines = [
         line
         for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -71,7 +72,11 @@ def test_its_commands_run(run, declared, contract_of, good, tmp_path, monkeypatc
     (folder / "good").mkdir()
     shutil.copy(good, folder / "good")
     monkeypatch.chdir(tmp_path)
-    known: dict[str, str] = {}
+    known: dict[str, str] = {"LETTER": "7", "POISON": "8"}
+    world.dead_letters.letters += [
+        letter("notifications", 7, b'{"webhook_id": "x"}'),
+        letter("onboarding", 8, b"?"),
+    ]
     for line in lines:
         _prepare(line, known, run, declared, contract_of)
         words = shlex.split(Template(line).substitute(known))
