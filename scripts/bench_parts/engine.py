@@ -1,50 +1,59 @@
-"""How fast files are judged, beside the bare parse of other engines and the reference.
+"""How fast files are judged, beside the bare parse of other engines and other validators.
 
-Run it alone with `python scripts/bench_parts/engine.py [ROWS]`; other engines take part when they
-are installed (`pip install polars duckdb`).
+Run it alone with `python scripts/bench_parts/engine.py [--peers] [--rows N] [--rounds N]`. With
+`--peers` it first installs them in a folder of their own, where nothing of the project finds them.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
-import itertools
 import json
 import resource
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_parts.orders import contract_document, write
+from bench_parts import orders, wide
+from bench_parts.peers import install, peers
 
 from mesh.model.contract import DataContract
 from mesh.validation import FileFormat, FileProblem, Limits, NullSink, compile_object, validate
 
 ROWS = 1_000_000
+FOLDER = Path(tempfile.gettempdir()) / "mvmesh-bench"
 _SLOW = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """One contestant on one format.
+    """One contestant on one file.
 
     Attributes:
-        seconds: Of the clock, for the rows it was given.
-        cpu: Seconds of processor time, over all threads.
-        exact: Whether it named exactly the bad rows; None for a mere parse.
+        seconds: Of the clock, median of the rounds, for the rows it was given.
+        cpu: Seconds of processor time of all threads and processes, median.
+        missed: How many bad rows it did not name; None for a mere parse.
+        false: How many good rows it named.
     """
 
     name: str
-    file_format: str
+    file: str
     rows: int
     seconds: float
     cpu: float
-    exact: bool | None
+    missed: int | None
+    false: int | None
 
     @property
     def rate(self) -> int:
@@ -52,117 +61,141 @@ class Measured:
         return round(self.rows / self.seconds)
 
 
-def measure(rows: int = ROWS, folder: Path | None = None) -> list[Measured]:
-    """Judge and parse the same orders, one contestant after the other."""
-    paths = write(folder or Path(tempfile.gettempdir()) / "mvmesh-bench", rows)
+Run = Callable[[], set[int] | None]
+
+
+def measure(rows: int = ROWS) -> dict[str, float]:
+    """Rows per second of each contestant on the orders."""
+    found = [item for kind in ("csv", "jsonl") for item in _contest(orders, kind, rows, rounds=1)]
+    return {f"{item.file} {item.name}, rows/s": float(item.rate) for item in found}
+
+
+def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Measured]:
+    """Let all contestants judge or parse one file, in turn."""
+    paths = maker.write(FOLDER, rows)
+    path = paths[kind]
     bad = {int(row) for row in json.loads(paths["bad"].read_text(encoding="utf-8"))}
-    results = []
-    for kind in ("csv", "jsonl"):
-        path = paths[kind]
-        for name, parse in _parsers(kind).items():
-            results.append(_timed(name, kind, rows, lambda parse=parse, path=path: parse(path)))
-        results.append(_timed("mesh", kind, rows, lambda path=path: _judged(path, rows, bad)))
-        few = min(rows, _SLOW)
-        slow = Limits(fast=False, sample=rows)
-        results.append(
-            _timed(
-                "jsonschema, exact",
-                kind,
-                few,
-                lambda path=path, few=few, slow=slow: _judged(path, few, bad, slow),
-            )
-        )
-    return results
+    document = maker.contract_document()
+    plan = compile_object(DataContract.from_document(document), document["schema"][0]["name"])
+    few = min(rows, _SLOW)
+    runs: dict[str, tuple[int, Run]] = {}
+    for name, parse in _parsers(kind, plan.columns[0].name).items():
+        runs[name] = rows, partial(parse, path)
+    runs["mesh"] = rows, partial(_judged, plan, path, Limits(sample=rows))
+    runs["mesh, one process"] = rows, partial(_judged, plan, path, Limits(sample=rows, processes=0))
+    for name, refused in peers(plan.record, kind).items():
+        size = rows if "pandera" in name else few
+        runs[name] = size, partial(refused, path, size)
+    times: dict[str, list[tuple[float, float, set[int] | None]]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, (_, run) in runs.items():
+            times[name].append(_timed(run))
+    label = f"{path.stem.split('-')[0]} {kind}"
+    return [_summary(name, label, runs[name][0], times[name], bad) for name in runs]
 
 
-def _judged(path: Path, rows: int, bad: set[int], limits: Limits | None = None) -> bool:
-    plan = compile_object(DataContract.from_document(contract_document()), "orders")
+def _summary(
+    name: str,
+    file: str,
+    rows: int,
+    times: list[tuple[float, float, set[int] | None]],
+    bad: set[int],
+) -> Measured:
+    named = times[-1][2]
+    wanted = {row for row in bad if row <= rows}
+    return Measured(
+        name=name,
+        file=file,
+        rows=rows,
+        seconds=statistics.median(item[0] for item in times),
+        cpu=statistics.median(item[1] for item in times),
+        missed=None if named is None else len(wanted - named),
+        false=None if named is None else len(named - wanted),
+    )
+
+
+def _judged(plan: Any, path: Path, limits: Limits) -> set[int]:
     file_format = FileFormat.from_name(path.name)
     assert not isinstance(file_format, FileProblem)
-    report = validate(
-        plan,
-        _chunks(path, rows, file_format.kind == "csv"),
-        file_format=file_format,
-        sink=NullSink(),
-        limits=limits or Limits(sample=rows),
-    )
-    wanted = {row for row in bad if row <= rows}
-    return report.rows == rows and {item.row for item in report.sample} == wanted
+    report = validate(plan, _chunks(path), file_format=file_format, sink=NullSink(), limits=limits)
+    return {item.row for item in report.sample}
 
 
-def _chunks(path: Path, rows: int, header: bool) -> Iterator[bytes]:
-    if rows <= _SLOW:
-        with path.open("rb") as file:
-            yield b"".join(itertools.islice(file, rows + header))
-        return
+def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             yield chunk
 
 
-def _parsers(kind: str) -> dict[str, Callable[[Path], None]]:
+def _parsers(kind: str, column: str) -> dict[str, Callable[[Path], None]]:
     parsers: dict[str, Callable[[Path], None]] = {}
     if importlib.util.find_spec("polars"):
         parsers["polars, bare parse"] = _polars_csv if kind == "csv" else _polars_json
     if importlib.util.find_spec("duckdb"):
-        parsers["duckdb, bare parse"] = _duckdb_csv if kind == "csv" else _duckdb_json
+        source = (
+            "read_csv('{}', all_varchar = true)"
+            if kind == "csv"
+            else "read_json('{}', format = 'newline_delimited')"
+        )
+        parsers["duckdb, bare parse"] = lambda path: _duckdb(source.format(path), column)
     return parsers
 
 
 def _polars_csv(path: Path) -> None:
-    import polars as pl
-
-    pl.read_csv(path, infer_schema=False)
+    import_module("polars").read_csv(path, infer_schema=False)
 
 
 def _polars_json(path: Path) -> None:
-    import polars as pl
-
-    pl.read_ndjson(path)
+    import_module("polars").read_ndjson(path)
 
 
-def _duckdb_csv(path: Path) -> None:
-    _duckdb(f"read_csv('{path}', all_varchar = true)")
-
-
-def _duckdb_json(path: Path) -> None:
-    _duckdb(f"read_json('{path}', format = 'newline_delimited')")
-
-
-def _duckdb(source: str) -> None:
-    import duckdb
-
-    names = [item["name"] for item in contract_document()["schema"][0]["properties"]]
+def _duckdb(source: str, column: str) -> None:
+    duckdb = import_module("duckdb")
+    names = duckdb.sql(f"select * from {source} limit 0").columns  # noqa: S608 - our own names
+    assert column in names
     looked_at = ", ".join(f"max({name})" for name in names)
     duckdb.sql(f"select {looked_at} from {source}").fetchall()  # noqa: S608 - our own names
 
 
-def _timed(name: str, kind: str, rows: int, run: Callable[[], bool | None]) -> Measured:
-    wall, cpu = time.perf_counter(), time.process_time()
-    exact = run()
-    return Measured(
-        name=name,
-        file_format=kind,
-        rows=rows,
-        seconds=time.perf_counter() - wall,
-        cpu=time.process_time() - cpu,
-        exact=exact,
-    )
+def _timed(run: Run) -> tuple[float, float, set[int] | None]:
+    wall, cpu = time.perf_counter(), _processor()
+    named = run()
+    return time.perf_counter() - wall, _processor() - cpu, named
+
+
+def _processor() -> float:
+    """Processor time of this process and of those that have ended for it, in seconds."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def main() -> None:
     """Print the table."""
-    results = measure(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
-    print("| | format | rows | seconds | CPU | rows/s | exact |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | --- |")
-    for item in results:
-        exact = {None: "", True: "yes", False: "NO"}[item.exact]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", action="store_true", help="install other validators and parsers")
+    options = parser.parse_args()
+    if options.peers:
+        install(FOLDER / "peers")
+    print("| file | | rows | seconds | CPU | rows/s | times the parse | missed / false |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    for maker, rows in ((orders, options.rows), (wide, options.rows // 10)):
+        for kind in ("csv", "jsonl"):
+            _show(_contest(maker, kind, rows, rounds=options.rounds))
+
+
+def _show(found: list[Measured]) -> None:
+    parses = [item for item in found if item.missed is None]
+    best = min((item.seconds / item.rows for item in parses), default=None)
+    for item in found:
+        ratio = f"{item.seconds / item.rows / best:.1f}" if best else ""
+        wrong = "" if item.missed is None else f"{item.missed:,} / {item.false:,}"
         print(
-            f"| {item.name} | {item.file_format} | {item.rows:,} | {item.seconds:.2f} | "
-            f"{item.cpu:.2f} | {item.rate:,} | {exact} |"
+            f"| {item.file} | {item.name} | {item.rows:,} | {item.seconds:.2f} | {item.cpu:.2f} | "
+            f"{item.rate:,} | {ratio} | {wrong} |",
+            flush=True,
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    print(f"\nPeak memory of the whole run: {peak} MB")
 
 
 if __name__ == "__main__":
