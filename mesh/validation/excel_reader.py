@@ -123,6 +123,15 @@ def _header(plan: Plan, rows: Iterator[Sequence[Any]]) -> list[str | None]:
             f"Column {found.index(None) + 1} of the sheet has no name in the first row.",
             "Name every column, and keep titles and notes out of the sheet.",
         )
+    known = {column.name for column in plan.columns}
+    if known and not known & set(found):
+        # It may be data, which not everybody may see.
+        raise FileRefusedError(
+            "header",
+            "The first row of the sheet names none of the contract's columns.",
+            "Write the names of the columns into the first row, or say `header: false` in the "
+            "contract's fileDialect.",
+        )
     # A sheet says nothing of the types of its columns: each cell is judged for itself.
     columns = [FileColumn(name=str(name), type="any", json="null") for name in found]
     wanted = set(compare_columns(plan, columns, typed=False))

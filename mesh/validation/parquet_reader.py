@@ -14,7 +14,7 @@ from mesh.validation.spool import spooled
 
 MOST_GROUP = 2 << 30
 _BATCH_BYTES = 16 << 20
-_BATCH_ROWS = 1 << 16
+_BATCH_ROWS = 1 << 13
 _ENCRYPTED = b"PARE"
 
 

@@ -346,6 +346,7 @@ def test_a_named_sheet() -> None:
     ("rows", "said"),
     [
         ([], ("empty", "neither a header nor a row")),
+        ([["CH", 1], ["NA", 2]], ("header", "names none of the contract's columns")),
         ([["code", None, "area"]], ("columns", "Column 2 of the sheet has no name")),
         ([["code", "code", "other"]], ("columns", "unknown 'other'; twice 'code'")),
     ],
@@ -441,3 +442,14 @@ def test_memory_does_not_grow_with_an_array() -> None:
         tracemalloc.stop()
         assert report.accepted == count
     assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_a_sheet_without_a_header() -> None:
+    plan = plan_of(
+        contract(
+            [{"name": "a", "logicalType": "string"}, {"name": "b", "logicalType": "integer"}],
+            {"fileDialect": {"header": False}},
+        )
+    )
+    outcome = judge(plan, workbook(("first", [["x", 1], ["y", "z"]])), "rows.xlsx", chunk=1000)
+    assert outcome.named == [(2, "b", "type")]
