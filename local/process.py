@@ -40,6 +40,10 @@ def listening_socket(port: int, *, purpose: str, option: str) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((LOOPBACK, port))
+    except OverflowError:
+        bound.close()
+        message = f"{port} is no port for {purpose}. Choose one from 0 to 65535 with {option}."
+        raise LocalError(message) from None
     except OSError as refused:
         bound.close()
         if refused.errno not in (errno.EADDRINUSE, errno.EACCES):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mesh import outbox, provisioning, telemetry
+from mesh import outbox, provisioning, schemas, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.documents import read_declaration
@@ -50,19 +50,43 @@ def request(backbone: Backbone, files: Mapping[str, str], *, requested_by: str) 
     return received
 
 
-def handle(backbone: Backbone, message: Mapping[str, Any]) -> Onboarding:
+def handle(backbone: Backbone, message: Any) -> Onboarding:
     """Handle a message of the queue: a whole declaration, or the id of a saga whose step is due.
+
+    What is neither is refused with findings, under the id that its digest makes.
 
     Args:
         message: `{"files": {NAME: TEXT, …}, "requested_by": …}`, or `{"onboarding": ID}`.
 
     Raises:
-        KeyError, NotFound: it is neither; the queue dead-letters it in the end.
+        NotFound: there is no such onboarding; the queue dead-letters the message in the end.
     """
-    if "files" in message:
-        by = str(message.get("requested_by", "queue"))
-        return request(backbone, message["files"], requested_by=by)
-    return advance(backbone, message["onboarding"])
+    if isinstance(message, dict) and set(message) == {"onboarding"}:
+        return advance(backbone, str(message["onboarding"]))
+    findings = schemas.findings(message, "requests/onboarding.v1")
+    if findings:
+        return _refused_message(backbone, message, findings)
+    by = str(message.get("requested_by", "queue"))
+    return request(backbone, message["files"], requested_by=by)
+
+
+def _refused_message(
+    backbone: Backbone, message: object, findings: tuple[Finding, ...]
+) -> Onboarding:
+    identity = onboarding_id({"": json.dumps(message, sort_keys=True)})
+    known = backbone.onboardings.get(identity)
+    if known is not None:
+        return known
+    received = Onboarding(
+        id=identity,
+        run=1,
+        requested_by="queue",
+        status=Status.RUNNING,
+        steps=(StepRecord(step=Step.RECEIVED, at=backbone.now()),),
+    )
+    refused = received.refused(findings)
+    backbone.onboardings.put(refused)
+    return refused
 
 
 def advance(backbone: Backbone, identity: str) -> Onboarding:

@@ -10,6 +10,7 @@ from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.compatibility import compare_all
 from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
+from mesh.model.dropped_file import UNPLACED
 from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, major_of
@@ -19,7 +20,8 @@ from mesh.model.record import ContractEntry
 
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
     """All that speaks against a declaration which is good by itself."""
-    findings = [_taken(backbone, declaration, declared) for declared in declaration.contracts]
+    findings = [_reserved(declaration)]
+    findings += [_taken(backbone, declaration, declared) for declared in declaration.contracts]
     findings += [
         _unknown(backbone, declaration.file, port) for port in declaration.product.input_ports
     ]
@@ -37,6 +39,18 @@ def classifications(declaration: Declaration) -> frozenset[str]:
         for item in DataContract.from_document(declared.document).objects.values()
         for field in item.fields
         if field.classification
+    )
+
+
+def _reserved(declaration: Declaration) -> Finding | None:
+    if declaration.product.id.domain != UNPLACED.domain:
+        return None
+    return Finding(
+        file=declaration.file,
+        path="/id",
+        rule="product.reserved",
+        message=f"The domain {UNPLACED.domain!r} is the mesh's own: its record is of lost files.",
+        remedy="Choose another name for the domain.",
     )
 
 

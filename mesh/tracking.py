@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.backbone import Backbone
+from mesh.catalogue import find_product
 from mesh.errors import NotFound
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.events import ReceivedEvent
@@ -72,6 +73,8 @@ def find(
     backbone: Backbone, *, file: str | None, product: ProductId | None, limit: int
 ) -> Sequence[tuple[ProductId, LedgerEntry]]:
     """The newest decisions, newest first: of one product or of all, about one file name or any."""
+    if product is not None and product != UNPLACED:
+        find_product(backbone, product)
     products = [product] if product else [UNPLACED, *(s.id for s in backbone.catalogue.products())]
     found = [
         (place, entry)

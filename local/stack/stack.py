@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from local.process import LocalError
 from local.stack.config import StackConfig
@@ -20,6 +20,12 @@ from local.stack.storage import make, read_names
 
 READY_FILE = "azure.json"
 """In the state folder: the settings of the running stack, for those who want to talk to it."""
+
+RANDOM_BYTES = 32
+_KEYS = ("host.master", "host.function.default")
+_MAKE_ANEW = (
+    "Delete it, and a new one is made; what was signed with the old one no longer verifies."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,18 +85,18 @@ class Stack:
     async def _start(self) -> None:
         names = read_names(self._config.storage)
         _make_folder(self._state)
+        keys, random_key = _keys(self._state), _random_key(self._state)
         async with asyncio.TaskGroup() as group:
             storage = group.create_task(self._azurite(names))
             bus = group.create_task(self._service_bus())
             telemetry = group.create_task(self._telemetry())
         addresses = _addresses(storage.result(), bus.result())
         grid = await self._event_grid(addresses)
-        keys = _keys(self._state)
         addresses |= {
             "event_grid": grid.ready["url"],
             "event_grid_key": grid.ready["key"],
             "functions_key": keys["host.function.default"],
-            "random_key": _random_key(self._state),
+            "random_key": random_key,
             "telemetry": telemetry.result().ready["url"],
         }
         self.settings = self._resolve(addresses)
@@ -210,11 +216,15 @@ def _keys(state: Path) -> dict[str, str]:
     """The host's keys, made once."""
     path = state / "keys.json"
     if not path.exists():
-        made = {
-            name: secrets.token_urlsafe(32) for name in ("host.master", "host.function.default")
-        }
+        made = {name: secrets.token_urlsafe(RANDOM_BYTES) for name in _KEYS}
         _write_private(path, json.dumps(made))
-    keys: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        keys: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(keys[name], str) for name in _KEYS):
+            raise TypeError
+    except (ValueError, KeyError, TypeError):
+        message = f"{path} does not hold the keys of the functions host. {_MAKE_ANEW}"
+        raise LocalError(message) from None
     return keys
 
 
@@ -222,8 +232,16 @@ def _random_key(state: Path) -> str:
     """32 random bytes in base64, made once: for a setting that needs a secret of its own."""
     path = state / "random.key"
     if not path.exists():
-        _write_private(path, base64.b64encode(secrets.token_bytes(32)).decode())
-    return path.read_text(encoding="utf-8")
+        _write_private(path, base64.b64encode(secrets.token_bytes(RANDOM_BYTES)).decode())
+    text = path.read_text(encoding="utf-8")
+    try:
+        good = len(base64.b64decode(text, validate=True)) == RANDOM_BYTES
+    except ValueError:
+        good = False
+    if not good:
+        message = f"{path} does not hold {RANDOM_BYTES} bytes in base64. {_MAKE_ANEW}"
+        raise LocalError(message)
+    return text
 
 
 def _write_private(path: Path, text: str) -> None:

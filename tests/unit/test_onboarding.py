@@ -99,9 +99,21 @@ def test_a_declaration_comes_by_the_queue_too(world, declare):
     ]
 
 
-def test_a_message_that_is_no_onboarding_is_a_failure(world):
-    with pytest.raises(KeyError):
-        onboarding.handle(world.backbone, {"something": "else"})
+@pytest.mark.parametrize(
+    "message", [{"something": "else"}, {"files": ["a"]}, {"files": {"p": 5}}, "x", None, {}]
+)
+def test_a_message_that_is_no_declaration_is_refused_with_findings(world, message):
+    saga = onboarding.handle(world.backbone, message)
+    again = onboarding.handle(world.backbone, message)
+
+    assert saga.status is Status.REFUSED
+    assert saga.findings
+    assert all(found.rule.startswith("body.") for found in saga.findings)
+    assert again.id == saga.id
+    assert onboarding.find(world.backbone, saga.id).findings == saga.findings
+
+
+def test_a_message_about_an_onboarding_that_is_not_there_is_a_failure(world):
     with pytest.raises(NotFound, match="There is no onboarding 'gone'"):
         onboarding.handle(world.backbone, {"onboarding": "gone"})
 
@@ -135,6 +147,16 @@ def test_a_contract_that_is_not_odcs_is_refused(world, declare, document, rule):
     about = [found for found in saga.findings if found.file == "contract0.odcs.json"]
     assert about
     assert any(rule in found.rule for found in about), about
+
+
+def test_the_meshs_own_domain_is_nobodys(world, declare, contract_of):
+    product = ProductId(domain="unplaced", product="files")
+
+    saga = world.onboard(declare(product, contract_of(product)))
+
+    assert saga.status is Status.REFUSED
+    assert [found.rule for found in saga.findings] == ["product.reserved"]
+    assert "the mesh's own" in saga.findings[0].message
 
 
 def test_a_refused_declaration_can_be_sent_again(world, declare):

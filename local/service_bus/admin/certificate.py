@@ -27,7 +27,7 @@ def ensure_certificate(folder: Path) -> tuple[Path, Path]:
     certificate, key = folder / "service-bus.pem", folder / "service-bus.key"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (key.exists() and _is_valid(certificate)):
+        if not (_is_valid(certificate) and _is_its_key(certificate, key)):
             _make(certificate, key)
     except OSError as refused:
         message = f"The certificate cannot be kept in {folder}: {refused.strerror}."
@@ -48,6 +48,14 @@ def _is_valid(certificate: Path) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     return known.not_valid_after_utc > dt.datetime.now(dt.UTC) + _RENEW_BEFORE
+
+
+def _is_its_key(certificate: Path, key: Path) -> bool:
+    try:
+        tls_context(certificate, key)
+    except (FileNotFoundError, ssl.SSLError):
+        return False
+    return True
 
 
 def _make(certificate: Path, key: Path) -> None:

@@ -166,6 +166,39 @@ def test_a_port_in_use_is_named_with_what_to_do(tmp_path):
     assert "is in use" in message
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("keys.json", "{", "does not hold the keys of the functions host. Delete it"),
+        ("keys.json", "{}", "does not hold the keys of the functions host. Delete it"),
+        ("random.key", "short", "does not hold 32 bytes in base64. Delete it"),
+    ],
+)
+def test_a_damaged_secret_is_named_with_what_to_do(tmp_path, file, content, message):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / file).write_text(content)
+
+    said = refused("--config=infra/local.json", f"--state={tmp_path / 'state'}", "--free-ports")
+
+    assert message in said
+
+
+@pytest.mark.parametrize("port", [99999, -5])
+def test_a_number_that_is_no_port_is_refused(port):
+    command = ["--entities=infra/service-bus.json", f"--port={port}", "--admin-port=0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "local.service_bus", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert f"{port} is no port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_state_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "state").write_text("")
     message = refused("--config=infra/local.json", f"--state={tmp_path / 'state'}", "--free-ports")
