@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -54,6 +55,11 @@ def demo(
         run.drop(reference.bad_files(), title="Bad files: each teaches one kind of mistake")
         good = run.conclude()
         if once:
+            if not good:
+                kept = shutil.copytree(
+                    state / "logs", tempfile.mkdtemp(prefix="mesh-demo-logs-"), dirs_exist_ok=True
+                )
+                say(f"The logs of the local Azure are in {kept}.")
             raise typer.Exit(ExitCode.DONE if good else ExitCode.REFUSED)
         _keep_running(connection.url)
 
