@@ -221,6 +221,19 @@ class Replayed(TypedDict):
     next_sequence: int | None
 
 
+class DeadLetter(TypedDict):
+    """A message that was given up."""
+
+    source: str
+    number: int
+    message_id: str
+    enqueued_at: str | None
+    reason: str
+    description: str
+    deliveries: int
+    body: str
+
+
 class Subscribed(Subscription):
     """A subscription just made; the secret of a webhook is told this once."""
 

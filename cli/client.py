@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from cli.answers import (
     Attempt,
     CloudEvent,
+    DeadLetter,
     Drop,
     Journey,
     Onboarding,
@@ -150,6 +151,21 @@ class MeshClient:
     def acknowledge(self, product: str, identity: str, *, sequence: int) -> Attempt:
         path = f"{_product(product)}/subscriptions/{_part(identity)}/acknowledgements"
         found: Attempt = self._ask("POST", path, body={"sequence": sequence})
+        return found
+
+    def dead_letters(self, *, source: str | None = None) -> list[DeadLetter]:
+        query = {"limit": PAGE} | ({"source": source} if source else {})
+        found: list[DeadLetter] = self._ask("GET", "dead-letters", query=query)["dead_letters"]
+        return found
+
+    def resubmit(self, source: str, number: int) -> DeadLetter:
+        body = {"source": source, "number": number}
+        found: DeadLetter = self._ask("POST", "dead-letters/resubmissions", body=body)
+        return found
+
+    def discard(self, source: str, number: int, *, reason: str) -> DeadLetter:
+        body = {"source": source, "number": number, "reason": reason}
+        found: DeadLetter = self._ask("POST", "dead-letters/discards", body=body)
         return found
 
     def _ask(

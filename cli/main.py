@@ -18,6 +18,7 @@ from cli import (
     browsing,
     checking,
     contracts,
+    dead_letters,
     dropping,
     journeys,
     onboarding,
@@ -97,6 +98,7 @@ app.command()(onboarding.approve)
 app.command()(onboarding.refuse)
 app.command()(checking.check)
 app.add_typer(contracts.app)
+app.add_typer(dead_letters.app)
 app.command()(dropping.drop)
 app.command()(journeys.where)
 app.command()(journeys.receipt)

@@ -11,6 +11,7 @@ from mesh import (
     acknowledgements,
     catalogue,
     contracts,
+    dead_letters,
     onboarding,
     replays,
     schemas,
@@ -32,6 +33,7 @@ PRODUCT = "products/{domain}/{product}"
 @blueprint.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers
 def health(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - a trigger has its binding
+    backbone()
     return answer({"status": "ok"})
 
 
@@ -237,6 +239,34 @@ def acknowledge(req: func.HttpRequest) -> func.HttpResponse:
     identity = req.route_params["subscription"]
     done = acknowledgements.acknowledge(backbone(), _product(req), identity, asked["sequence"])
     return answer(shown.attempt(done.attempts[0]))
+
+
+@blueprint.function_name("list_dead_letters")
+@blueprint.route("dead-letters", methods=["GET"])
+@answers
+def list_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    found = dead_letters.found(backbone(), source=req.params.get("source"), limit=_limit(req))
+    return answer({"dead_letters": [shown.dead_letter(letter) for letter in found]})
+
+
+@blueprint.function_name("resubmit_dead_letter")
+@blueprint.route("dead-letters/resubmissions", methods=["POST"])
+@answers
+def resubmit_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/resubmission.v1")
+    done = dead_letters.resubmit(backbone(), asked["source"], asked["number"])
+    return answer(shown.dead_letter(done))
+
+
+@blueprint.function_name("discard_dead_letter")
+@blueprint.route("dead-letters/discards", methods=["POST"])
+@answers
+def discard_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/discard.v1")
+    done = dead_letters.discard(
+        backbone(), asked["source"], asked["number"], reason=asked["reason"]
+    )
+    return answer(shown.dead_letter(done))
 
 
 def _product(req: func.HttpRequest) -> ProductId:

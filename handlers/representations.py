@@ -7,6 +7,7 @@ from typing import Any
 
 from mesh.catalogue import ProductPage
 from mesh.model.catalogue import ProductSummary
+from mesh.model.dead_letter import DeadLetter
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
@@ -142,6 +143,19 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "reason": wants.reason,
         "failing": wants.failing,
         "created_at": time(wants.created_at),
+    }
+
+
+def dead_letter(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "source": letter.source,
+        "number": letter.number,
+        "message_id": letter.message_id,
+        "enqueued_at": time(letter.enqueued_at),
+        "reason": letter.reason,
+        "description": letter.description,
+        "deliveries": letter.deliveries,
+        "body": letter.body.decode(errors="replace"),
     }
 
 

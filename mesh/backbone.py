@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mesh.model.policy import Policy
     from mesh.ports import (
         Catalogue,
+        DeadLetters,
         Deliveries,
         Onboardings,
         PullSubscriptions,
@@ -55,6 +56,7 @@ class Backbone:
     storage: Storage
     topic: Topic
     queues: Queues
+    dead_letters: DeadLetters
     pull: PullSubscriptions
     webhooks: Webhooks
     signing: SigningSecrets
@@ -102,6 +104,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         clients: to share with others, and to be closed by whoever made them.
     """
     from mesh.azure.clients import Clients
+    from mesh.azure.dead_letters import ServiceBusDeadLetters
     from mesh.azure.event_grid import EventGridTopic
     from mesh.azure.registry import TableRegistry
     from mesh.azure.service_bus import ServiceBusQueues
@@ -126,6 +129,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         storage=BlobStorage(clients),
         topic=EventGridTopic(clients),
         queues=ServiceBusQueues(clients),
+        dead_letters=ServiceBusDeadLetters(clients),
         pull=TopicSubscriptions(clients),
         webhooks=WebhookSender(
             origin=settings.webhook_origin,
@@ -152,6 +156,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         storage=memory.Storage(),
         topic=memory.Topic(),
         queues=memory.Queues(),
+        dead_letters=memory.DeadLetters(),
         pull=memory.PullSubscriptions(),
         webhooks=memory.Webhooks(),
         signing=SigningSecrets(master_keys=(bytes(MASTER_KEY_BYTES),)),

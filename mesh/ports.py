@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mesh.model.catalogue import ProductSummary
+from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
@@ -218,6 +219,28 @@ class Message:
     body: Mapping[str, Any]
     due: datetime | None = None
     traceparent: str | None = None
+
+
+class DeadLetters(Protocol):
+    """Messages that were given up, by their source: a queue, or `TOPIC/SUBSCRIPTION`."""
+
+    def peek(self, source: str, *, limit: int) -> Sequence[DeadLetter]:
+        """The oldest of them, in order; they stay where they are.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+
+    def take(
+        self, source: str, number: int, handle: Callable[[DeadLetter], None]
+    ) -> DeadLetter | None:
+        """Take one away, once `handle` has done its work with it; None when it is not there.
+
+        When `handle` raises, the message stays. It may be handled twice.
+
+        Raises:
+            NotFound: there is no such source.
+        """
 
 
 class PullSubscriptions(Protocol):

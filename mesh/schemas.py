@@ -38,6 +38,8 @@ def openapi() -> dict[str, Any]:
         "SuspensionRequest": load("requests/suspension.v1"),
         "ResumptionRequest": load("requests/resumption.v1"),
         "ReplayRequest": load("requests/replay.v1"),
+        "ResubmissionRequest": load("requests/resubmission.v1"),
+        "DiscardRequest": load("requests/discard.v1"),
         "AcknowledgementRequest": load("requests/acknowledgement.v1"),
         "Receipt": load("receipts/v1"),
         **{name: load(f"events/{name}") for name in EVENT_TYPES},
@@ -83,10 +85,10 @@ def parse(body: bytes, name: str) -> Any:
     except (ValueError, RecursionError) as wrong:
         message = f"The body is no JSON: {wrong}."
         raise Rejected(message, problem="invalid-json") from None
-    findings = _findings(data, name)
-    if findings:
-        message = f"The body has {len(findings)} fault(s). First: {findings[0].message}"
-        raise Rejected(message, problem="invalid-body", status=422, findings=findings)
+    found = findings(data, name)
+    if found:
+        message = f"The body has {len(found)} fault(s). First: {found[0].message}"
+        raise Rejected(message, problem="invalid-body", status=422, findings=found)
     return data
 
 
@@ -95,7 +97,8 @@ def _no_number(text: str) -> None:
     raise ValueError(message)
 
 
-def _findings(data: object, name: str) -> tuple[Finding, ...]:
+def findings(data: object, name: str) -> tuple[Finding, ...]:
+    """All that speaks against `data` by the schema `name`."""
     from jsonschema import Draft202012Validator
 
     validator = Draft202012Validator(load(name), format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -107,5 +110,5 @@ def _findings(data: object, name: str) -> tuple[Finding, ...]:
             message=error.message if len(error.message) <= 300 else f"{error.message[:300]}…",
             remedy="See the request's schema in /api/openapi.json.",
         )
-        for error in sorted(validator.iter_errors(data), key=lambda found: found.json_path)
+        for error in sorted(validator.iter_errors(data), key=lambda error: error.json_path)
     )

@@ -7,13 +7,14 @@ both these and the Azure adapters to them. Everything is thread-safe and gone wi
 
 from __future__ import annotations
 
-from mesh.memory.messaging import PullSubscriptions, Queues, Topic, Webhooks
+from mesh.memory.messaging import DeadLetters, PullSubscriptions, Queues, Topic, Webhooks
 from mesh.memory.registry import Registry
 from mesh.memory.storage import Storage
 from mesh.memory.tables import Catalogue, Deliveries, Onboardings, Subscriptions
 
 __all__ = [
     "Catalogue",
+    "DeadLetters",
     "Deliveries",
     "Onboardings",
     "PullSubscriptions",

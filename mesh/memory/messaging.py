@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mesh.errors import Rejected
 from mesh.model.broker_rules import rules_for
+from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
@@ -73,6 +74,33 @@ class Queues:
         """Take everything out of the queue, whether due or not."""
         with self._lock:
             return self._waiting.pop(queue, [])
+
+
+class DeadLetters:
+    """`mesh.ports.DeadLetters` in memory.
+
+    Attributes:
+        letters: what was given up, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.letters: list[DeadLetter] = []
+        self._lock = threading.Lock()
+
+    def peek(self, source: str, *, limit: int) -> Sequence[DeadLetter]:
+        with self._lock:
+            return [letter for letter in self.letters if letter.source == source][:limit]
+
+    def take(
+        self, source: str, number: int, handle: Callable[[DeadLetter], None]
+    ) -> DeadLetter | None:
+        with self._lock:
+            for letter in self.letters:
+                if (letter.source, letter.number) == (source, number):
+                    handle(letter)
+                    self.letters.remove(letter)
+                    return letter
+            return None
 
 
 class PullSubscriptions:

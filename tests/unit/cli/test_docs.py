@@ -74,7 +74,7 @@ def test_its_commands_run(run, world, declared, contract_of, good, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     known: dict[str, str] = {"LETTER": "7", "POISON": "8"}
     world.dead_letters.letters += [
-        letter("notifications", 7, b'{"webhook_id": "x"}'),
+        letter("landed-files", 7),
         letter("onboarding", 8, b"?"),
     ]
     for line in lines:

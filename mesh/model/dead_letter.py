@@ -1,0 +1,41 @@
+"""A message that was given up, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetter:
+    """A message in a dead-letter queue.
+
+    Attributes:
+        source: the queue (`notifications`), or `TOPIC/SUBSCRIPTION`, that gave it up.
+        number: what the broker numbered it by; unique within the source.
+        reason: the broker's code, such as `MaxDeliveryCountExceeded`.
+        description: what there is to say beyond the code.
+        deliveries: how often it was tried.
+    """
+
+    source: str
+    number: int
+    message_id: str
+    enqueued_at: datetime | None
+    reason: str
+    description: str
+    deliveries: int
+    body: bytes = field(repr=False)
+    traceparent: str | None = None
+
+    @property
+    def document(self) -> Mapping[str, Any] | None:
+        """The body as a JSON object; None when it is none."""
+        try:
+            found = json.loads(self.body)
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
