@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import glob
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Self
 
@@ -11,16 +14,23 @@ import typer
 
 from cli.contract_files import CHUNK, contract_of, object_of, unreadable
 from cli.failures import ExitCode, wrong_call
-from cli.options import AsJson
+from cli.options import AsJson, Form, Format
 from cli.output import console, write_json
-from cli.verdicts import show_receipt
+from cli.verdicts import show_receipt, write_page
 
 if TYPE_CHECKING:
     from mesh.checking import Check
     from mesh.validation import Sink
 
-File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The file.", exists=True, dir_okay=False)
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help="The files, or patterns of their names (`*.csv`)."),
+]
+Stdin = Annotated[
+    str | None,
+    typer.Option(
+        "--stdin", metavar="NAME", help="Judge standard input, as a file of this name (`a.csv`)."
+    ),
 ]
 Contract = Annotated[
     Path,
@@ -47,61 +57,137 @@ Out = Annotated[
 
 
 def check(
-    file: File,
     contract: Contract,
+    files: Files = None,
+    stdin: Stdin = None,
     object_name: ObjectName = None,
     out: Out = None,
+    form: Format = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a file by a contract, offline: the verdict is the one that landing would give.
+    """Judge files by a contract, offline: the verdicts are those that landing would give.
 
-    Exits with 0 when the file is accepted, 1 when it is rejected, 2 when it cannot be checked.
+    Exits with 0 when all are accepted, 1 when one is rejected, 2 when one cannot be checked. Of
+    several files, --out gets a folder for each, and --json is one document with all receipts.
     """
-    asked = _asked(file, contract, object_name)
-    with _Outputs(out, file.name) as outputs, _chunks(file, quiet=as_json) as chunks:
-        from datetime import UTC, datetime
+    if form and as_json:
+        raise wrong_call("Ask for --json or --format, not both.")
+    from mesh.checking import Check
 
-        at = datetime.now(UTC)
-        receipt = asked.run(chunks, outputs.sink, at=at, parquet=outputs.parquet)
-        outputs.keep(receipt)
+    found = _found(files or [], stdin)
+    if form in {Form.HTML, Form.CSV} and len(found) > 1:
+        raise wrong_call("A page in HTML, or a table in CSV, is of one file; name one.")
+    places = _places(found, out)
+    read = contract_of(contract)
+    chosen = object_of(read, object_name)
+    receipts = []
+    for given, place in zip(found, places, strict=True):
+        asked = Check(file=given.name, contract=read, object_name=chosen)
+        receipts.append(_judged(asked, given, place, quiet=as_json or form is not None))
+        if form:
+            write_page(receipts[-1], form)
+        elif not as_json:
+            show_receipt(receipts[-1])
+    verdicts = {receipt["verdict"] for receipt in receipts}
     if as_json:
-        write_json(receipt)
-    else:
-        show_receipt(receipt)
-    if receipt["verdict"] != "accepted":
+        verdict = "rejected" if "rejected" in verdicts else "accepted"
+        several = {"verdict": verdict, "receipts": receipts}
+        write_json(receipts[0] if len(receipts) == 1 else several)
+    if verdicts != {"accepted"}:
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _asked(file: Path, contract: Path, object_name: str | None) -> Check:
-    from mesh.checking import Check
+def _judged(asked: Check, given: _Given, out: Path | None, *, quiet: bool) -> dict[str, Any]:
+    from datetime import UTC, datetime
 
-    read = contract_of(contract)
-    return Check(file=file.name, contract=read, object_name=object_of(read, object_name))
+    with _Outputs(out, asked.file) as outputs, _chunks(given.path, quiet=quiet) as chunks:
+        at = datetime.now(UTC)
+        receipt = asked.run(chunks, outputs.sink, at=at, parquet=outputs.parquet)
+        outputs.keep(receipt)
+    return receipt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Given:
+    """A file to be judged; `path` is None for standard input."""
+
+    name: str
+    path: Path | None
+
+
+def _found(names: list[str], stdin: str | None) -> list[_Given]:
+    """The files that are asked for, each once."""
+    if stdin is not None:
+        if names:
+            raise wrong_call("Give files, or --stdin, not both.")
+        return [_Given(name=Path(stdin).name, path=None)]
+    paths = list(dict.fromkeys(path for name in names for path in _matching(name)))
+    if not paths:
+        raise wrong_call("Missing argument 'FILE...': name files, or --stdin.")
+    return [_Given(name=path.name, path=path) for path in paths]
+
+
+def _matching(name: str) -> list[Path]:
+    """The file of this name, or those that a pattern matches, `**` in any folder below."""
+    path = Path(name)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        raise wrong_call(f"{name!r} is a directory; name its files: {name}/*.csv")
+    if not glob.has_magic(name):
+        raise wrong_call(f"The file {name!r} does not exist.")
+    # Path.glob takes no absolute patterns.
+    matched = sorted(glob.glob(name, recursive=True))  # noqa: PTH207
+    found = [Path(one) for one in matched if Path(one).is_file()]
+    if not found:
+        raise wrong_call(f"No file matches {name!r}.")
+    return found
+
+
+def _places(found: list[_Given], out: Path | None) -> list[Path | None]:
+    """Where the outputs of each file go."""
+    if out is None or len(found) == 1:
+        return [out for _ in found]
+    names = [given.name for given in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"Several files are called {', '.join(twice)}; their outputs would mix in --out."
+        raise wrong_call(message)
+    return [out / name for name in names]
 
 
 @contextmanager
-def _chunks(file: Path, *, quiet: bool) -> Iterator[Iterator[bytes]]:
+def _chunks(file: Path | None, *, quiet: bool) -> Iterator[Iterator[bytes]]:
     """The bytes of a file; on a terminal, a bar tells how far they were read."""
+    if file is None:
+        yield iter(lambda: sys.stdin.buffer.read(CHUNK), b"")
+        return
     try:
         data = file.open("rb")
     except OSError as wrong:
         raise unreadable(file, wrong) from None
+    with data, _bar(file, quiet=quiet) as advance:
+
+        def pieces() -> Iterator[bytes]:
+            while piece := data.read(CHUNK):
+                yield piece
+                advance(len(piece))
+
+        yield pieces()
+
+
+@contextmanager
+def _bar(file: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """What to tell of each piece that was read; without a terminal, nobody listens."""
     out = console(errors=True)
-    with data:
-        if quiet or not out.is_terminal:
-            yield iter(lambda: data.read(CHUNK), b"")
-            return
-        from rich.progress import Progress
+    if quiet or not out.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import Progress
 
-        with Progress(console=out, transient=True) as bar:
-            task = bar.add_task("checking", total=file.stat().st_size)
-
-            def pieces() -> Iterator[bytes]:
-                while piece := data.read(CHUNK):
-                    yield piece
-                    bar.advance(task, len(piece))
-
-            yield pieces()
+    with Progress(console=out, transient=True) as bar:
+        task = bar.add_task(f"checking {file.name}", total=file.stat().st_size)
+        yield lambda size: bar.advance(task, size)
 
 
 class _Outputs:

@@ -12,9 +12,9 @@ import typer
 from cli.answers import AnnouncedEvent, Attempt, Drop, Journey, ToldSubscriber
 from cli.client import MeshClient
 from cli.failures import ExitCode, Failed
-from cli.options import AsJson, Product, State, mesh_at
+from cli.options import AsJson, Format, Product, State, mesh_at
 from cli.output import duration, moment, plain, plural, say, show, since, size, write_json
-from cli.verdicts import VERDICT_STYLES, show_receipt
+from cli.verdicts import VERDICT_STYLES, show_receipt, write_page
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -56,6 +56,7 @@ def receipt(
     product: Product,
     drop: Annotated[str, typer.Argument(metavar="DROP", help="Id of the drop.")],
     state: State = None,
+    form: Format = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the receipt of a dropped file: the verdict, and the rows that broke a rule."""
@@ -63,6 +64,8 @@ def receipt(
         found = mesh.receipt(product, drop)
     if as_json:
         write_json(found)
+    elif form:
+        write_page(found, form)
     else:
         show_receipt(found)
 

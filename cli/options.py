@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,23 @@ from cli.connection import Connection, find_connection
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Write JSON to standard output, problems to standard error."),
+]
+
+
+class Form(StrEnum):
+    """How a receipt is written for people who do not sit at a terminal."""
+
+    MARKDOWN = "md"
+    HTML = "html"
+    CSV = "csv"
+
+
+Format = Annotated[
+    Form | None,
+    typer.Option(
+        "--format",
+        help="Write the receipt as a page (Markdown, HTML), or its violations as a table (CSV).",
+    ),
 ]
 State = Annotated[
     Path | None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from cli.answers import Drop, Receipt
+from cli.options import Form
 from cli.output import plural, say, show, table
 
 VERDICT_STYLES: Mapping[str, str] = {
@@ -41,6 +43,14 @@ def show_receipt(receipt: Receipt) -> None:
     show_violations(receipt)
     for place, location in receipt["locations"].items():
         say(f"{place}: {location}", style="dim")
+
+
+def write_page(receipt: Receipt, form: Form) -> None:
+    """A receipt as a page, or its violations as a table, byte for byte."""
+    from mesh.model.receipt_pages import page
+
+    sys.stdout.buffer.write(page(receipt, form.value).encode("utf-8", "replace"))
+    sys.stdout.flush()
 
 
 def show_violations(receipt: Receipt) -> None:

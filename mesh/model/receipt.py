@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 SCHEMA_ID = "urn:mvmesh:schema:receipt:v1"
-_ROWS_SHOWN = 20
 
 
 class Report(Protocol):
@@ -115,34 +114,6 @@ def receipt(
     return data if manifest is None else {**data, "manifest": dict(manifest)}
 
 
-def receipt_markdown(data: Mapping[str, Any]) -> str:
-    """A receipt for people, as Markdown."""
-    counts, file = data["counts"], data["file"]
-    summary = (
-        f"{counts['rows']:,} rows: {counts['accepted']:,} good, {counts['rejected']:,} bad, "
-        f"{counts['violations']:,} violations. Judged {data['decidedAt']} by contract "
-        f"`{data['contract']['id']}` {data['contract']['version']}, "
-        f"object `{data['contract']['object']}`."
-    )
-    lines = [f"# {_cell(file['name'])}: {data['verdict']}", "", summary]
-    for problem in (*data["problems"], *data["warnings"]):
-        lines += ["", f"**{_cell(problem['message'])}** {_cell(problem['remedy'])}"]
-    if counts["byRule"]:
-        lines += ["", "| rule | violations |", "| --- | ---: |"]
-        lines += [f"| {_cell(rule)} | {count:,} |" for rule, count in counts["byRule"].items()]
-    if data["violations"]:
-        lines += ["", "| row | line | field | what is wrong |", "| ---: | ---: | --- | --- |"]
-        for item in data["violations"][:_ROWS_SHOWN]:
-            cells = (
-                str(item["row"]),
-                str(item["line"]),
-                _cell(item["field"]),
-                _cell(item["message"]),
-            )
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def _file(judged: Judged, byte_size: int) -> dict[str, Any]:
     return _given(
         {
@@ -176,10 +147,3 @@ def _violation(violation: Any) -> dict[str, Any]:
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _cell(text: str) -> str:
-    """Text of a file within a Markdown table: no cell, link or tag of its own."""
-    for mark in "\\`*_[]<>|#":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())

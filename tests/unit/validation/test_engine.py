@@ -18,7 +18,8 @@ import pytest
 import zstandard
 
 from mesh.model.contract import DataContract
-from mesh.model.receipt import Judged, receipt, receipt_markdown
+from mesh.model.receipt import Judged, receipt
+from mesh.model.receipt_pages import markdown
 from mesh.validation import (
     FileFormat,
     FileProblem,
@@ -235,7 +236,7 @@ def test_a_receipt_follows_its_schema(data: bytes) -> None:
     jsonschema.validate(json.loads(json.dumps(made)), schema)
     assert made["decidedAt"] == "2026-09-08T10:30:00Z"
     assert made["violationsShown"] == min(made["counts"]["violations"], 1)
-    text = receipt_markdown(made)
+    text = markdown(made)
     assert text.startswith(f"# people.csv: {made['verdict']}\n")
     for violation in made["violations"]:
         assert violation["message"] in text.replace("\\", "")
@@ -247,7 +248,7 @@ def test_a_receipt_for_people_cannot_be_written_into_by_a_file() -> None:
         Judged(file="a|b.csv", contract_id="c", contract_version="1.0.0", object_name="rows"),
         decided_at=datetime(2026, 9, 8, tzinfo=UTC),
     )
-    text = receipt_markdown(made)
+    text = markdown(made)
     assert "\\<script\\>\\|\\[x\\](y)" in text
     assert "# a\\|b.csv" in text
 
