@@ -121,7 +121,7 @@ def logs(store: Store, *, words: str, least: int, limit: int) -> list[dict[str, 
             "severity": row["severity"],
             "logger": row["logger"],
             "body": row["body"],
-            "trace": row["trace"].strip("0"),
+            "trace": row["trace"] if row["trace"].strip("0") else "",
             "attributes": json.loads(row["attributes"]),
         }
         for row in rows
