@@ -11,7 +11,7 @@ import typer
 
 from cli.answers import AnnouncedEvent, Attempt, Drop, Journey, ToldSubscriber
 from cli.client import MeshClient
-from cli.failures import ExitCode, Failed
+from cli.failures import ExitCode, Failed, wrong_call
 from cli.options import AsJson, Format, Product, State, mesh_at
 from cli.output import duration, moment, plain, plural, say, show, since, size, write_json
 from cli.verdicts import VERDICT_STYLES, show_receipt, write_page
@@ -60,6 +60,8 @@ def receipt(
     as_json: AsJson = False,
 ) -> None:
     """Show the receipt of a dropped file: the verdict, and the rows that broke a rule."""
+    if form and as_json:
+        raise wrong_call("Ask for --json or --format, not both.")
     with mesh_at(state) as mesh:
         found = mesh.receipt(product, drop)
     if as_json:
@@ -162,8 +164,10 @@ def _add_subscriber(branch: Tree, told: ToldSubscriber, landed: datetime) -> Non
 
 
 def _add_attempt(line: Tree, attempt: Attempt, landed: datetime) -> None:
-    style = {"delivered": "green", "retry": "yellow"}.get(attempt["outcome"], "red")
-    text = f"attempt {attempt['number']}: {attempt['outcome']}, {attempt['reason']}"
+    styles = {"delivered": "green", "acknowledged": "green", "retry": "yellow"}
+    style = styles.get(attempt["outcome"], "red")
+    again = f" of replay {attempt['round']}" if attempt["round"] else ""
+    text = f"attempt {attempt['number']}{again}: {attempt['outcome']}, {attempt['reason']}"
     text += f" ({duration(attempt['duration_s'])})"
     if attempt["next_at"]:
         text += f"; next {since(moment(attempt['at']), moment(attempt['next_at']))} later"

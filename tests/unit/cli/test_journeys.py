@@ -110,6 +110,11 @@ def test_a_receipt_shows_so_many_violations_and_counts_the_rest(onboarded, tmp_p
     assert f"rejects: quarantine/{PRODUCT}/v1/countries/{drop}/many.csv" in shown
     whole = json.loads(onboarded("receipt", PRODUCT, drop, "--json").stdout)
     assert whole["counts"]["violations"] == len(whole["violations"]) == 50
+    page = onboarded("receipt", PRODUCT, drop, "--format", "md").stdout
+    assert page.startswith("# many.csv: rejected\n")
+    both = onboarded("receipt", PRODUCT, drop, "--format", "md", "--json")
+    assert both.exit_code == 2
+    assert "Ask for --json or --format, not both." in both.stderr
 
 
 def test_text_of_files_cannot_steer_the_terminal(onboarded, world):
