@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from mesh import outbox, suspects, telemetry
+from mesh import outbox, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.errors import Conflict
@@ -15,6 +15,7 @@ from mesh.judging import judge, refuse, supersede
 from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place, place_of
 from mesh.model.judgement import Judgement
 from mesh.model.record import Commit, Head, LedgerEntry, number
+from mesh.suspects import MOST_DEATHS, Attempt
 
 
 def receive(backbone: Backbone, dropped: DroppedFile, *, delivery: int = 1) -> LedgerEntry:
@@ -26,73 +27,61 @@ def receive(backbone: Backbone, dropped: DroppedFile, *, delivery: int = 1) -> L
     Args:
         delivery: how often the message that tells of the file was handed out; 1 for the first time.
     """
-    with telemetry.land(dropped) as hop:
-        return _receive(backbone, dropped, hop, delivery)
+    place = _own_place(backbone, dropped)
+    product = place.product if isinstance(place, Place) else UNPLACED
+    with (
+        telemetry.land(dropped) as hop,
+        Attempt(backbone, product, dropped.id, delivery=delivery) as attempt,
+    ):
+        return _receive(backbone, dropped, place, hop, attempt)
 
 
 def _receive(
-    backbone: Backbone, dropped: DroppedFile, hop: telemetry.Hop, delivery: int
+    backbone: Backbone,
+    dropped: DroppedFile,
+    place: Place | Misplaced,
+    hop: telemetry.Hop,
+    attempt: Attempt,
 ) -> LedgerEntry:
     received_at = backbone.now()
-    head, place = _where(backbone, dropped)
+    if isinstance(place, Misplaced):
+        return _unplaced(backbone, dropped, place, received_at, hop, attempt)
+    head = backbone.registry.head(place.product)
+    versions = backbone.registry.versions(head.id, dropped.blob_key)
+    decided = _decision(versions, dropped)
+    if decided is None and head.product is None:
+        decided = _refuse_for_good(backbone, head, dropped, _no_product(place), received_at)
+    if decided is not None and decided.is_unplaced:
+        why = _no_product(place)
+        return _unplaced(backbone, dropped, why, received_at, hop, attempt)
+    if decided is not None:
+        return _come_again(backbone, head, decided, hop, attempt)
+    if _is_superseded(versions, dropped):
+        judgement = supersede(backbone, dropped, place)
+    else:
+        judgement = _judged(backbone, head, dropped, place, attempt)
+    return _committed(backbone, head, dropped, judgement, received_at, hop)
+
+
+def _unplaced(
+    backbone: Backbone,
+    dropped: DroppedFile,
+    why: Misplaced,
+    received_at: datetime,
+    hop: telemetry.Hop,
+    attempt: Attempt,
+) -> LedgerEntry:
+    """Refuse a file that no product can be found for, in the record of such files."""
+    head = backbone.registry.head(UNPLACED)
     versions = backbone.registry.versions(head.id, dropped.blob_key)
     decided = _decision(versions, dropped)
     if decided is not None:
-        return _come_again(backbone, head, decided, hop, delivery)
-    if head.onboarded_at is not None and dropped.landed_at <= head.onboarded_at:
-        refused = _refused_before(backbone, dropped)
-        if refused is not None:
-            unplaced = backbone.registry.head(UNPLACED)
-            return _come_again(backbone, unplaced, refused, hop, delivery)
+        return _come_again(backbone, head, decided, hop, attempt)
     if _is_superseded(versions, dropped):
-        judgement = supersede(backbone, dropped, place)
-    elif isinstance(place, Misplaced):
-        judgement = refuse(backbone, dropped, None, rule="unplaced", why=place)
+        judgement = supersede(backbone, dropped, why)
     else:
-        judgement = _judged(backbone, head, dropped, place, delivery)
-    entry = _committed(backbone, head, dropped, judgement, received_at, hop)
-    if delivery > 1:
-        backbone.registry.acquit(head.id, dropped.id)
-    return entry
-
-
-def _come_again(
-    backbone: Backbone, head: Head, decided: LedgerEntry, hop: telemetry.Hop, delivery: int
-) -> LedgerEntry:
-    """Publish what the one who decided may have left; count another message, not the same again."""
-    hop.came_again(head.id)
-    outbox.relay(backbone, head.id)
-    if delivery > 1:
-        backbone.registry.acquit(head.id, decided.drop)
-        return decided
-
-    def decide(current: Head) -> Commit | None:
-        entry = decided
-        if current.etag != head.etag:
-            entry = backbone.registry.entry(head.id, decided.drop) or decided
-        return Commit(head=current, repeated=replace(entry, duplicates=entry.duplicates + 1))
-
-    done = commit(backbone, head.id, decide, first=head)
-    assert done is not None  # `decide` always has a change
-    assert done.repeated is not None  # that change
-    return done.repeated
-
-
-def _where(backbone: Backbone, dropped: DroppedFile) -> tuple[Head, Place | Misplaced]:
-    """The record that the decision goes to, and where the file lies."""
-    place = _own_place(backbone, dropped)
-    if not isinstance(place, Place):
-        return backbone.registry.head(UNPLACED), place
-    head = backbone.registry.head(place.product)
-    if head.product is not None:
-        return head, place
-    unplaced = backbone.registry.head(UNPLACED)
-    if backbone.registry.head(place.product).product is not None:  # see `_refused_before`
-        return _where(backbone, dropped)
-    return unplaced, Misplaced(
-        reason=f"There is no product {place.product}.",
-        remedy="Correct the path, or onboard the product first: `mesh onboard DIR`.",
-    )
+        judgement = refuse(backbone, dropped, None, rule="unplaced", why=why)
+    return _committed(backbone, head, dropped, judgement, received_at, hop)
 
 
 def _own_place(backbone: Backbone, dropped: DroppedFile) -> Place | Misplaced:
@@ -109,25 +98,63 @@ def _own_place(backbone: Backbone, dropped: DroppedFile) -> Place | Misplaced:
     )
 
 
-def _refused_before(backbone: Backbone, dropped: DroppedFile) -> LedgerEntry | None:
-    """The decision about a file that was refused before its product was there, if there is one.
+def _no_product(place: Place) -> Misplaced:
+    return Misplaced(
+        reason=f"There is no product {place.product}.",
+        remedy="Correct the path, or onboard the product first: `mesh onboard DIR`.",
+    )
 
-    There will be none later either: whoever is about to refuse it has read the head of `UNPLACED`
-    before looking for the product. That head is written here, so that their commit fails.
+
+def _refuse_for_good(
+    backbone: Backbone, head: Head, dropped: DroppedFile, why: Misplaced, received_at: datetime
+) -> LedgerEntry:
+    """Note with the product to come that a file was refused because it was not there yet.
+
+    The product may be onboarded at this very moment, or before the message comes again. Whoever
+    changes its record first has decided: the file is refused, or judged, and never both.
+
+    Raises:
+        Conflict: the product is there now; the message comes again.
     """
-    refused: LedgerEntry | None = None
+    judgement = refuse(backbone, dropped, None, rule="unplaced", why=why)
+    entry = judgement.entry(dropped, received_at=received_at, decided_at=backbone.now(), sequence=0)
+    noted = replace(entry, is_unplaced=True)
 
-    def decide(unplaced: Head) -> Commit | None:
-        nonlocal refused
-        refused = _decision(backbone.registry.versions(UNPLACED, dropped.blob_key), dropped)
-        return None if refused else Commit(head=unplaced)
+    def decide(current: Head) -> Commit | None:
+        if current.product is not None:
+            message = f"{current.id} was onboarded while a file for it was about to be refused."
+            raise Conflict(message)
+        if current.etag != head.etag and backbone.registry.entry(head.id, dropped.id) is not None:
+            return None
+        return Commit(head=current, entry=noted)
 
-    commit(backbone, UNPLACED, decide)
-    return refused
+    commit(backbone, head.id, decide, first=head)
+    return noted
+
+
+def _come_again(
+    backbone: Backbone, head: Head, decided: LedgerEntry, hop: telemetry.Hop, attempt: Attempt
+) -> LedgerEntry:
+    """Publish what the one who decided may have left; count another message, not the same again."""
+    hop.came_again(head.id)
+    outbox.relay(backbone, head.id)
+    if not attempt.is_first:
+        return decided
+
+    def decide(current: Head) -> Commit | None:
+        entry = decided
+        if current.etag != head.etag:
+            entry = backbone.registry.entry(head.id, decided.drop) or decided
+        return Commit(head=current, repeated=replace(entry, duplicates=entry.duplicates + 1))
+
+    done = commit(backbone, head.id, decide, first=head)
+    assert done is not None  # `decide` always has a change
+    assert done.repeated is not None  # that change
+    return done.repeated
 
 
 def _judged(
-    backbone: Backbone, head: Head, dropped: DroppedFile, place: Place, delivery: int
+    backbone: Backbone, head: Head, dropped: DroppedFile, place: Place, attempt: Attempt
 ) -> Judgement:
     assert head.product is not None  # `_where` has seen it
     port = head.product.port_for(major=place.major, object_name=place.object_name)
@@ -140,20 +167,13 @@ def _judged(
             remedy=f"Drop the file under one of: {', '.join(offered)}.",
         )
         return refuse(backbone, dropped, place, rule="unknown-object", why=why)
-    judgement = suspects.judge_with_care(
-        backbone,
-        head.id,
-        dropped.id,
-        lambda: judge(backbone, dropped, place, port),
-        delivery=delivery,
-    )
-    if judgement is None:
+    if not attempt.may_judge():
         why = Misplaced(
-            reason=f"Judging the file has ended {suspects.MOST_DEATHS} workers; it was not read.",
+            reason=f"Judging the file has ended {MOST_DEATHS} workers; it was not read.",
             remedy="Look for what is unusual about it, and drop it again when that is mended.",
         )
         return refuse(backbone, dropped, place, rule="poison", why=why)
-    return judgement
+    return judge(backbone, dropped, place, port)
 
 
 def _committed(
@@ -174,7 +194,6 @@ def _committed(
             decided = _decision(versions, dropped)
             if decided is not None:
                 return None
-            _check_still_unplaced(backbone, head, dropped)
             if _is_superseded(versions, dropped):
                 judgement = supersede(backbone, dropped, judgement.place)
         at = backbone.now()
@@ -197,15 +216,6 @@ def _committed(
     hop.decided(head.id, done.entry)
     outbox.publish(backbone, head.id, done.events)
     return done.entry
-
-
-def _check_still_unplaced(backbone: Backbone, head: Head, dropped: DroppedFile) -> None:
-    place = place_of(dropped.blob)
-    if head.id != UNPLACED or not isinstance(place, Place):
-        return
-    if backbone.registry.head(place.product).product is not None:
-        message = f"{place.product} was onboarded while a file for it was about to be refused."
-        raise Conflict(message)
 
 
 def _decision(versions: Sequence[LedgerEntry], dropped: DroppedFile) -> LedgerEntry | None:

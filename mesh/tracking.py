@@ -80,6 +80,7 @@ def find(
         (place, entry)
         for place in products
         for entry in backbone.registry.entries(place, file=file, limit=limit)
+        if product or not entry.is_unplaced  # it stands in the record of unplaced files too
     ]
     found.sort(key=lambda pair: pair[1].decided_at, reverse=True)
     return found[:limit]

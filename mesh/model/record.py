@@ -58,6 +58,8 @@ class LedgerEntry:
         receipt: container and name of the receipt.
         sequence: of the first event that announced the decision; 0 when none did.
         summary: the verdict in a sentence for the producer.
+        is_unplaced: whether this only notes that the file was refused before the product was there;
+            the decision is in the record of unplaced files.
         duplicates: how many further messages told of this version after it was decided.
     """
 
@@ -80,6 +82,7 @@ class LedgerEntry:
     sequence: int
     summary: str
     duplicates: int = 0
+    is_unplaced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
