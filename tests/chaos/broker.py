@@ -35,8 +35,9 @@ class Waiting:
 class Broker:
     """`mesh.ports.Queues`, `mesh.ports.Topic` and the pull subscriptions of that topic.
 
-    It drops a repeated id for ever, while Service Bus forgets after ten minutes: what relies on a
-    repetition being let through does not work here.
+    A queue drops a repeated id for ever, and Service Bus forgets after ten minutes: what relies on
+    a repetition being let through does not work here. The topic drops none: Event Grid gives each
+    event that it takes an id of its own.
 
     Attributes:
         now: its own clock.
@@ -70,10 +71,7 @@ class Broker:
         for event in events:
             copy = json.loads(json.dumps(event))
             self.published.append(copy)
-            if ("product-events", copy["id"]) in self._seen:
-                continue
-            self._seen.add(("product-events", copy["id"]))
-            self.put(FAN_OUT, copy["id"], copy)
+            self.put(FAN_OUT, f"internal-{len(self.published)}", copy)
             for name, (product, wanted) in self.pull.existing.items():
                 if self._is_wanted(copy, product, wanted):
                     self.pulled.setdefault(name, []).append(copy)
@@ -104,6 +102,13 @@ class Broker:
         if message.deliveries >= MOST_DELIVERIES:
             self.waiting.remove(message)
             self.dead.append(message)
+
+    def resubmit(self) -> None:
+        """Put all dead letters back into their queues."""
+        for letter in self.dead:
+            letter.deliveries = 0
+            self.waiting.append(letter)
+        self.dead.clear()
 
     @staticmethod
     def _is_wanted(event: Mapping[str, Any], product: Any, wanted: Any) -> bool:

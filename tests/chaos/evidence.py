@@ -68,11 +68,14 @@ class Story:
     """What was done to the mesh, told by whoever did it.
 
     Attributes:
-        kills: how often a worker died; a file may be quarantined as poison after two deaths only.
+        deaths: how often workers died of each version; it may be called poison after the second.
+            None when that is not known, and only how often a worker died at all.
+        kills: how often that was.
     """
 
     landed: Sequence[Landed]
     wishes: Sequence[Wish]
+    deaths: Mapping[str, int] | None = None
     kills: int = 0
 
 

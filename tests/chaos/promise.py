@@ -10,7 +10,7 @@ import base64
 import hmac
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.chaos.evidence import UNPLACED, Evidence, Landed, Story, Wish
 from tests.chaos.files import REJECTED_UNREAD, Opinion, opinion
 
 UPDATED = "mesh.product.updated.v1"
+MOST_DEATHS = 2
 QUARANTINED = "mesh.file.quarantined.v1"
 
 
@@ -42,29 +43,49 @@ def _verdicts(story: Story, evidence: Evidence) -> Iterator[str]:
     decided: defaultdict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     for partition, entries in evidence.ledger.items():
         for entry in entries:
-            decided[entry["etag"]].append((partition, entry))
+            if not entry["is_unplaced"]:
+                decided[entry["etag"]].append((partition, entry))
+    yield from _notes(evidence)
     newest: dict[str, int] = {}
     for landed in story.landed:
         newest[landed.place] = max(newest.get(landed.place, 0), landed.order)
-    poisoned = 0
+    poisoned = []
     for landed in story.landed:
         found = decided.pop(landed.etag, [])
         if len(found) != 1:
             yield f"{landed.place} ({landed.etag}) has {len(found)} verdicts"
             continue
         [(partition, entry)] = found
-        if landed.early and partition == UNPLACED:
-            landed = replace(landed, partition=UNPLACED, misplaced=True)  # noqa: PLW2901
-        if partition != landed.partition:
-            yield f"{landed.place} is decided in {partition}, not in {landed.partition}"
+        where = landed.early and partition == UNPLACED and replace(landed, misplaced=True)
         receipt = json.loads(evidence.blob(entry["receipt"]) or b"null")
-        poisoned += "poison" in _rules(receipt)
+        if not where and partition != landed.partition:
+            yield f"{landed.place} is decided in {partition}, not in {landed.partition}"
         yield from _receipt(landed, entry, receipt)
-        yield from _verdict(landed, entry, receipt, is_newest=newest[landed.place] == landed.order)
-    if poisoned and poisoned > story.kills - 1:
-        yield f"{poisoned} files are called poison after {story.kills} kills"
-    for etag in decided:
-        yield f"there is a verdict on {etag}, which never landed"
+        is_newest = newest[landed.place] == landed.order
+        yield from _verdict(where or landed, entry, receipt, is_newest=is_newest)
+        if "poison" in _rules(receipt):
+            poisoned.append(landed)
+    yield from _poison(poisoned, story)
+    yield from (f"there is a verdict on {etag}, which never landed" for etag in decided)
+
+
+def _notes(evidence: Evidence) -> Iterator[str]:
+    """That a file was refused for want of a product is noted where the product is to be."""
+    refused = {entry["drop"] for entry in evidence.ledger.get(UNPLACED, ())}
+    for partition, entries in evidence.ledger.items():
+        noted = {entry["drop"] for entry in entries if entry["is_unplaced"]}
+        yield from (f"{partition} notes that {one} was refused" for one in noted - refused)
+
+
+def _poison(poisoned: Sequence[Landed], story: Story) -> Iterator[str]:
+    """A file is called poison when it has ended two workers, and not before."""
+    if story.deaths is None:
+        if poisoned and len(poisoned) >= story.kills:
+            yield f"{len(poisoned)} files are called poison after {story.kills} kills"
+        return
+    for landed in poisoned:
+        if story.deaths.get(landed.etag, 0) < MOST_DEATHS:
+            yield f"{landed.place} ({landed.etag}) is called poison, and has not ended {MOST_DEATHS} workers"
 
 
 def _receipt(landed: Landed, entry: Mapping[str, Any], receipt: Any) -> Iterator[str]:
@@ -117,6 +138,8 @@ def _announcements(evidence: Evidence) -> Iterator[str]:
             if "drop" in event["data"]:
                 told[event["data"]["drop"]][event["type"]] += 1
         for entry in entries:
+            if entry["is_unplaced"]:
+                continue
             expected = Counter[str]()
             if entry["verdict"] == "accepted":
                 expected[UPDATED] += 1
@@ -126,7 +149,7 @@ def _announcements(evidence: Evidence) -> Iterator[str]:
                 yield f"{entry['place']} {entry['file']} should be announced as {dict(expected)}"
         for drop in told:
             yield f"an event of {partition} tells of {drop}, which has no verdict"
-    ids = Counter(event["id"] for log in evidence.log.values() for _, event in log)
+    ids = Counter(_id(event) for log in evidence.log.values() for _, event in log)
     yield from (f"{count} events have the id {one}" for one, count in ids.items() if count > 1)
 
 
@@ -155,14 +178,19 @@ def _snapshots(evidence: Evidence) -> Iterator[str]:
 
 def _published(evidence: Evidence) -> Iterator[str]:
     """What is on record was published, and nothing else was."""
-    logged = {event["id"]: event for log in evidence.log.values() for _, event in log}
-    seen: set[str] = set()
+    logged = {_id(event): event for log in evidence.log.values() for _, event in log}
+    seen: set[tuple[str, str]] = set()
     for event in evidence.published:
-        seen.add(event["id"])
-        if event != logged.get(event["id"]):
-            yield f"{event['type']} {event['id']} was published, and the record has it otherwise"
+        seen.add(_id(event))
+        if event != logged.get(_id(event)):
+            yield f"{event['type']} {_id(event)} was published, and the record has it otherwise"
     for one in logged.keys() - seen:
-        yield f"{logged[one]['type']} {logged[one]['source']} {one} was never published"
+        yield f"{logged[one]['type']} {one} was never published"
+
+
+def _id(event: Mapping[str, Any]) -> tuple[str, str]:
+    """What names a CloudEvent."""
+    return event["source"], event["id"]
 
 
 def _owed(wish: Wish, story: Story, evidence: Evidence) -> tuple[set[str], set[str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -61,6 +63,7 @@ class World:
         skew: how far the workers' clock is off.
         inner: the backbone without effects, for looking at.
         died: how often a worker was killed.
+        deaths: how often that, or a failure that could not be noted, befell a landed file.
     """
 
     at: datetime = START
@@ -69,6 +72,7 @@ class World:
     wishes: dict[str, Wish] = field(default_factory=dict)
     died: int = 0
     split: set[ProductId] = field(default_factory=set)
+    deaths: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         inner = in_memory(now=lambda: self.at + self.skew)
@@ -104,14 +108,21 @@ class World:
                 worker.pass_by("complete")
         except Killed:
             self.died += 1
+            self._put_on(message)
             self.at += LOCK
             a_new_process()
             self.broker.give_back(message)
         except Exception:  # noqa: BLE001 - whatever it is, the host gives the message back
+            if "registry.suspect" in worker.passed[-1]:
+                self._put_on(message)
             self.broker.give_back(message)
         else:
             self.broker.complete(message)
         return worker
+
+    def _put_on(self, message: Waiting) -> None:
+        if message.queue == LANDED:
+            self.deaths[json.loads(message.body)["data"]["eTag"]] += 1
 
     def call(self, verb: Callable[[Backbone], T], fate: Fate = unharmed) -> T:
         """Let a client call until there is an answer; the first call meets its fate."""
@@ -238,7 +249,7 @@ class World:
 
     def broken(self) -> list[str]:
         """Every way in which the promise is broken."""
-        story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=self.died)
+        story = Story(landed=self.landed, wishes=list(self.wishes.values()), deaths=self.deaths)
         return broken(story, evidence_of(self))
 
 
@@ -298,11 +309,14 @@ class Turns:
         """Run all jobs to their ends; each gets the fate to live by."""
         self._go = [threading.Semaphore(0) for _ in jobs]
         done = [False] * len(jobs)
+        failures: list[BaseException] = []
 
         def work(number: int, job: Callable[[Fate], object]) -> None:
             self._go[number].acquire()
             try:
                 job(lambda *_: self._pass(number))
+            except BaseException as failure:  # noqa: BLE001 - raised below, where it is seen
+                failures.append(failure)
             finally:
                 done[number] = True
                 self._back.release()
@@ -317,6 +331,8 @@ class Turns:
             assert self._back.acquire(timeout=30), "a worker waits for another that waits for it"
         for thread in threads:
             thread.join()
+        for failure in failures:
+            raise failure
 
     def _pass(self, number: int) -> str:
         self._back.release()
@@ -326,7 +342,8 @@ class Turns:
 
 def a_new_process() -> None:
     """Nothing is left of what a process remembers."""
-    suspects._process.cache_clear()
+    if suspects._process is not suspects._Process:  # else it is new at every call
+        suspects._process.cache_clear()
 
 
 class _NoLock:
@@ -340,12 +357,13 @@ class _NoLock:
 
 
 @contextmanager
-def separate_processes() -> Iterator[None]:
+def separate_processes(*, keep_plans: bool = False) -> Iterator[None]:
     """Let workers in threads of one process behave as if each was a process of its own."""
     before = committing._TURNS, suspects._process
     committing._TURNS = tuple(_NoLock() for _ in before[0])
     suspects._process = suspects._Process
-    contracts._plan.cache_clear()
+    if not keep_plans:
+        contracts._plan.cache_clear()
     try:
         yield
     finally:
