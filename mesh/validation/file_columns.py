@@ -63,16 +63,13 @@ def compare_columns(plan: Plan, columns: list[FileColumn], *, typed: bool = True
         and column.name in fields
         and (wanted := _unfit(column, fields[column.name].schema, plan.record))
     ]
-    wrong = [
-        f"{label} {', '.join(found[:_SHOWN])}"
-        for label, found in (
-            ("missing", missing),
-            ("unknown", [] if ignore else [repr(clipped(name, 40)) for name in unknown]),
-            ("twice", twice),
-            ("of another type:", unfit),
-        )
-        if found
-    ]
+    told = {
+        "missing": missing,
+        "unknown": [] if ignore else [repr(clipped(name, 40)) for name in unknown],
+        "twice": twice,
+        "of another type:": unfit,
+    }
+    wrong = [f"{label} {', '.join(found[:_SHOWN])}" for label, found in told.items() if found]
     if wrong:
         raise FileRefusedError(
             "columns",
