@@ -78,11 +78,11 @@ def _limit_moves(operator: str, old: Any, new: Any) -> tuple[bool, bool]:
 def relationship_steps(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Step]:
     """The foreign keys of an object and of its fields; `old` and `new` are its elements."""
     before, after = _relationships(old), _relationships(new)
-    for key in before.keys() - after.keys():
+    for key in (key for key in before if key not in after):
         field, target = before[key]
-        text = f"{field or 'The object'} need no longer point at {target}."
+        text = f"{field or 'The object'} no longer has to point at {target}."
         yield Step(field, "relationships", text, False, True)
-    for key in after.keys() - before.keys():
+    for key in (key for key in after if key not in before):
         field, target = after[key]
         text = f"{field or 'The object'} must now point at {target}."
         yield Step(field, "relationships", text, True, False)

@@ -169,6 +169,34 @@ CASES: list[tuple[str, Callable[[dict[str, Any]], Any], str, str, tuple[bool, bo
         "slaProperties",
         NOBODY,
     ),
+    (
+        "the same in minutes",
+        lambda d: d.update(slaProperties=[{"property": "latency", "value": 120, "unit": "min"}]),
+        "",
+        "slaProperties",
+        NOBODY,
+    ),
+    (
+        "another schedule",
+        lambda d: d["slaProperties"][0].update(schedule="0 6 * * *"),
+        "",
+        "slaProperties",
+        CONSUMERS,
+    ),
+    (
+        "must point",
+        update("count", relationships=[{"to": "others.id"}]),
+        "count",
+        "relationships",
+        PRODUCERS,
+    ),
+    (
+        "a key of more fields",
+        update("count", primaryKey=True, required=True),
+        "",
+        "primaryKey",
+        CONSUMERS,
+    ),
     ("no level", lambda d: d.update(slaProperties=[]), "", "slaProperties", CONSUMERS),
     (
         "object added",
@@ -239,3 +267,39 @@ def test_keywords_that_cannot_be_compared_break_both_sides() -> None:
     old, new = (DataContract.from_json_schema(schema, name="rows") for schema in schemas)
     found = compare(old, new)
     assert [(item.field, item.rule, item.verdict) for item in found] == [("a", "anyOf", "breaking")]
+
+
+def test_a_relationship_that_is_gone_breaks_consumers() -> None:
+    document = base()
+    update("count", relationships=[{"to": "others.id"}])(document)
+    old, new = DataContract.from_document(document), DataContract.from_document(base())
+
+    [found] = compare(old, new)
+
+    assert found.message == "count no longer has to point at others.id."
+    assert (found.breaks, found.pointer) == ("consumers", "/schema/0/properties/3")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "breaks"),
+    [
+        ({"const": 1}, {"const": True}, "producers and consumers"),
+        ({"enum": [1]}, {"enum": [1.0]}, "nobody"),
+        ({"enum": [1]}, {"enum": [1, None]}, "consumers"),
+        ({"allOf": [{"pattern": "a"}]}, {}, "consumers"),
+    ],
+)
+def test_json_schema_by_itself(before: Any, after: Any, breaks: str) -> None:
+    old, new = (
+        DataContract.from_json_schema({"type": "object", "properties": {"a": part}}, name="rows")
+        for part in (before, after)
+    )
+    assert {item.breaks for item in compare(old, new)} - {"nobody"} == {breaks} - {"nobody"}
+
+
+def test_in_an_open_record_a_new_field_may_have_been_something_else() -> None:
+    schema = {"type": "object", "properties": {"a": {}}}
+    more = {"type": "object", "properties": {"a": {}, "b": {"type": "string"}}}
+    old, new = (DataContract.from_json_schema(one, name="rows") for one in (schema, more))
+
+    assert [(item.field, item.breaks) for item in compare(old, new)] == [("b", "producers")]
