@@ -37,7 +37,9 @@ CALLS = {
     "send_messages": "queue send",
     "create_message_batch": "queue send",
     "get_queue_runtime_properties": "queue manage",
+    "get_queue_receiver": "queue manage",  # of dead letters; Manage includes Listen
     # Service Bus, the topic's subscriptions
+    "get_subscription_receiver": "topic manage",
     "create_subscription": "topic manage",
     "delete_subscription": "topic manage",
     "update_subscription": "topic manage",
