@@ -60,6 +60,14 @@ var alerts = [
     window: 'P1D'
   }
   {
+    name: 'heartbeat'
+    title: 'Nothing has been heard of the mesh itself'
+    severity: 1
+    query: loadTextContent('../kql/alerts/heartbeat.kql')
+    every: 'PT5M'
+    window: 'PT30M'
+  }
+  {
     name: 'event-grid-delivery'
     title: 'Event Grid cannot deliver'
     severity: 1
