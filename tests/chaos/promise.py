@@ -85,7 +85,7 @@ def _poison(poisoned: Sequence[Landed], story: Story) -> Iterator[str]:
         return
     for landed in poisoned:
         if story.deaths.get(landed.etag, 0) < MOST_DEATHS:
-            yield f"{landed.place} ({landed.etag}) is called poison, and has not ended {MOST_DEATHS} workers"
+            yield f"{landed.place} is called poison, and has not ended {MOST_DEATHS} workers"
 
 
 def _receipt(landed: Landed, entry: Mapping[str, Any], receipt: Any) -> Iterator[str]:

@@ -1,0 +1,320 @@
+"""A random history on real processes, from a seed: parts are killed, calls fail, receivers sulk."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from azure.core.exceptions import AzureError
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus.management import ServiceBusAdministrationClient
+from azure.storage.blob import BlobClient, BlobServiceClient
+
+from mesh.model.names import ProductId
+from tests.chaos.evidence import Landed, Story, Wish
+from tests.chaos.faults import Proxy
+from tests.chaos.files import some_file
+from tests.chaos.inboxes import Inboxes
+from tests.chaos.processes import KEY, Part, Stack
+from tests.chaos.promise import broken
+from tests.chaos.simulation import QUARANTINED, SPLIT
+from tests.chaos.stored import (
+    QUEUES,
+    TAP,
+    TOPIC,
+    drain,
+    evidence_in,
+    resubmit_dead_letters,
+)
+from tests.unit.conftest import contract, declaration
+
+T = TypeVar("T")
+PATIENCE_S = 300.0
+OBJECT = "countries"
+
+
+@dataclass(kw_only=True)
+class Campaign:
+    """Histories on one stack, one after the other, each with products of its own.
+
+    Attributes:
+        happened: what did, for the report.
+        left: whatever the parts are to be left alone.
+    """
+
+    stack: Stack
+    proxy: Proxy
+    inboxes: Inboxes
+    happened: Counter[str] = field(default_factory=Counter)
+    landed: list[Landed] = field(default_factory=list)
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    published: list[dict[str, Any]] = field(default_factory=list)
+    pulled: defaultdict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def __post_init__(self) -> None:
+        self.api = httpx.Client(
+            base_url=self.stack.api, headers={"x-functions-key": KEY}, timeout=60
+        )
+        storage = self.stack.storage.ready["connection_string"]
+        self.blobs = BlobServiceClient.from_connection_string(storage, retry_total=0)
+        self.bus = ServiceBusClient.from_connection_string(self.stack.settings["SERVICE_BUS"])
+        self.admin = ServiceBusAdministrationClient.from_connection_string(
+            self.stack.settings["SERVICE_BUS_ADMIN"],
+            connection_verify=self.stack.settings["SERVICE_BUS_ADMIN_CERTIFICATE"],
+        )
+        self.admin.create_subscription(TOPIC, TAP)
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        for client in (self.api, self.blobs, self.bus, self.admin):
+            client.close()
+
+    def live(self, seed: int, files: int) -> list[str]:
+        """One history; returns every way in which the promise is broken, in any so far."""
+        chance = random.Random(seed)
+        products = [ProductId(domain=f"s{seed}-{name}", product="countries") for name in "ab"]
+        for product, split in zip(products, (False, True), strict=True):
+            self._onboard(product, split=split)
+            self._subscribers(product)
+        over = threading.Event()
+        storm = threading.Thread(target=self._storm, args=(random.Random(seed), over))
+        storm.start()
+        try:
+            self._drop_all(chance, products, files)
+        finally:
+            over.set()
+            storm.join()
+        self.proxy.rate = 0.0
+        self._come_to_rest()
+        return self._broken()
+
+    def _drop_all(self, chance: random.Random, products: list[ProductId], files: int) -> None:
+        first = len(self.landed)
+        leaver = self._subscribe(products[0], "leaver")
+        for number in range(files):
+            product = chance.choice(products)
+            name = f"{product}/v1/{OBJECT}/{chance.randint(1, max(3, files // 4))}.csv"
+            misplaced = chance.random() < 0.05
+            if misplaced:
+                name = f"{product}/v1/rivers/{number}.csv"
+            self._drop(name, some_file(chance), product, misplaced=misplaced)
+            if chance.random() < 0.2:
+                self._tell_again(chance.choice(self.landed[first:]))
+            if number == files // 2:
+                self._unsubscribe(leaver)
+            time.sleep(chance.choice((0, 0, 0.1, 0.8)))
+
+    def _onboard(self, product: ProductId, *, split: bool) -> None:
+        files = declaration(product, contract(product, more=SPLIT if split else None))
+        asked = self.api.post("/onboardings", json={"files": files}).json()
+        saga = self._until(
+            lambda: self.api.get(f"/onboardings/{asked['id']}").json(),
+            lambda saga: saga["status"] != "running",
+        )
+        assert saga["status"] == "registered", saga
+
+    def _subscribers(self, product: ProductId) -> None:
+        self._subscribe(product, "steady")
+        self._subscribe(product, "moody", "204", "204", "500", "429", "reset", "lost", "slow")
+        self._subscribe(product, "gone", "410")
+        self._subscribe(product, "lawyer", "204", "500", types=QUARANTINED)
+        asked = {"subscriber": "shipping"}
+        made = self.api.post(f"/products/{product}/subscriptions", json=asked).json()
+        self._remember(product, made, frozenset())
+
+    def _subscribe(
+        self, product: ProductId, name: str, *moods: str, types: frozenset[str] = frozenset()
+    ) -> Wish:
+        url = self.inboxes.url(f"/{product}/{name}", *moods)
+        asked = {"subscriber": "aviation", "webhook": url, "filter": {"types": sorted(types)}}
+        made = self.api.post(f"/products/{product}/subscriptions", json=asked)
+        assert made.status_code == 201, made.text
+        return self._remember(product, made.json(), types, is_gone=moods == ("410",))
+
+    def _remember(
+        self,
+        product: ProductId,
+        made: Mapping[str, Any],
+        types: frozenset[str],
+        *,
+        is_gone: bool = False,
+    ) -> Wish:
+        wish = Wish(
+            id=made["id"],
+            partition=product.key,
+            target=made["target"],
+            types=types,
+            secret=made["secret"],
+            first=len(self.landed) + 1,
+            is_gone=is_gone,
+        )
+        self.wishes[wish.id] = wish
+        return wish
+
+    def _unsubscribe(self, wish: Wish) -> None:
+        domain, _, product = wish.partition.partition(".")
+        path = f"/products/{domain}/{product}/subscriptions/{wish.id}"
+        self._until(lambda: self._status("DELETE", path), lambda status: status in {204, 404})
+        self.wishes[wish.id] = replace(wish, last=len(self.landed))
+
+    def _status(self, method: str, path: str) -> int:
+        try:
+            return self.api.request(method, path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def _drop(self, name: str, data: bytes, product: ProductId, *, misplaced: bool) -> None:
+        """Upload a file, once; when the answer is lost, look whether it is there."""
+        blob = self.blobs.get_blob_client("landing", name)
+        before = self._until(lambda: _etag(blob), lambda found: found is not None)
+        while True:
+            try:
+                etag = blob.upload_blob(data, overwrite=True)["etag"].strip('"')
+                break
+            except AzureError:
+                time.sleep(0.2)
+                after = self._until(lambda: _etag(blob), lambda found: found is not None)
+                if after != before:
+                    assert after is not None  # it was waited for
+                    etag = after
+                    break
+        self.landed.append(
+            Landed(
+                partition=product.key,
+                place=name,
+                etag=etag,
+                data=data,
+                order=len(self.landed) + 1,
+                split=product.domain.endswith("b"),
+                misplaced=misplaced,
+            )
+        )
+
+    def _tell_again(self, landed: Landed) -> None:
+        """Another BlobCreated of a version that was told of already."""
+        endpoint = self.stack.settings["STORAGE"].partition("BlobEndpoint=")[2].partition(";")[0]
+        event = {
+            "eventType": "Microsoft.Storage.BlobCreated",
+            "eventTime": datetime.now(UTC).isoformat(),
+            "data": {
+                "url": f"{endpoint}/landing/{quote(landed.place)}",
+                "eTag": landed.etag,
+                "contentLength": len(landed.data),
+            },
+        }
+        message = ServiceBusMessage(json.dumps(event), message_id=f"again-{next(self._numbers)}")
+        try:
+            with self.bus.get_queue_sender("landed-files") as sender:
+                sender.send_messages(message, timeout=5)
+            self.happened["duplicates"] += 1
+        except AzureError:
+            self.happened["duplicates that were not sent"] += 1
+
+    def _storm(self, chance: random.Random, over: threading.Event) -> None:
+        """Until it is over: kill this, freeze that, let calls fail."""
+        stack = self.stack
+        strikes: tuple[tuple[Callable[[Part], None], Part], ...] = (
+            (self._kill, stack.host),
+            (self._kill, stack.host),
+            (self._kill, stack.bus),
+            (self._kill, stack.grid),
+            (self._restart, stack.storage),
+            (self._freeze, stack.bus),
+            (self._freeze, stack.host),
+        )
+        while not over.wait(chance.uniform(0.5, 3)):
+            self.proxy.rate = chance.choice((0.0, 0.02, 0.1))
+            strike, part = chance.choice(strikes)
+            strike(part)
+        self.proxy.rate = 0.0
+
+    def _kill(self, part: Part) -> None:
+        self.happened[f"kill {part.module}"] += 1
+        part.kill()
+        part.start()
+
+    def _restart(self, part: Part) -> None:
+        self.happened[f"restart {part.module}"] += 1
+        part.stop()
+        part.start()
+
+    def _freeze(self, part: Part) -> None:
+        self.happened[f"freeze {part.module}"] += 1
+        part.freeze()
+        time.sleep(1)  # that long nothing of it moves
+        part.thaw()
+
+    def _come_to_rest(self) -> None:
+        """Wait until every queue and the outbox are empty and every version has its verdict."""
+        deadline = time.monotonic() + PATIENCE_S
+        while waiting := self._waiting() or self._waiting():
+            if waiting.pop("dead", 0):
+                dead = resubmit_dead_letters(self.bus)
+                self.happened.update(f"dead letter: {letter[:120]}" for letter in dead)
+            assert time.monotonic() < deadline, f"the mesh does not come to rest: {waiting}"
+            time.sleep(0.5)
+
+    def _waiting(self) -> dict[str, int]:
+        """What is still on its way, and how many dead letters there are."""
+        found: Counter[str] = Counter()
+        for queue in QUEUES:
+            counted = self.admin.get_queue_runtime_properties(queue)
+            found[queue] += counted.active_message_count or 0
+            found[queue] += counted.scheduled_message_count or 0
+            found["dead"] += counted.dead_letter_message_count or 0
+        fanning = self.admin.get_subscription_runtime_properties(TOPIC, "fan-out")
+        found["fan-out"] = fanning.active_message_count or 0
+        found["fan-out dead"] = fanning.dead_letter_message_count or 0
+        evidence = self._evidence()
+        found["outbox"] = sum(map(len, evidence.outbox.values()))
+        decided = {entry["etag"] for entries in evidence.ledger.values() for entry in entries}
+        found["undecided"] = sum(one.etag not in decided for one in self.landed)
+        return {name: count for name, count in found.items() if count}
+
+    def _evidence(self) -> Any:
+        return evidence_in(
+            self.stack.storage.ready["connection_string"],
+            published=self.published,
+            told=list(self.inboxes.told),
+            pulled=self.pulled,
+            dead=[],
+        )
+
+    def _broken(self) -> list[str]:
+        self.published += drain(self.bus, TAP)
+        for wish in self.wishes.values():
+            if wish.secret is None:
+                self.pulled[wish.target] += drain(self.bus, wish.target)
+        kills = sum(part.kills for part in self.stack.parts)
+        self.happened["files"] = len(self.landed)
+        self.happened["notifications"] = len(self.inboxes.told)
+        story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=kills)
+        return broken(story, self._evidence())
+
+    @staticmethod
+    def _until(ask: Callable[[], T], enough: Callable[[T], bool]) -> T:
+        deadline = time.monotonic() + PATIENCE_S
+        while not enough(answer := ask()):
+            assert time.monotonic() < deadline, f"still {answer}"
+            time.sleep(0.1)
+        return answer
+
+
+def _etag(blob: BlobClient) -> str | None:
+    """The version that is there now; empty when there is none, None when storage is away."""
+    try:
+        return str(blob.get_blob_properties().etag).strip('"') if blob.exists() else ""
+    except AzureError:
+        return None
