@@ -71,7 +71,7 @@ def _keep_running(url: str) -> None:
         "  .venv/bin/mesh where runways.csv",
         "  .venv/bin/mesh drop examples/geography/countries/good/countries.csv "
         "--to geography/countries --wait",
-        "Ctrl-C stops it.",
+        "http://127.0.0.1:4318 shows each file's trace in a browser. Ctrl-C stops it.",
     )
     with _until_interrupted():
         while True:

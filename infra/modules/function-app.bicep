@@ -184,6 +184,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       // Five traces per second is the default: a burst of files would lose most of its traces.
       OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
       OTEL_TRACES_SAMPLER_ARG: '1.0'
+      // The mesh's own spans tell of each hop; these would add one for each storage request, with blob names.
+      OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
     }
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,23 @@ print(json.dumps({"ratio": found.get("sampling_ratio"), "rate": found.get("trace
 
     assert configured(code)["rate"] == 5.0
     assert configured(code, **chosen) == {"ratio": 1.0, "rate": None}
+
+
+def test_azure_monitor_traces_nothing_but_our_hops_with_the_settings_that_are_deployed():
+    """Each library that it would instrument by itself is on the list of those switched off."""
+    code = """
+import json
+from azure.monitor.opentelemetry._utils.configurations import (
+    _get_configurations, _is_instrumentation_enabled)
+found = _get_configurations(connection_string="InstrumentationKey=0")
+print(json.dumps({
+    name: _is_instrumentation_enabled(found, name) for name in found["instrumentation_options"]}))
+"""
+    bicep = (ROOT / "infra" / "modules" / "function-app.bicep").read_text(encoding="utf-8")
+    [off] = re.findall(r"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: '([^']+)'", bicep)
+
+    assert any(configured(code).values())
+    assert not any(configured(code, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=off).values())
 
 
 def test_azure_monitors_provider_gives_spans_the_ids_we_derive():
