@@ -29,10 +29,12 @@ class Storage:
 
     Attributes:
         blobs: what there is, by location.
+        base: what the URL of every blob begins with.
     """
 
     def __init__(self, containers: Iterable[str] = CONTAINERS) -> None:
         self.blobs: dict[str, Blob] = {}
+        self.base = "https://storage.invalid"
         self._containers = frozenset(containers)
         self._versions = count(1)
         self._lock = threading.Lock()
@@ -75,7 +77,7 @@ class Storage:
         return container in self._containers
 
     def url(self, location: str) -> str:
-        return f"https://storage.invalid/{quote(location)}"
+        return f"{self.base}/{quote(location)}"
 
     def _check_container(self, location: str) -> None:
         container = location.partition("/")[0]

@@ -153,6 +153,7 @@ def server(world: Any, functions_over_http: Any) -> Iterator[MeshServer]:
     served = MeshServer(world, functions_over_http)
     with replace_backbone(world.backbone), serving(served) as address:
         served.address = address
+        world.storage.base = f"http://{address}/{ACCOUNT}"
         yield served
 
 

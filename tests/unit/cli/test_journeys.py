@@ -29,7 +29,7 @@ def test_a_file_that_went_astray_is_found(onboarded, world):
 
     assert by_name.stdout == by_id.stdout
     assert "lost.csv  rejected" in by_name.stdout
-    assert "https://storage.invalid/landing/nowhere/lost.csv" in by_name.stdout
+    assert world.storage.url("landing/nowhere/lost.csv") in by_name.stdout
     assert "nobody has subscribed to it" in by_name.stdout
 
 
