@@ -282,12 +282,14 @@ _comparisons = st.builds(
 )
 expressions = st.recursive(
     _comparisons,
-    lambda inner: st.builds(
-        Expression,
-        dialect=st.sampled_from(["all", "any"]),
-        parts=st.lists(inner, min_size=1, max_size=3).map(tuple),
-    )
-    | st.builds(Expression, dialect=st.just("not"), parts=st.tuples(inner)),
+    lambda inner: (
+        st.builds(
+            Expression,
+            dialect=st.sampled_from(["all", "any"]),
+            parts=st.lists(inner, min_size=1, max_size=3).map(tuple),
+        )
+        | st.builds(Expression, dialect=st.just("not"), parts=st.tuples(inner))
+    ),
     max_leaves=5,
 )
 filters = st.builds(
