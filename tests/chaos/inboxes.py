@@ -37,8 +37,7 @@ class Inboxes:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.answer))
-        self._server.daemon_threads = True
+        self._server = _Server(self.answer)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
@@ -73,41 +72,58 @@ class Inboxes:
             return mood
 
 
-def _handler(answer: Callable[[str, dict[str, str], bytes], str]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        def do_OPTIONS(self) -> None:
-            self._send(200, ("WebHook-Allowed-Origin", "*"))
+    def __init__(self, answer: Callable[[str, dict[str, str], bytes], str]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            mood = answer(self.path, headers, body)
-            if mood in {"reset", "lost"}:
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                self.close_connection = True
-                return
-            if mood == "slow":
-                time.sleep(2)  # a slow receiver is slow; nothing waits for this
-                mood = "204"
-            self._send(int(mood))
 
-        def _send(self, status: int, *headers: tuple[str, str]) -> None:
-            self.send_response(status)
-            for name, value in headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+    def do_OPTIONS(self) -> None:
+        self._send(200, ("WebHook-Allowed-Origin", "*"))
 
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except ConnectionError:
-                """The sender was killed."""
+    def do_POST(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        mood = self.server.answer(self.path, headers, body)
+        if mood in {"reset", "lost"}:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.close_connection = True
+            return
+        if mood == "slow":
+            time.sleep(2)  # a slow receiver is slow; nothing waits for this
+            mood = "204"
+        self._send(int(mood))
 
-    return Handler
+    def _body(self) -> bytes | None:
+        """The request's body; None when the sender was killed in the middle of it."""
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return None
+        return body
+
+    def _send(self, status: int, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            """The sender was killed."""

@@ -84,6 +84,11 @@ class Part:
                 self._process.kill()
                 self._process.wait()
 
+    def is_dead(self) -> bool:
+        """Whether it has ended by itself."""
+        assert self._process is not None  # it was started
+        return self._process.poll() is not None
+
     def freeze(self) -> None:
         assert self._process is not None  # it runs
         os.kill(self._process.pid, signal.SIGSTOP)
@@ -106,11 +111,15 @@ class Stack:
     Use it with `with`. Azurite writes its tables of contents to disk every five seconds, and when
     it is stopped; unlike Azure Storage, it forgets acknowledged writes when it is killed. So it is
     stopped in order, or frozen for a while, and not killed.
+
+    Args:
+        app: folder of the Functions app; another one than ours has bugs put in on purpose.
     """
 
-    def __init__(self, state: Path, proxy: Proxy) -> None:
+    def __init__(self, state: Path, proxy: Proxy, *, app: Path = ROOT) -> None:
         self._state = state
         self._proxy = proxy
+        self._app = app
         self._launcher = ThreadPoolExecutor(max_workers=1)
         self.settings: dict[str, str] = {}
         state.mkdir(parents=True, exist_ok=True)
@@ -188,10 +197,11 @@ class Stack:
             "WEBHOOK_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
             "WEBHOOK_ORIGIN": "mesh.localhost",
             "ALLOW_LOOPBACK_WEBHOOKS": "true",
+            "CHAOS_STATE": str(self._state),
         }
         self.host = self._part(
             "functions_host",
-            f"--app={ROOT}",
+            f"--app={self._app}",
             f"--keys={self._state / 'keys.json'}",
             "--port=0",
             environ=self.settings,

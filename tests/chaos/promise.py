@@ -66,7 +66,23 @@ def _verdicts(story: Story, evidence: Evidence) -> Iterator[str]:
         if "poison" in _rules(receipt):
             poisoned.append(landed)
     yield from _poison(poisoned, story)
+    yield from _order(story, evidence)
     yield from (f"there is a verdict on {etag}, which never landed" for etag in decided)
+
+
+def _order(story: Story, evidence: Evidence) -> Iterator[str]:
+    """No version is announced after a newer one of the same blob."""
+    orders = {landed.etag: landed for landed in story.landed}
+    last: dict[str, tuple[int, str]] = {}
+    for entries in evidence.ledger.values():
+        for entry in sorted(entries, key=lambda entry: entry["sequence"]):
+            landed = orders.get(entry["etag"])
+            if landed is None or not entry["sequence"]:
+                continue
+            newest, etag = last.get(landed.place, (0, ""))
+            if landed.order < newest:
+                yield f"{landed.place}: {landed.etag} was announced after {etag}, which is newer"
+            last[landed.place] = (landed.order, landed.etag)
 
 
 def _notes(evidence: Evidence) -> Iterator[str]:

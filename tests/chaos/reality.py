@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -21,11 +20,11 @@ from azure.servicebus.management import ServiceBusAdministrationClient
 from azure.storage.blob import BlobClient, BlobServiceClient
 
 from mesh.model.names import ProductId
-from tests.chaos.evidence import Landed, Story, Wish
+from tests.chaos.evidence import Evidence, Landed, Story, Wish
 from tests.chaos.faults import Proxy
 from tests.chaos.files import some_file
 from tests.chaos.inboxes import Inboxes
-from tests.chaos.processes import KEY, Part, Stack
+from tests.chaos.processes import KEY, Stack
 from tests.chaos.promise import broken
 from tests.chaos.simulation import QUARANTINED, SPLIT
 from tests.chaos.stored import (
@@ -36,6 +35,7 @@ from tests.chaos.stored import (
     evidence_in,
     resubmit_dead_letters,
 )
+from tests.chaos.storm import Storm
 from tests.unit.conftest import contract, declaration
 
 T = TypeVar("T")
@@ -49,7 +49,6 @@ class Campaign:
 
     Attributes:
         happened: what did, for the report.
-        left: whatever the parts are to be left alone.
     """
 
     stack: Stack
@@ -81,42 +80,41 @@ class Campaign:
         for client in (self.api, self.blobs, self.bus, self.admin):
             client.close()
 
+    def counted(self) -> Counter[str]:
+        """What happened so far."""
+        faults = {f"fault {kind}": count for kind, count in self.proxy.happened.items()}
+        answers = {f"answer {mood}": count for mood, count in self.inboxes.happened.items()}
+        return self.happened + Counter({"files": len(self.landed), **faults, **answers})
+
     def live(self, seed: int, files: int) -> list[str]:
         """One history; returns every way in which the promise is broken, in any so far."""
         chance = random.Random(seed)
         products = [ProductId(domain=f"s{seed}-{name}", product="countries") for name in "ab"]
         for product, split in zip(products, (False, True), strict=True):
-            self._onboard(product, split=split)
+            self.onboard(product, split=split)
             self._subscribers(product)
-        over = threading.Event()
-        storm = threading.Thread(target=self._storm, args=(random.Random(seed), over))
-        storm.start()
-        try:
+        with Storm(self.stack, self.proxy, random.Random(seed), self.happened):
             self._drop_all(chance, products, files)
-        finally:
-            over.set()
-            storm.join()
-        self.proxy.rate = 0.0
-        self._come_to_rest()
-        return self._broken()
+        self.come_to_rest()
+        return self.broken()
 
     def _drop_all(self, chance: random.Random, products: list[ProductId], files: int) -> None:
         first = len(self.landed)
-        leaver = self._subscribe(products[0], "leaver")
+        leaver = self.subscribe(products[0], "leaver")
         for number in range(files):
             product = chance.choice(products)
             name = f"{product}/v1/{OBJECT}/{chance.randint(1, max(3, files // 4))}.csv"
             misplaced = chance.random() < 0.05
             if misplaced:
                 name = f"{product}/v1/rivers/{number}.csv"
-            self._drop(name, some_file(chance), product, misplaced=misplaced)
+            self.drop(name, some_file(chance), product, misplaced=misplaced)
             if chance.random() < 0.2:
                 self._tell_again(chance.choice(self.landed[first:]))
             if number == files // 2:
                 self._unsubscribe(leaver)
             time.sleep(chance.choice((0, 0, 0.1, 0.8)))
 
-    def _onboard(self, product: ProductId, *, split: bool) -> None:
+    def onboard(self, product: ProductId, *, split: bool) -> None:
         files = declaration(product, contract(product, more=SPLIT if split else None))
         asked = self.api.post("/onboardings", json={"files": files}).json()
         saga = self._until(
@@ -126,15 +124,15 @@ class Campaign:
         assert saga["status"] == "registered", saga
 
     def _subscribers(self, product: ProductId) -> None:
-        self._subscribe(product, "steady")
-        self._subscribe(product, "moody", "204", "204", "500", "429", "reset", "lost", "slow")
-        self._subscribe(product, "gone", "410")
-        self._subscribe(product, "lawyer", "204", "500", types=QUARANTINED)
+        self.subscribe(product, "steady")
+        self.subscribe(product, "moody", "204", "204", "500", "429", "reset", "lost", "slow")
+        self.subscribe(product, "gone", "410")
+        self.subscribe(product, "lawyer", "204", "500", types=QUARANTINED)
         asked = {"subscriber": "shipping"}
         made = self.api.post(f"/products/{product}/subscriptions", json=asked).json()
         self._remember(product, made, frozenset())
 
-    def _subscribe(
+    def subscribe(
         self, product: ProductId, name: str, *moods: str, types: frozenset[str] = frozenset()
     ) -> Wish:
         url = self.inboxes.url(f"/{product}/{name}", *moods)
@@ -175,7 +173,7 @@ class Campaign:
         except httpx.TransportError:
             return 0
 
-    def _drop(self, name: str, data: bytes, product: ProductId, *, misplaced: bool) -> None:
+    def drop(self, name: str, data: bytes, product: ProductId, *, misplaced: bool = False) -> None:
         """Upload a file, once; when the answer is lost, look whether it is there."""
         blob = self.blobs.get_blob_client("landing", name)
         before = self._until(lambda: _etag(blob), lambda found: found is not None)
@@ -222,41 +220,7 @@ class Campaign:
         except AzureError:
             self.happened["duplicates that were not sent"] += 1
 
-    def _storm(self, chance: random.Random, over: threading.Event) -> None:
-        """Until it is over: kill this, freeze that, let calls fail."""
-        stack = self.stack
-        strikes: tuple[tuple[Callable[[Part], None], Part], ...] = (
-            (self._kill, stack.host),
-            (self._kill, stack.host),
-            (self._kill, stack.bus),
-            (self._kill, stack.grid),
-            (self._restart, stack.storage),
-            (self._freeze, stack.bus),
-            (self._freeze, stack.host),
-        )
-        while not over.wait(chance.uniform(0.5, 3)):
-            self.proxy.rate = chance.choice((0.0, 0.02, 0.1))
-            strike, part = chance.choice(strikes)
-            strike(part)
-        self.proxy.rate = 0.0
-
-    def _kill(self, part: Part) -> None:
-        self.happened[f"kill {part.module}"] += 1
-        part.kill()
-        part.start()
-
-    def _restart(self, part: Part) -> None:
-        self.happened[f"restart {part.module}"] += 1
-        part.stop()
-        part.start()
-
-    def _freeze(self, part: Part) -> None:
-        self.happened[f"freeze {part.module}"] += 1
-        part.freeze()
-        time.sleep(1)  # that long nothing of it moves
-        part.thaw()
-
-    def _come_to_rest(self) -> None:
+    def come_to_rest(self) -> None:
         """Wait until every queue and the outbox are empty and every version has its verdict."""
         deadline = time.monotonic() + PATIENCE_S
         while waiting := self._waiting() or self._waiting():
@@ -277,13 +241,13 @@ class Campaign:
         fanning = self.admin.get_subscription_runtime_properties(TOPIC, "fan-out")
         found["fan-out"] = fanning.active_message_count or 0
         found["fan-out dead"] = fanning.dead_letter_message_count or 0
-        evidence = self._evidence()
+        evidence = self.evidence()
         found["outbox"] = sum(map(len, evidence.outbox.values()))
         decided = {entry["etag"] for entries in evidence.ledger.values() for entry in entries}
         found["undecided"] = sum(one.etag not in decided for one in self.landed)
         return {name: count for name, count in found.items() if count}
 
-    def _evidence(self) -> Any:
+    def evidence(self) -> Evidence:
         return evidence_in(
             self.stack.storage.ready["connection_string"],
             published=self.published,
@@ -292,16 +256,14 @@ class Campaign:
             dead=[],
         )
 
-    def _broken(self) -> list[str]:
+    def broken(self) -> list[str]:
         self.published += drain(self.bus, TAP)
         for wish in self.wishes.values():
             if wish.secret is None:
                 self.pulled[wish.target] += drain(self.bus, wish.target)
         kills = sum(part.kills for part in self.stack.parts)
-        self.happened["files"] = len(self.landed)
-        self.happened["notifications"] = len(self.inboxes.told)
         story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=kills)
-        return broken(story, self._evidence())
+        return broken(story, self.evidence())
 
     @staticmethod
     def _until(ask: Callable[[], T], enough: Callable[[T], bool]) -> T:

@@ -18,7 +18,8 @@ from tests.chaos.broker import Waiting
 from tests.chaos.effects import Fate
 from tests.chaos.evidence import Wish
 from tests.chaos.files import MOST_BAD, some_file
-from tests.chaos.world import Turns, World, separate_processes
+from tests.chaos.turns import Turns, separate_processes
+from tests.chaos.world import World
 from tests.unit.conftest import contract, declaration
 
 OBJECT = "countries"

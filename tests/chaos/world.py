@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 
 from azure.functions.servicebus import ServiceBusMessage
 
-from mesh import committing, contracts, onboarding, outbox, subscriptions, suspects
+from mesh import onboarding, outbox, subscriptions, suspects
 from mesh.backbone import Backbone, in_memory, replace_backbone
 from mesh.errors import NotFound, Unavailable
 from mesh.memory.storage import Blob
@@ -293,78 +292,7 @@ def _as_given(message: Waiting) -> ServiceBusMessage:
     )
 
 
-class Turns:
-    """Workers that take turns, effect by effect, as `choose` says.
-
-    Args:
-        choose: which of the workers (by number) that are not done goes on.
-    """
-
-    def __init__(self, choose: Callable[[Sequence[int]], int]) -> None:
-        self._choose = choose
-        self._go: list[threading.Semaphore] = []
-        self._back = threading.Semaphore(0)
-
-    def run(self, jobs: Sequence[Callable[[Fate], object]]) -> None:
-        """Run all jobs to their ends; each gets the fate to live by."""
-        self._go = [threading.Semaphore(0) for _ in jobs]
-        done = [False] * len(jobs)
-        failures: list[BaseException] = []
-
-        def work(number: int, job: Callable[[Fate], object]) -> None:
-            self._go[number].acquire()
-            try:
-                job(lambda *_: self._pass(number))
-            except BaseException as failure:  # noqa: BLE001 - raised below, where it is seen
-                failures.append(failure)
-            finally:
-                done[number] = True
-                self._back.release()
-
-        threads = [
-            threading.Thread(target=work, args=(number, job)) for number, job in enumerate(jobs)
-        ]
-        for thread in threads:
-            thread.start()
-        while waiting := [number for number, is_done in enumerate(done) if not is_done]:
-            self._go[self._choose(waiting)].release()
-            assert self._back.acquire(timeout=30), "a worker waits for another that waits for it"
-        for thread in threads:
-            thread.join()
-        for failure in failures:
-            raise failure
-
-    def _pass(self, number: int) -> str:
-        self._back.release()
-        self._go[number].acquire()
-        return "live"
-
-
 def a_new_process() -> None:
     """Nothing is left of what a process remembers."""
     if suspects._process is not suspects._Process:  # else it is new at every call
         suspects._process.cache_clear()
-
-
-class _NoLock:
-    """Two processes share no lock."""
-
-    def acquire(self, **_: object) -> bool:
-        return True
-
-    def release(self) -> None:
-        """Nothing was taken."""
-
-
-@contextmanager
-def separate_processes(*, keep_plans: bool = False) -> Iterator[None]:
-    """Let workers in threads of one process behave as if each was a process of its own."""
-    before = committing._TURNS, suspects._process
-    committing._TURNS = tuple(_NoLock() for _ in before[0])
-    suspects._process = suspects._Process
-    if not keep_plans:
-        contracts._plan.cache_clear()
-    try:
-        yield
-    finally:
-        committing._TURNS, suspects._process = before

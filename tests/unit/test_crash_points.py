@@ -28,7 +28,8 @@ from mesh.model.subscription import Filter
 from tests.chaos.broker import Waiting
 from tests.chaos.effects import Fate, unharmed
 from tests.chaos.evidence import in_memory
-from tests.chaos.world import LANDED, Turns, World, separate_processes
+from tests.chaos.turns import Turns, separate_processes
+from tests.chaos.world import LANDED, World
 from tests.unit.conftest import contract, declaration
 
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -507,6 +508,14 @@ def test_a_bug_is_caught(
         for told in lived(history, Script(at=at, what=what)).broken()
     ]
     assert broken
+
+
+def test_versions_in_the_wrong_order_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older version was read before it was overwritten, and is committed after the newer."""
+    prepared(split=False, subscribed=True)
+    monkeypatch.setattr(landing, "_is_superseded", lambda *_: False)
+
+    assert any(world.broken() for _, world in interleaved(two_versions))
 
 
 def test_a_commit_without_the_head_that_was_read_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

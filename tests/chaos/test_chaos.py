@@ -1,0 +1,152 @@
+"""A few of the histories that `scripts/chaos` runs by the hundred, and bugs that they find."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesh import landing, outbox
+from mesh.model.names import ProductId
+from mesh.model.subscription import Filter
+from tests.chaos import run
+from tests.chaos.faults import Proxy
+from tests.chaos.inboxes import Inboxes
+from tests.chaos.processes import ROOT, Part, Stack
+from tests.chaos.reality import Campaign
+from tests.chaos.simulation import Simulation
+
+GOOD = b"code,name,area\nCH,Switzerland,41285\nNA,Namibia,\n"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_promise_holds_in_memory(seed: int) -> None:
+    history = Simulation(seed=seed, files=25)
+
+    assert history.run() == []
+
+
+def test_a_seed_is_a_history() -> None:
+    """What a seed found can be looked at again."""
+    first, second = Simulation(seed=7, files=10), Simulation(seed=7, files=10)
+    first.run()
+    second.run()
+
+    assert first.happened == second.happened
+    assert [one.etag for one in first.world.landed] == [one.etag for one in second.world.landed]
+    assert first.world.broker.published == second.world.broker.published
+
+
+def published_too_early(backbone: Any, _: ProductId, decide: Any, *, first: Any) -> Any:
+    change = decide(first)
+    if change is not None:
+        backbone.topic.publish([event.to_cloudevent() for event in change.events])
+        backbone.registry.commit(change)
+    return change
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "bug"),
+    [
+        (landing, "commit", published_too_early),
+        (Filter, "matches", lambda *_: True),
+        (outbox, "relay", lambda *_, **__: 0),
+    ],
+    ids=["published before the commit", "filters not asked", "outbox not relayed"],
+)
+def test_a_bug_does_not_stay_unseen_in_memory(
+    module: Any, name: str, bug: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, name, bug)
+
+    assert any(is_broken(seed) for seed in range(20))
+
+
+def is_broken(seed: int) -> bool:
+    """Whether a history breaks the promise; one that does not come to rest does."""
+    try:
+        return bool(Simulation(seed=seed, files=25).run())
+    except AssertionError:
+        return True
+
+
+def test_the_command_tells_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run.main(["--seeds=1", "--files=5", "--seed=3"]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith("1 seeds x 5 files in ")
+    assert "the promise was broken in 0\n" in said
+    assert " 5 files" in said.replace(",", " ")
+
+
+@contextmanager
+def campaign(state: Path, *, app: Path = ROOT) -> Iterator[Campaign]:
+    with (
+        Proxy(random.Random(1)) as proxy,
+        Inboxes(chance=random.Random(1)) as inboxes,
+        Stack(state, proxy, app=app) as stack,
+    ):
+        made = Campaign(stack=stack, proxy=proxy, inboxes=inboxes)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@pytest.mark.xdist_group("chaos")
+def test_the_promise_holds_on_processes_that_are_killed(tmp_path: Path) -> None:
+    with campaign(tmp_path) as history:
+        assert history.live(seed=1, files=12) == []
+        assert sum(part.kills for part in history.stack.parts)
+
+
+@contextmanager
+def supervised(part: Part) -> Iterator[list[int]]:
+    """Start a part again whenever it ends, as Azure does; yields how often that was."""
+    over, deaths = threading.Event(), [0]
+
+    def supervise() -> None:
+        while not over.wait(0.1):
+            if part.is_dead():
+                deaths[0] += 1
+                part.start()
+
+    thread = threading.Thread(target=supervise)
+    thread.start()
+    yield deaths
+    over.set()
+    thread.join()
+
+
+@pytest.mark.xdist_group("chaos")
+def test_a_deadly_file_is_quarantined_and_a_bug_is_seen_on_processes(tmp_path: Path) -> None:
+    product = ProductId(domain="geography", product="countries")
+    place = f"{product}/v1/countries"
+    with (
+        campaign(tmp_path, app=Path(__file__).parent / "buggy_app") as history,
+        supervised(history.stack.host) as deaths,
+    ):
+        history.onboard(product, split=False)
+        history.subscribe(product, "steady")
+        history.drop(f"{place}/deadly.csv", GOOD, product)
+        history.drop(f"{place}/mild.csv", GOOD, product)
+        history.come_to_rest()
+        evidence = history.evidence()
+
+        found = {entry["file"]: entry for entry in evidence.ledger["geography.countries"]}
+        assert deaths == [2]
+        assert found["deadly.csv"]["verdict"] == "rejected"
+        assert b'"rule":"poison"' in evidence.blob(found["deadly.csv"]["receipt"])
+        assert found["mild.csv"]["verdict"] == "accepted"
+        history.stack.host.kills = deaths[0]
+        assert history.broken() == []
+
+        history.drop(f"{place}/hasty.csv", GOOD, product)
+        history.come_to_rest()
+        assert deaths == [3]
+        assert any("was published, and the record has it otherwise" in b for b in history.broken())
