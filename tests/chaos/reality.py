@@ -257,10 +257,10 @@ class Campaign:
         )
 
     def broken(self) -> list[str]:
-        self.published += drain(self.bus, TAP)
+        self.published += drain(self.bus, self.admin, TAP)
         for wish in self.wishes.values():
-            if wish.secret is None:
-                self.pulled[wish.target] += drain(self.bus, wish.target)
+            if wish.secret is None and wish.last is None:
+                self.pulled[wish.target] += drain(self.bus, self.admin, wish.target)
         kills = sum(part.kills for part in self.stack.parts)
         story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=kills)
         return broken(story, self.evidence())

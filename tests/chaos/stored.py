@@ -10,6 +10,7 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.servicebus import ServiceBusClient, ServiceBusSubQueue
+from azure.servicebus.management import ServiceBusAdministrationClient
 from azure.storage.blob import BlobServiceClient
 
 from tests.chaos.consumers import Told
@@ -85,12 +86,15 @@ def _attempts(
     return made
 
 
-def drain(client: ServiceBusClient, subscription: str) -> list[dict[str, Any]]:
+def drain(
+    client: ServiceBusClient, admin: ServiceBusAdministrationClient, subscription: str
+) -> list[dict[str, Any]]:
     """Receive and complete all that a topic subscription holds."""
-    found = []
+    counted = admin.get_subscription_runtime_properties(TOPIC, subscription)
+    found: list[dict[str, Any]] = []
     with client.get_subscription_receiver(TOPIC, subscription) as receiver:
-        while messages := receiver.receive_messages(max_message_count=100, max_wait_time=2):
-            for message in messages:
+        while len(found) < (counted.active_message_count or 0):
+            for message in receiver.receive_messages(max_message_count=100, max_wait_time=10):
                 found.append(json.loads(str(message)))
                 receiver.complete_message(message)
     return found
