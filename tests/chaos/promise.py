@@ -73,8 +73,8 @@ def _verdicts(story: Story, evidence: Evidence) -> Iterator[str]:
 def _order(story: Story, evidence: Evidence) -> Iterator[str]:
     """No version is announced after a newer one of the same blob."""
     orders = {landed.etag: landed for landed in story.landed}
-    last: dict[str, tuple[int, str]] = {}
     for entries in evidence.ledger.values():
+        last: dict[str, tuple[int, str]] = {}
         for entry in sorted(entries, key=lambda entry: entry["sequence"]):
             landed = orders.get(entry["etag"])
             if landed is None or not entry["sequence"]:
