@@ -38,7 +38,7 @@ def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPo
         return _refused(backbone, dropped, place, port, file_format)
     plan = contracts.plan(backbone, place.product, port, place.object_name)
     pieces = backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
-    with Outputs(backbone.storage, dropped, place, plan, file_format) as outputs:
+    with Outputs(backbone.storage, dropped, place, port.version, plan, file_format) as outputs:
         limits = Limits(sample=backbone.policy.violations_shown)
         try:
             report = validate(

@@ -33,6 +33,9 @@ class Outputs:
     formats, the whole file, or the good records as JSON Lines where bad ones were left out.
     `parquet` holds the good records typed by the contract.
 
+    Args:
+        version: Of the contract.
+
     Attributes:
         sink: Where the records go.
         locations: Of the blobs that were committed, by what they are.
@@ -43,10 +46,13 @@ class Outputs:
         storage: Storage,
         dropped: DroppedFile,
         place: Place,
+        version: str,
         plan: Plan,
         file_format: FileFormat,
     ) -> None:
-        folder = f"{place.folder}/{dropped.id}"
+        # What is written follows from the drop and the contract alone: a worker that is late, and
+        # judges by the next version, cannot change what was announced.
+        folder = f"{place.folder}/{dropped.id}/{version}"
         name = file_format.records_name(dropped.file)
         records = _MEDIA_TYPES[file_format.records_kind]
         parquet = f"published/{folder}/{name.rpartition('.')[0]}.parquet"

@@ -416,6 +416,48 @@ def overwritten_afterwards(world: World, job: Callable[[Fate], object], fate: Fa
     world.drop(f"{PLACE}/all.csv", BAD)
 
 
+def stricter() -> dict[str, str]:
+    """The declaration of the next version of the product: no country is larger than 100 km²."""
+    document = contract(more=SPLIT, version="1.1.0")
+    area = document["schema"][0]["properties"][2]
+    area["logicalTypeOptions"] = {"minimum": 0, "maximum": 100}
+    ports = (("countries", "1.1.0"),)
+    return declaration(COUNTRIES, document, ports=ports, version="1.1.0")
+
+
+def test_who_is_late_and_judges_by_the_next_contract_changes_nothing_announced() -> None:
+    """One worker knows the contract of before, the other that of now; the first one decides."""
+    world = World()
+    with world.running(), separate_processes():
+        world.become(prepared(split=True, subscribed=True))
+        event = world.drop(f"{PLACE}/all.csv", b"code,name,area\nCH,Big,41285\nVA,Small,1\n")
+        world.tell(event, "again")
+        early, late = world.broker.ready()
+
+        def change(_: Fate) -> None:
+            world.onboard(stricter(), COUNTRIES)
+            while saga := [m for m in world.broker.ready() if m.queue == "onboarding"]:
+                world.run(saga[0])
+
+        looked = 2 * len(("registry.head", "registry.versions"))
+        order = iter([0] * (looked + 1) + [1] + [2] * (looked + 1))
+        jobs = [partial(world.run, early), change, partial(world.run, late)]
+
+        def choose(waiting: Sequence[int]) -> int:
+            turn = next(order, 0)
+            return turn if turn in waiting else waiting[0]
+
+        Turns(choose).run(jobs)
+        world.rest()
+
+    [entry] = in_memory(world).ledger["geography.countries"]
+    assert (entry["contract"], entry["accepted"]) == ("countries:1.0.0", 2)
+    [snapshot] = world.inner.registry.snapshots(COUNTRIES)
+    published = world.inner.storage.blobs[snapshot.location].data
+    assert published == b"code,name,area\nCH,Big,41285\nVA,Small,1\n"
+    assert world.broken() == []
+
+
 def most_effects(files: Callable[[World], None]) -> int:
     world = World()
     with world.running():
