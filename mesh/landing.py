@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from mesh import outbox, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.errors import Conflict
 from mesh.judging import judge, refuse, supersede
-from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place, place_of
+from mesh.model.dropped_file import (
+    LANDING,
+    UNPLACED,
+    DroppedFile,
+    Misplaced,
+    Place,
+    account_of,
+    place_of,
+)
 from mesh.model.judgement import Judgement
 from mesh.model.record import Commit, Head, LedgerEntry, number
 from mesh.suspects import MOST_DEATHS, Attempt
@@ -89,8 +96,8 @@ def _own_place(backbone: Backbone, dropped: DroppedFile) -> Place | Misplaced:
     place = place_of(dropped.blob)
     if isinstance(place, Misplaced):
         return place
-    own = urlsplit(backbone.storage.url(f"{LANDING}/{dropped.blob}")).netloc
-    if urlsplit(dropped.url).netloc == own:
+    own = account_of(backbone.storage.url(f"{LANDING}/{dropped.blob}"))
+    if account_of(dropped.url) == own:
         return place
     return Misplaced(
         reason=f"A file for {place.product} lies in another domain's storage account.",

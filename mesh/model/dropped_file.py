@@ -66,7 +66,7 @@ class DroppedFile:
         parts = urlsplit(self.url)
         path = unquote(parts.path).lstrip("/")
         host = parts.hostname or ""
-        if host == "localhost" or host.replace(".", "").isdigit():
+        if _is_local(host):
             path = path.partition("/")[2]
         return path
 
@@ -133,6 +133,22 @@ def place_of(blob: str) -> Place | Misplaced:
         file=parts[-1],
         period=periods[-1] if periods else None,
     )
+
+
+def account_of(url: str) -> str:
+    """Which storage account a blob's URL names: the host, or the first part of a local path.
+
+    A local storage is reached by address and port, which another start may change.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if _is_local(host):
+        return parts.path.lstrip("/").partition("/")[0]
+    return host
+
+
+def _is_local(host: str) -> bool:
+    return host == "localhost" or host.replace(".", "").isdigit()
 
 
 def _misplaced(reason: str) -> Misplaced:
