@@ -23,7 +23,7 @@ SERVICES = ("blob", "queue", "table")
 _LISTENING = re.compile(r"Azurite (\w+) service is successfully listening at http://[\d.]+:(\d+)")
 _STOP_SECONDS = 10
 _SMALL = ("--max-semi-space-size=2", "--optimize-for-size")
-"""Node lets its heap grow by 100s of MB before it looks for garbage; so it is as fast, and small."""
+"""Node lets its heap grow by 100s of MB before it looks for garbage; as fast, it can be small."""
 
 _OBSERVER = Path(__file__).parent / "request_journal.cjs"
 

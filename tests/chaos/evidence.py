@@ -50,7 +50,6 @@ class Wish:
         secret: what notifications are verified with; None for pull.
         first: order of the first drop of whose events it must be told.
         last: order of the last drop of whose events it may be told; None while it is subscribed.
-        is_gone: whether the receiver answers 410 at times: then it must be told of nothing more.
     """
 
     id: str
@@ -60,7 +59,6 @@ class Wish:
     secret: str | None
     first: int = 0
     last: int | None = None
-    is_gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +87,6 @@ class Evidence:
         log: events, by partition, in the order of their keys.
         outbox: sequences still in the outbox, by partition.
         snapshots: by partition.
-        attempts: of each delivery, by (partition, sequence, subscription).
         subscriptions: state of each, by id.
         blob: content of a blob, by location.
         published: events that the topic handed on.
@@ -103,7 +100,6 @@ class Evidence:
     log: Mapping[str, Sequence[tuple[int, Mapping[str, Any]]]]
     outbox: Mapping[str, Sequence[int]]
     snapshots: Mapping[str, Sequence[Mapping[str, Any]]]
-    attempts: Mapping[tuple[str, int, str], Sequence[Mapping[str, Any]]]
     subscriptions: Mapping[str, str]
     blob: Callable[[str], bytes | None]
     published: Sequence[Mapping[str, Any]]
@@ -116,10 +112,6 @@ def in_memory(world: World) -> Evidence:
     """The evidence of a world in memory."""
     inner = world.inner
     partitions = {product.key: held for product, held in inner.registry._partitions.items()}
-    attempts = {
-        (product.key, sequence, subscription): [asdict(made[n]) for n in sorted(made)]
-        for (product, sequence, subscription), made in inner.deliveries._attempts.items()
-    }
     log = {
         key: [(at, json.loads(held.events[at])) for at in sorted(held.events)]
         for key, held in partitions.items()
@@ -137,7 +129,6 @@ def in_memory(world: World) -> Evidence:
             key: [asdict(snapshot) for snapshot in held.snapshots.values()]
             for key, held in partitions.items()
         },
-        attempts=attempts,
         subscriptions={
             wants.id: wants.state.value for wants in inner.subscriptions._subscriptions.values()
         },

@@ -139,15 +139,13 @@ class Campaign:
         asked = {"subscriber": "aviation", "webhook": url, "filter": {"types": sorted(types)}}
         made = self.api.post(f"/products/{product}/subscriptions", json=asked)
         assert made.status_code == 201, made.text
-        return self._remember(product, made.json(), types, is_gone=moods == ("410",))
+        return self._remember(product, made.json(), types)
 
     def _remember(
         self,
         product: ProductId,
         made: Mapping[str, Any],
         types: frozenset[str],
-        *,
-        is_gone: bool = False,
     ) -> Wish:
         wish = Wish(
             id=made["id"],
@@ -156,7 +154,6 @@ class Campaign:
             types=types,
             secret=made["secret"],
             first=len(self.landed) + 1,
-            is_gone=is_gone,
         )
         self.wishes[wish.id] = wish
         return wish

@@ -137,9 +137,7 @@ class Simulation:
         url = f"https://{mood}-{next(self._numbers)}.example/hook"
         answers = MOOD_SWINGS[mood]
         self.world.receivers.moods[url] = partial(self._mood, answers)
-        return self.world.subscribe(
-            product, url, wanted=wanted, is_gone="410" in answers, fate=self._fate
-        )
+        return self.world.subscribe(product, url, wanted=wanted, fate=self._fate)
 
     def _mood(self, answers: tuple[str, ...]) -> str:
         return self.chance.choice(answers)
@@ -239,11 +237,22 @@ class Simulation:
         yield "twice", self.weather.twice
 
     def _calm_down(self) -> None:
-        """Nothing goes wrong any more; what was dead-lettered is sent again, as operators do."""
+        """Nothing goes wrong any more; receivers mend, and who was not told any more is again."""
         self.world.skew = timedelta()
         if self.world.inner.registry.head(self.products[2]).product is None:
             self._onboard(self.products[2], split=False)
+        stormy, self.weather = self.weather, Weather(kill=0, fail=0, twice=0, crowd=0, skew=0)
+        self._rest()
+        self.world.receivers.moods.clear()
+        self.weather = stormy
+        for wish in self.world.resumable():
+            self.happened["resumed"] += 1
+            self.world.resume(wish, self._fate)
         self.weather = Weather(kill=0, fail=0, twice=0, crowd=0, skew=0)
+        self._rest()
+
+    def _rest(self) -> None:
+        """What was dead-lettered is sent again, as operators do."""
         self.world.rest()
         while self.world.broker.dead:
             self.happened["dead letters"] += len(self.world.broker.dead)

@@ -34,7 +34,6 @@ def evidence_in(
     with TableServiceClient.from_connection_string(storage) as tables:
         record = list(tables.get_table_client("record").list_entities())
         subscriptions = list(tables.get_table_client("subscriptions").list_entities())
-        deliveries = list(tables.get_table_client("deliveries").list_entities())
     rows: defaultdict[str, defaultdict[str, list[tuple[str, Any]]]]
     rows = defaultdict(lambda: defaultdict(list))
     for entity in record:
@@ -59,7 +58,6 @@ def evidence_in(
         },
         outbox={key: [int(at) for at, _ in rows["outbox"][key]] for key in partitions},
         snapshots={key: [content for _, content in rows["snapshot"][key]] for key in partitions},
-        attempts=_attempts(deliveries),
         subscriptions={content["id"]: content["state"] for content in map(_content, subscriptions)},
         blob=blob,
         published=published,
@@ -72,18 +70,6 @@ def evidence_in(
 def _content(entity: Mapping[str, Any]) -> Any:
     names = sorted(name for name in entity if name.startswith("json"))
     return json.loads("".join(entity[name] for name in names))
-
-
-def _attempts(
-    entities: Sequence[Mapping[str, Any]],
-) -> dict[tuple[str, int, str], list[Mapping[str, Any]]]:
-    made = {}
-    for entity in entities:
-        sequence, _, subscription = entity["RowKey"].partition(":")
-        names = sorted(name for name in entity if name.startswith("attempt_"))
-        found = [json.loads(entity[name]) for name in names]
-        made[entity["PartitionKey"], int(sequence), subscription] = found
-    return made
 
 
 def drain(

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from azure.functions.servicebus import ServiceBusMessage
 
-from mesh import onboarding, outbox, subscriptions, suspects
+from mesh import onboarding, outbox, subscriptions, suspects, suspensions
 from mesh.backbone import Backbone, in_memory, replace_backbone
-from mesh.errors import NotFound, Unavailable
+from mesh.errors import NotFound, Rejected, Unavailable
 from mesh.memory.storage import Blob
 from mesh.model.dropped_file import UNPLACED, Place, place_of
 from mesh.model.names import ProductId
@@ -176,7 +176,6 @@ class World:
         subscriber: str = "aviation",
         wanted: Filter | None = None,
         fate: Fate = unharmed,
-        is_gone: bool = False,
     ) -> Wish:
         """Subscribe, until there is an answer."""
         wanted = wanted or Filter()
@@ -197,7 +196,6 @@ class World:
             types=wanted.types,
             secret=secret,
             first=len(self.landed) + 1,
-            is_gone=is_gone,
         )
         self.wishes[wish.id] = wish
         return wish
@@ -208,6 +206,25 @@ class World:
         with suppress(NotFound):
             self.call(lambda b: subscriptions.unsubscribe(b, product, wish.id), fate)
         self.wishes[wish.id] = replace(wish, last=len(self.landed))
+
+    def resumable(self) -> list[Wish]:
+        """Subscriptions that are not told: suspended after failures, or gone."""
+        held = self.inner.subscriptions
+        found = {w.id: held.get(_product(w.partition), w.id) for w in self.wishes.values()}
+        return [
+            wish
+            for wish in self.wishes.values()
+            if wish.last is None and (known := found[wish.id]) and known.suspended_at
+        ]
+
+    def resume(self, wish: Wish, fate: Fate = unharmed) -> None:
+        """Resume a subscription and have it told of all that it missed, until there is an answer.
+
+        When the answer was lost, the call may say that it is not suspended any more.
+        """
+        product = _product(wish.partition)
+        with suppress(Rejected):
+            self.call(lambda b: suspensions.resume(b, product, wish.id, held="replay"), fate)
 
     def drop(self, name: str, data: bytes, *, misplaced: bool = False) -> dict[str, Any]:
         """Drop a file; returns the event that storage raises, and puts it on its way."""

@@ -107,7 +107,7 @@ def test_a_receipt_shows_so_many_violations_and_counts_the_rest(onboarded, tmp_p
     shown = onboarded("receipt", PRODUCT, drop).stdout
     assert "by urn:mesh:geography:countries:countries 1.0.0, object countries" in shown
     assert "50 rows: 0 good, 50 bad, 50 violations" in shown
-    assert f"rejects: quarantine/{PRODUCT}/v1/countries/{drop}/many.csv" in shown
+    assert f"rejects: quarantine/{PRODUCT}/v1/countries/{drop}/1.0.0/many.csv" in shown
     whole = json.loads(onboarded("receipt", PRODUCT, drop, "--json").stdout)
     assert whole["counts"]["violations"] == len(whole["violations"]) == 50
     page = onboarded("receipt", PRODUCT, drop, "--format", "md").stdout
