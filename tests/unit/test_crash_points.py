@@ -161,7 +161,7 @@ def a_receiver_that_fails(world: World, fate: Fate) -> None:
 
 def a_receiver_that_is_gone(world: World, fate: Fate) -> None:
     with_product(world, subscribed=False)
-    world.subscribe(COUNTRIES, WEBHOOK, is_gone=True)
+    world.subscribe(COUNTRIES, WEBHOOK)
     world.receivers.moods[WEBHOOK] = lambda: "410"
     world.drop(f"{PLACE}/all.csv", GOOD)
     world.settle(lambda _: fate)
