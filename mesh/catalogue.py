@@ -11,7 +11,7 @@ from mesh.errors import NotFound
 from mesh.model.catalogue import ProductSummary
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
-from mesh.model.record import ContractEntry, Snapshot
+from mesh.model.record import ContractEntry, Head, Snapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +65,19 @@ def find_product(backbone: Backbone, product: ProductId) -> DataProduct:
     Raises:
         NotFound: there is none at this address.
     """
-    found = backbone.registry.head(product).product
-    if found is None:
+    found = find_head(backbone, product).product
+    assert found is not None  # `find_head` has seen it
+    return found
+
+
+def find_head(backbone: Backbone, product: ProductId) -> Head:
+    """The head of an onboarded product's record.
+
+    Raises:
+        NotFound: there is none at this address.
+    """
+    head = backbone.registry.head(product)
+    if head.product is None:
         message = f"There is no product {product}. `mesh products` lists those there are."
         raise NotFound(message, problem="unknown-product")
-    return found
+    return head

@@ -122,7 +122,7 @@ def catch_up(backbone: Backbone, subscription: Subscription, first: int, held: H
 def first_since(backbone: Backbone, product: ProductId, time: datetime) -> int:
     """The sequence of the first event at or after a time; one more than the last if there is none.
 
-    Events are in the order of their times but for moments, so halving finds it.
+    Events are in the order of their times, but for what clocks differ by, so halving finds it.
     """
     low, high = 1, backbone.registry.head(product).sequence + 1
     while low < high:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mesh.backbone import Backbone
-from mesh.catalogue import find_product
+from mesh.catalogue import find_head, find_product
 from mesh.errors import NotFound, Rejected
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
@@ -45,7 +45,9 @@ def subscribe(
         Rejected: the subscriber's name is none, the product has no object of a name that the filter
             asks for, or the webhook is refused or does not want to be told.
     """
-    _check_names(find_product(backbone, product), subscriber, wanted)
+    head = find_head(backbone, product)
+    assert head.product is not None  # `find_head` has seen it
+    _check_names(head.product, subscriber, wanted)
     channel = Channel.PULL if webhook is None else Channel.PUSH
     identity = subscription_id(
         product=product,
@@ -72,6 +74,7 @@ def subscribe(
         filter=wanted,
         state=State.ACTIVE,
         created_at=backbone.now() if known is None else known.created_at,
+        after=head.sequence if known is None else known.after,
         generation=1 if known is None else known.generation,
         previous_until=None if known is None else known.previous_until,
         resumed_at=None if known is None else backbone.now(),

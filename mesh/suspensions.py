@@ -62,8 +62,8 @@ def resume(
     # From here on the fan-out tells it of what happens. What happened before stands in the log.
     # Until that is told, `suspended_at` stays: after a crash, asking again does the rest.
     since = before.suspended_at - longest_schedule(backbone.policy.schedule)
-    first = replays.first_since(backbone, product, max(since, before.created_at))
-    replayed = replays.catch_up(backbone, resumed, first, held)
+    first = replays.first_since(backbone, product, since)
+    replayed = replays.catch_up(backbone, resumed, max(first, before.after + 1), held)
     return subscriptions.change(backbone, product, identity, _caught_up), replayed
 
 

@@ -87,6 +87,7 @@ class Subscription:
         subscriber: the consuming domain.
         target: webhook URL (push), name of the topic subscription (pull), or `DOMAIN/PRODUCT` of
             the composite.
+        after: sequence of the product when it was made; it is told of what came later.
         generation: of the signing secret; rotating the secret raises it.
         previous_until: how long the generation before it still signs too.
         suspended_at: when telling it ended; None while it is told. What happens from then on is
@@ -106,6 +107,7 @@ class Subscription:
     filter: Filter
     state: State
     created_at: datetime
+    after: int = 0
     generation: int = 1
     previous_until: datetime | None = None
     suspended_at: datetime | None = None
