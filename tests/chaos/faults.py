@@ -76,7 +76,10 @@ class Proxy:
             await self._session.close()
 
     async def _handle(self, service: str, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionResetError:  # the caller was killed in the middle
+            return web.Response(status=400)
         strikes = self._chance.random() < self.rate
         fault, after = self._chance.choice(FAULTS), self._chance.random() < 0.5
         if strikes:

@@ -96,7 +96,22 @@ class Campaign:
         with Storm(self.stack, self.proxy, random.Random(seed), self.happened):
             self._drop_all(chance, products, files)
         self.come_to_rest()
+        self._resume_all()
         return self.broken()
+
+    def _resume_all(self) -> None:
+        """Receivers mend; who is not told any more is told again, of all that was missed."""
+        self.inboxes.moods.clear()
+        for wish in self.wishes.values():
+            domain, _, product = wish.partition.partition(".")
+            path = f"/products/{domain}/{product}/subscriptions/{wish.id}"
+            if wish.secret is None or wish.last is not None:
+                continue
+            if self.api.get(path).json()["state"] != "active":
+                asked = self.api.post(f"{path}/resumption", json={"held": "replay"})
+                assert asked.status_code == 200, asked.text
+                self.happened["resumed"] += 1
+        self.come_to_rest()
 
     def _drop_all(self, chance: random.Random, products: list[ProductId], files: int) -> None:
         first = len(self.landed)

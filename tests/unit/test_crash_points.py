@@ -15,6 +15,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -170,6 +171,30 @@ def a_receiver_that_is_gone(world: World, fate: Fate) -> None:
     world.settle(lambda _: fate)
 
 
+def a_resumption(world: World, fate: Fate) -> None:
+    """By workers whose clock has fallen behind since the subscription was made."""
+    world.become(with_a_receiver_that_was_gone())
+    [wish] = world.wishes.values()
+    world.resume(wish, fate)
+    world.settle(lambda _: fate)
+    told = {json.loads(each.body)["data"]["file"] for each in world.receivers.told if each.taken}
+    assert told == {"first.csv", "second.csv"}
+
+
+@lru_cache
+def with_a_receiver_that_was_gone() -> World:
+    world = World()
+    with world.running():
+        world.become(prepared(split=False, subscribed=False))
+        world.subscribe(COUNTRIES, WEBHOOK)
+        world.skew = timedelta(hours=-2)
+        world.receivers.moods[WEBHOOK] = lambda: "410"
+        for file in ("first", "second"):
+            world.drop(f"{PLACE}/{file}.csv", GOOD)
+            world.settle()
+    return world
+
+
 def an_onboarding(world: World, fate: Fate) -> None:
     world.onboard(declaration(COUNTRIES), COUNTRIES, fate)
     world.settle(lambda _: fate)
@@ -282,6 +307,7 @@ HISTORIES: list[History] = [
     a_message_that_comes_twice,
     a_receiver_that_fails,
     a_receiver_that_is_gone,
+    a_resumption,
     an_onboarding,
     a_product_that_changes_to_and_fro,
     subscriptions,
