@@ -89,6 +89,8 @@ def timeline(journey: Journey) -> Tree:
     by = f"by contract {journey['contract']}: " if journey["contract"] else ""
     decided.add(plain(by + _rows(journey)))
     decided.add(plain(f"receipt {journey['receipt']}"))
+    if journey["duplicates"]:
+        decided.add(plain(f"told of {journey['duplicates']} more times"))
     for event in journey["events"]:
         _add_event(tree, event, landed)
     if not journey["events"]:

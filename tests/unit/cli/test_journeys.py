@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from mesh import landing
 from mesh.model.delivery import DeliveryAttempt
 
 PRODUCT = "geography/countries"
@@ -31,6 +32,17 @@ def test_a_file_that_went_astray_is_found(onboarded, world):
     assert "lost.csv  rejected" in by_name.stdout
     assert world.storage.url("landing/nowhere/lost.csv") in by_name.stdout
     assert "nobody has subscribed to it" in by_name.stdout
+
+
+def test_duplicates_are_counted(onboarded, world):
+    dropped = world.drop(f"{PRODUCT}/v1/countries/all.csv", b"code,name\nCH,Switzerland\n")
+    entry = landing.receive(world.backbone, dropped)
+    assert "more times" not in onboarded("where", entry.drop).stdout
+
+    landing.receive(world.backbone, dropped)
+    landing.receive(world.backbone, dropped)
+
+    assert "told of 2 more times" in onboarded("where", entry.drop).stdout
 
 
 def test_a_superseded_version_was_told_of_by_no_event(onboarded, world):
