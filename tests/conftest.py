@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.indexed import functions
+
 FUNCTION_KEY = "test-key-of-the-functions-app"
 
 
@@ -34,11 +36,7 @@ class FunctionsOverHttp:
     def __init__(self) -> None:
         from werkzeug.routing import Map, Rule
 
-        from function_app import app
-
-        self.functions = tuple(
-            found for function in app.get_functions() if (found := _http_function(function))
-        )
+        self.functions = tuple(found for each in functions() if (found := _http_function(each)))
         self._routes = Map(
             [
                 Rule(
@@ -206,7 +204,7 @@ def _resolved(described: Mapping[str, Any], value: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def functions_over_http() -> FunctionsOverHttp:
-    """The app's HTTP functions; a function app can be indexed once in a process."""
+    """The app's HTTP functions."""
     return FunctionsOverHttp()
 
 

@@ -22,6 +22,7 @@ from mesh.memory.storage import Blob
 from mesh.model.dropped_file import UNPLACED, Place, place_of
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
+from tests import indexed
 from tests.chaos.broker import Broker, Waiting
 from tests.chaos.consumers import Receivers
 from tests.chaos.effects import Fate, Killed, Worker, unharmed, with_effects, working
@@ -40,10 +41,8 @@ LOCK = timedelta(minutes=1)
 @lru_cache(maxsize=1)
 def functions() -> dict[str, Callable[[Any], None]]:
     """The app's functions with a Service Bus trigger, by what they listen to."""
-    import function_app
-
     found = {}
-    for function in function_app.app.get_functions():
+    for function in indexed.functions():
         trigger = function.get_trigger().get_dict_repr()
         queue = trigger.get("queueName")
         if trigger.get("topicName"):

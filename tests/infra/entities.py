@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.indexed import functions
+
 ROOT = Path(__file__).parents[2]
 
 
 def bindings() -> list[dict[str, Any]]:
     """Every binding of every function of the real app; `function` names the function."""
-    from function_app import app
-
-    app.functions_bindings = {}  # else it refuses to be asked twice in one process
     return [
         {**binding.get_dict_repr(), "function": function.get_function_name()}
-        for function in app.get_functions()
+        for function in functions()
         for binding in function.get_bindings()
     ]
 
