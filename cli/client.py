@@ -271,6 +271,13 @@ def _content(answer: httpx.Response, connection: Connection) -> Any:
             f"the Functions app."
         )
         raise Failed(message, problem="unauthorized", code=ExitCode.REFUSED)
+    if answer.status_code >= 500:
+        message = (
+            f"{answer.request.method} {answer.request.url} failed ({answer.status_code} "
+            f"{answer.reason_phrase}). Try again; if it stays so, the reason is in the log of the "
+            f"functions host, or in Application Insights."
+        )
+        raise _unavailable(message, problem="failed")
     message = (
         f"{answer.request.method} {answer.request.url} was answered {answer.status_code} "
         f"{answer.reason_phrase} ({kind or 'no content'}), which is no answer of the mesh. "

@@ -26,6 +26,7 @@ class Connection:
         key: function key; empty when none is needed.
         storage: connection string of the storage account; empty with `storage_account`.
         storage_account: name of the account that is reached by identity.
+        storage_of_domains: name of the account of each domain that has one of its own.
         patience_s: how long to keep asking a mesh that says it is unavailable.
         origin: where `url` was found, for messages.
     """
@@ -34,8 +35,13 @@ class Connection:
     key: str = field(default="", repr=False)
     storage: str = field(default="", repr=False)
     storage_account: str = ""
+    storage_of_domains: Mapping[str, str] = field(default_factory=dict)
     patience_s: float = PATIENCE_S
     origin: str = "the default"
+
+    def account_of(self, domain: str) -> str:
+        """The storage account that `domain` drops files into; empty when none is known."""
+        return self.storage_of_domains.get(domain, self.storage_account)
 
 
 def find_connection(environ: Mapping[str, str], state: Path | None, start: Path) -> Connection:
@@ -54,12 +60,15 @@ def find_connection(environ: Mapping[str, str], state: Path | None, start: Path)
     file = _ready_file(state, start)
     local = {} if file is None else _settings(file)
     api, origin = _first(environ, local, file, "MESH_URL", "MESH_KEY")
-    storage, _ = _first(environ, local, file, "STORAGE", "STORAGE__accountName")
+    storage, stored_by = _first(
+        environ, local, file, "STORAGE", "STORAGE__accountName", "STORAGE_OF_DOMAINS"
+    )
     return Connection(
         url=_checked_url(api.get("MESH_URL") or DEFAULT_URL, origin),
         key=api.get("MESH_KEY", ""),
         storage=storage.get("STORAGE", ""),
         storage_account=storage.get("STORAGE__accountName", ""),
+        storage_of_domains=_accounts(storage.get("STORAGE_OF_DOMAINS", ""), stored_by),
         patience_s=_patience(environ.get("MESH_PATIENCE", "")),
         origin=origin,
     )
@@ -107,6 +116,16 @@ def _checked_url(url: str, origin: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise _wrong_setting("MESH_URL", url, "an address such as https://HOST/api", origin)
     return url.rstrip("/")
+
+
+def _accounts(text: str, origin: str) -> dict[str, str]:
+    from mesh.settings import accounts_of_domains
+
+    try:
+        return accounts_of_domains(text)
+    except ValueError:
+        wanted = 'a JSON object such as {"DOMAIN": "ACCOUNT"}'
+        raise _wrong_setting("STORAGE_OF_DOMAINS", text, wanted, origin) from None
 
 
 def _patience(text: str) -> float:

@@ -49,7 +49,7 @@ def upload(
     """Write a file to the landing zone, over what was there under its name.
 
     Args:
-        blob: name of the blob within the container.
+        blob: name of the blob within the container; the part up to the first `/` is the domain.
         progress: is told how many bytes are sent, and of how many.
 
     Raises:
@@ -58,10 +58,14 @@ def upload(
     from azure.core.exceptions import AzureError, HttpResponseError
     from azure.storage.blob import ContentSettings
 
+    domain = blob.partition("/")[0]
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     size = file.stat().st_size
     try:
-        with _service(connection) as service, file.open("rb") as data:
+        with (
+            _service(connection, connection.account_of(domain)) as service,
+            file.open("rb") as data,
+        ):
             client = service.get_blob_client("landing", blob)
             done = client.upload_blob(
                 data,
@@ -86,13 +90,15 @@ def read_published(connection: Connection, url: str) -> bytes:
     """The published file that an event refers to (`dataref`)."""
     from azure.storage.blob import BlobClient
 
-    with BlobClient.from_blob_url(url) as named, _service(connection) as service:
-        client = service.get_blob_client(named.container_name, named.blob_name)
+    with BlobClient.from_blob_url(url) as named:
+        container, name, account = named.container_name, named.blob_name, named.account_name or ""
+    with _service(connection, account) as service:
+        client = service.get_blob_client(container, name)
         return client.download_blob().readall()
 
 
 @contextmanager
-def _service(connection: Connection) -> Iterator[BlobServiceClient]:
+def _service(connection: Connection, account: str) -> Iterator[BlobServiceClient]:
     from azure.storage.blob import BlobServiceClient
 
     # Where nothing listens, trying for a minute (the default) only hides it.
@@ -111,15 +117,16 @@ def _service(connection: Connection) -> Iterator[BlobServiceClient]:
         with service:
             yield service
         return
-    if not connection.storage_account:
+    if not account:
         message = (
             "No storage is known to drop the file into. Start the local Azure with `mesh up`, or "
-            "set STORAGE (a connection string) or STORAGE__accountName (an account)."
+            "set STORAGE (a connection string), STORAGE__accountName (an account) or "
+            "STORAGE_OF_DOMAINS (the account of each domain)."
         )
         raise wrong_call(message, problem="no-storage")
     from azure.identity import DefaultAzureCredential
 
-    url = f"https://{connection.storage_account}.blob.core.windows.net"
+    url = f"https://{account}.blob.core.windows.net"
     with (
         DefaultAzureCredential() as credential,
         BlobServiceClient(url, credential=credential, **options) as service,

@@ -67,7 +67,13 @@ class Settings:
                     wrong.append(f"{variable} is {text!r}, and may be true or false")
                 values[name] = text.lower() == "true"
             elif name == "storage_of_domains":
-                values[name] = _accounts(text, wrong)
+                values[name] = {}
+                try:
+                    values[name] = accounts_of_domains(text)
+                except ValueError:
+                    wrong.append(
+                        f'{variable} must be a JSON object such as {{"DOMAIN": "ACCOUNT"}}'
+                    )
             else:
                 values[name] = text
         for either, other in (
@@ -105,17 +111,17 @@ VARIABLES = {
 """The environment variable of each setting."""
 
 
-def _accounts(text: str, wrong: list[str]) -> dict[str, str]:
-    """The accounts in a JSON object; what is wrong with it is added to `wrong`."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        found = None
+def accounts_of_domains(text: str) -> dict[str, str]:
+    """The account of each domain, as STORAGE_OF_DOMAINS has it: a JSON object, or nothing.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = json.loads(text or "{}")
     if isinstance(found, dict) and all(isinstance(name, str) and name for name in found.values()):
         return found
-    variable = VARIABLES["storage_of_domains"]
-    wrong.append(f'{variable} must be a JSON object such as {{"DOMAIN": "ACCOUNT"}}')
-    return {}
+    message = "no JSON object of names"
+    raise ValueError(message)
 
 
 assert set(VARIABLES) == {setting.name for setting in fields(Settings)}

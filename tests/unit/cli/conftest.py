@@ -165,6 +165,7 @@ def settings(server: MeshServer, function_key: str) -> dict[str, str | None]:
         "MESH_KEY": function_key,
         "STORAGE": server.storage,
         "STORAGE__accountName": None,
+        "STORAGE_OF_DOMAINS": None,
         "MESH_PATIENCE": "0",
         "COLUMNS": "200",
     }

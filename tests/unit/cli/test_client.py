@@ -55,8 +55,7 @@ def test_a_key_that_is_not_accepted(run, key, says):
         (200, "text/html", b"<h1>Welcome</h1>", {}),
         (200, "application/json", b"<h1>", {}),
         (404, "text/plain", b"", {}),
-        (500, "application/problem+json", b"[]", {}),
-        (500, "application/problem+json", b"", {}),
+        (404, "application/problem+json", b"[]", {}),
         (302, "text/plain", b"", {"Location": "https://elsewhere.example/"}),
     ],
 )
@@ -68,6 +67,19 @@ def test_what_answers_is_no_mesh(run, server, broken):
     assert done.exit_code == 3
     assert f"was answered {broken[0]}" in done.stderr
     assert "which is no answer of the mesh. Set MESH_URL to the address" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("text/plain", b""), ("application/problem+json", b"[]")]
+)
+def test_a_mesh_that_fails(run, server, kind, body):
+    server.broken = (500, kind, body, {})
+
+    done = run("products")
+
+    assert done.exit_code == 3
+    assert "/api/products?limit=1000 failed (500 " in done.stderr
+    assert "Try again; if it stays so, the reason is in the log of the functions" in done.stderr
 
 
 def test_an_answer_that_breaks_off(run):

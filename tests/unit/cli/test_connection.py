@@ -69,6 +69,24 @@ def test_an_account_is_not_mixed_with_the_local_connection_string(ready, tmp_pat
     assert found.url == LOCAL["MESH_URL"]
 
 
+def test_a_domain_with_an_account_of_its_own(ready, tmp_path):
+    environ = {"STORAGE__accountName": "hub", "STORAGE_OF_DOMAINS": '{"aerodromes": "node"}'}
+
+    found = find_connection(environ, ready, tmp_path)
+
+    assert found.storage == ""
+    assert found.account_of("aerodromes") == "node"
+    assert found.account_of("geography") == "hub"
+
+
+@pytest.mark.parametrize("text", ["node", "[]", '{"aerodromes": 1}', '{"aerodromes": ""}'])
+def test_accounts_that_are_none(tmp_path, text):
+    with pytest.raises(Failed, match="it has to be a JSON object such as") as failed:
+        find_connection({"STORAGE_OF_DOMAINS": text}, None, tmp_path)
+
+    assert str(failed.value).startswith(f"STORAGE_OF_DOMAINS is {text!r} (from the environment)")
+
+
 def test_empty_settings_are_none(ready, tmp_path):
     assert find_connection({"MESH_URL": "", "STORAGE": ""}, ready, tmp_path).key == "local-key"
 
