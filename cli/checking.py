@@ -20,7 +20,7 @@ from cli.verdicts import show_receipt, write_page
 
 if TYPE_CHECKING:
     from mesh.checking import Check
-    from mesh.validation import Sink
+    from mesh.validation import RejectFile, Sink
 
 Files = Annotated[
     list[str] | None,
@@ -100,7 +100,7 @@ def check(
 def _judged(asked: Check, given: _Given, out: Path | None, *, quiet: bool) -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    with _Outputs(out, asked.file) as outputs, _chunks(given.path, quiet=quiet) as chunks:
+    with _Outputs(out, asked) as outputs, _chunks(given.path, quiet=quiet) as chunks:
         at = datetime.now(UTC)
         receipt = asked.run(chunks, outputs.sink, at=at, parquet=outputs.parquet)
         outputs.keep(receipt)
@@ -193,16 +193,18 @@ def _bar(file: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
 class _Outputs:
     """The files that `--out` asks for; the good rows stay only if the file is accepted."""
 
-    def __init__(self, folder: Path | None, file: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, asked: Check) -> None:
+        self._folder, self._asked = folder, asked
         self._exit = ExitStack()
-        ending = _ending(file)
+        records, whole = _endings(asked.file)
         self._names = {
-            "published": f"accepted{ending}",
+            "published": f"accepted{records}",
             "parquet": "accepted.parquet",
-            "rejects": f"rejected{ending}",
+            "rejects": f"rejected{whole}",
+            "rejects-lines": f"rejected{whole}.jsonl",
             "violations": "violations.jsonl",
         }
+        self._rejects: RejectFile | None = None
         self.sink: Sink
         self.parquet: IO[bytes] | None = None
 
@@ -225,39 +227,47 @@ class _Outputs:
             )
             raise wrong_call(message, problem="unwritable-folder") from None
         self.parquet = streams["parquet"]
+        self._rejects = self._asked.rejects(
+            native=streams["rejects"], lines=streams["rejects-lines"]
+        )
         self.sink = StreamSink(
             accepted=streams["published"],
-            rejected=streams["rejects"],
+            rejects=self._rejects,
             violations=streams["violations"],
         )
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._rejects is not None:
+            self._rejects.close()
         self._exit.close()
 
     def keep(self, receipt: dict[str, Any]) -> None:
         """Remove what the verdict has no use for, and write down the rest in the receipt."""
         if self._folder is None:
             return
-        self._exit.close()
         wanted = ["published", "parquet"] if receipt["verdict"] == "accepted" else []
-        wanted += ["rejects", "violations"] if receipt["counts"]["rejected"] else []
+        if self._rejects is not None and receipt["counts"]["rejected"]:
+            native = self._rejects.finish() == "native"
+            wanted += ["rejects" if native else "rejects-lines", "violations"]
+        self._exit.close()
         for key, name in self._names.items():
             if key in wanted:
-                receipt["locations"][key] = str(self._folder / name)
+                receipt["locations"][key.partition("-")[0]] = str(self._folder / name)
             else:
                 (self._folder / name).unlink()
         write_receipt(self._folder / "receipt.json", receipt)
 
 
-def _ending(file: str) -> str:
-    """Of the files with good and with bad rows."""
+def _endings(file: str) -> tuple[str, str]:
+    """Of the file with good rows, and of the one with bad rows, which is written as the file is."""
     from mesh.validation import FileFormat
 
     file_format = FileFormat.from_name(file)
-    return Path(
-        file_format.records_name(file) if isinstance(file_format, FileFormat) else file
-    ).suffix
+    if not isinstance(file_format, FileFormat):
+        return Path(file).suffix, Path(file).suffix
+    whole = file.split(".")[-2:] if file_format.compression != "none" else file.split(".")[-1:]
+    return Path(file_format.records_name(file)).suffix, f".{'.'.join(whole)}"
 
 
 def write_receipt(file: Path, receipt: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from mesh.validation import (
     Limits,
     PublishedFile,
     PublishingSink,
+    RejectFile,
     Sink,
     ValidationReport,
     Writable,
@@ -72,6 +73,14 @@ class Check:
         report, published = self._report(chunks, sink, parquet)
         told = None if published is None else manifest(published, judged)
         return receipt(report, judged, decided_at=at, manifest=told)
+
+    def rejects(self, *, native: Writable, lines: Writable) -> RejectFile | None:
+        """What writes the bad records of the file; None when nothing of it can be read."""
+        file_format = FileFormat.from_name(self.file)
+        if isinstance(file_format, FileProblem):
+            return None
+        plan = compile_object(self.contract, self.object_name)
+        return RejectFile(plan, file_format, native=native, lines=lines)
 
     def _report(
         self, chunks: Iterable[bytes], sink: Sink, parquet: Writable | None

@@ -12,6 +12,7 @@ from mesh.validation import (
     Plan,
     PublishedFile,
     PublishingSink,
+    RejectFile,
     StreamSink,
     ValidationReport,
 )
@@ -31,7 +32,8 @@ class Outputs:
 
     `published` holds what the producer sent: of text, the good records as they came; of other
     formats, the whole file, or the good records as JSON Lines where bad ones were left out.
-    `parquet` holds the good records typed by the contract.
+    `parquet` holds the good records typed by the contract, `rejects` the bad ones as the producer
+    wrote them: to be corrected, and dropped again.
 
     Args:
         version: Of the contract.
@@ -55,11 +57,13 @@ class Outputs:
         folder = f"{place.folder}/{dropped.id}/{version}"
         name = file_format.records_name(dropped.file)
         records = _MEDIA_TYPES[file_format.records_kind]
+        lines = f"{dropped.file}.jsonl"
         parquet = f"published/{folder}/{name.rpartition('.')[0]}.parquet"
         wanted = {
             "published": (f"published/{folder}/{name}", records),
             "parquet": (_beside(parquet, dropped.file), _MEDIA_TYPES["parquet"]),
-            "rejects": (f"quarantine/{folder}/{name}", records),
+            "rejects": (f"quarantine/{folder}/{dropped.file}", _MEDIA_TYPES[file_format.kind]),
+            "rejects-lines": (f"quarantine/{folder}/{lines}", _MEDIA_TYPES["jsonl"]),
             "violations": (f"quarantine/{folder}/violations.jsonl", _MEDIA_TYPES["jsonl"]),
         }
         if name != dropped.file and file_format.kind != file_format.records_kind:
@@ -70,9 +74,15 @@ class Outputs:
             key: storage.writer(location, content_type=kind)
             for key, (location, kind) in wanted.items()
         }
+        self._rejects = RejectFile(
+            plan,
+            file_format,
+            native=self._writers["rejects"],
+            lines=self._writers["rejects-lines"],
+        )
         streams = StreamSink(
             accepted=self._writers["published"],
-            rejected=self._writers["rejects"],
+            rejects=self._rejects,
             violations=self._writers["violations"],
         )
         self.sink = PublishingSink(streams, plan, file_format)
@@ -83,6 +93,7 @@ class Outputs:
 
     def __exit__(self, *_: object) -> None:
         self.sink.close()
+        self._rejects.close()
         for writer in self._writers.values():
             writer.discard()
 
@@ -102,7 +113,8 @@ class Outputs:
             self._commit("published", "file" if whole else "published")
             self._commit("parquet", "parquet")
         if report.rejected:
-            self._commit("rejects", "rejects")
+            native = self._rejects.finish() == "native"
+            self._commit("rejects", "rejects" if native else "rejects-lines")
             self._commit("violations", "violations")
         return published
 

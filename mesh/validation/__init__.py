@@ -7,6 +7,7 @@ the standard library.
 from mesh.validation.engine import validate
 from mesh.validation.file_format import FileFormat
 from mesh.validation.plan import Plan, compile_object
+from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import (
     FileProblem,
     Limits,
@@ -15,8 +16,9 @@ from mesh.validation.report import (
     ValidationReport,
     Violation,
 )
-from mesh.validation.sinks import NullSink, StreamSink, Writable
+from mesh.validation.sinks import NullSink, StreamSink
 from mesh.validation.typed_parquet import PublishedFile, PublishingSink
+from mesh.validation.writable import Writable
 
 __all__ = [
     "FileFormat",
@@ -26,6 +28,7 @@ __all__ = [
     "Plan",
     "PublishedFile",
     "PublishingSink",
+    "RejectFile",
     "RejectedRecord",
     "Sink",
     "StreamSink",

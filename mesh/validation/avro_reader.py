@@ -7,6 +7,7 @@ from typing import Any
 
 from mesh.validation.arrow_text import json_text
 from mesh.validation.file_columns import FileColumn, compare_columns
+from mesh.validation.origins import AvroRows
 from mesh.validation.plan import Plan
 from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError
@@ -48,19 +49,25 @@ def avro_blocks(plan: Plan, pieces: Iterable[bytes]) -> Iterator[RecordLines]:
         )
     names = compare_columns(plan, [_column(field) for field in schema["fields"]])
     wanted = set(names)
-    kept: list[str] = []
-    records = _guarded(reader)
-    for record in records:
-        kept.append(json_text({name: record[name] for name in record if name in wanted}))
+    kept: list[dict[str, Any]] = []
+    for record in _guarded(reader):
+        kept.append(record)
         if len(kept) >= _RECORDS:
-            yield _lines(kept)
+            yield _lines(kept, wanted, reader)
             kept = []
     if kept:
-        yield _lines(kept)
+        yield _lines(kept, wanted, reader)
 
 
-def _lines(texts: list[str]) -> RecordLines:
-    return RecordLines(data="\n".join([*texts, ""]).encode("utf-8", "surrogatepass"))
+def _lines(records: list[dict[str, Any]], wanted: set[str], reader: Any) -> RecordLines:
+    texts = [
+        json_text({name: record[name] for name in record if name in wanted}) for record in records
+    ]
+    origin = AvroRows(
+        records=records, schema=reader.metadata["avro.schema"], codec=str(reader.codec)
+    )
+    data = "\n".join([*texts, ""]).encode("utf-8", "surrogatepass")
+    return RecordLines(data=data, origin=origin)
 
 
 def _opened(stream: _Stream) -> Any:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from mesh.validation.arrow_text import json_text
 from mesh.validation.file_columns import FileColumn, compare_columns
+from mesh.validation.origins import SheetRows
 from mesh.validation.plan import Plan
 from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError
@@ -71,11 +72,12 @@ def _sheet(book: Any, name: str | None) -> Any:
 def _sheet_blocks(plan: Plan, sheet: Any) -> Iterator[RecordLines]:
     sheet.reset_dimensions()  # what it says of its size may be wrong, and rows would be padded
     rows = sheet.iter_rows()
-    names = _header(plan, rows)
+    names, head = _header(plan, rows)
     formats = {c.name: c.schema.get("format") for c in plan.columns if isinstance(c.schema, dict)}
     absent = frozenset(column.name for column in plan.columns if not column.nullable)
     texts: list[str] = []
     lines: array[int] = array("Q")
+    kept: list[Sequence[Any]] = []
     for cells in rows:
         if len(cells) > MOST_COLUMNS:
             raise _too_wide()
@@ -89,22 +91,24 @@ def _sheet_blocks(plan: Plan, sheet: Any) -> Iterator[RecordLines]:
                 record[name] = _value(cell, formats.get(name))
         texts.append(json_text(record))
         lines.append(filled[0].row)
+        kept.append(cells)
         if len(texts) >= _ROWS:
-            yield _lines(texts, lines)
-            texts, lines = [], array("Q")
+            yield _lines(texts, lines, SheetRows(title=sheet.title, names=head, rows=kept))
+            texts, lines, kept = [], array("Q"), []
     if texts:
-        yield _lines(texts, lines)
+        yield _lines(texts, lines, SheetRows(title=sheet.title, names=head, rows=kept))
 
 
-def _lines(texts: list[str], lines: array[int]) -> RecordLines:
+def _lines(texts: list[str], lines: array[int], origin: SheetRows) -> RecordLines:
     data = "\n".join([*texts, ""]).encode("utf-8", "surrogatepass")
-    return RecordLines(data=data, lines=lines)
+    return RecordLines(data=data, lines=lines, origin=origin)
 
 
-def _header(plan: Plan, rows: Iterator[Sequence[Any]]) -> list[str | None]:
-    """The names of the columns; None for one that is not to be read."""
+def _header(plan: Plan, rows: Iterator[Sequence[Any]]) -> tuple[list[str | None], list[str | None]]:
+    """The names of the columns, None for one that is not to be read; and as the sheet has them."""
     if not plan.dialect.header:
-        return [column.name for column in plan.columns]
+        names: list[str | None] = [column.name for column in plan.columns]
+        return names, names
     cells = next((row for row in rows if any(cell.value is not None for cell in row)), ())
     if len(cells) > MOST_COLUMNS:
         raise _too_wide()
@@ -135,7 +139,7 @@ def _header(plan: Plan, rows: Iterator[Sequence[Any]]) -> list[str | None]:
     # A sheet says nothing of the types of its columns: each cell is judged for itself.
     columns = [FileColumn(name=str(name), type="any", json="null") for name in found]
     wanted = set(compare_columns(plan, columns, typed=False))
-    return [name if name in wanted else None for name in found]
+    return [name if name in wanted else None for name in found], found
 
 
 def _value(cell: Any, wanted: str | None) -> Any:

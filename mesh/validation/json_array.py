@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from mesh.validation.lines import record_too_long
+from mesh.validation.origins import JsonElements
 from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError, Limits
 
@@ -49,7 +51,7 @@ class _Scanner:
     def feed(self, block: bytes) -> RecordLines:
         data = self._rest + block if self._rest else block
         at = 3 if not self._offset and data.startswith(b"\xef\xbb\xbf") else 0
-        parts: list[bytes] = []
+        elements: list[bytes] = []
         found = RecordLines(data=b"", lines=array("Q"), starts=array("Q"), ends=array("Q"))
         counted, line = 0, self._line
         while True:
@@ -66,7 +68,7 @@ class _Scanner:
             self._too_long(stop - at, line)
             self._row += 1
             self._state = "next"
-            parts.append(_on_one_line(data[at:stop]))
+            elements.append(data[at:stop])
             for column, number in (
                 (found.lines, line),
                 (found.starts, self._offset + at),
@@ -79,8 +81,9 @@ class _Scanner:
         self._too_long(len(data) - at, self._line)
         self._rest = data[at:]
         self._offset += at
-        text = b"\n".join([*parts, b""])
-        return RecordLines(data=text, lines=found.lines, starts=found.starts, ends=found.ends)
+        text = b"\n".join([*map(_on_one_line, elements), b""])
+        origin = JsonElements(elements=elements)
+        return replace(found, data=text, origin=origin)
 
     def _mark(self, data: bytes, at: int, line: int) -> int:
         """Take one mark of the array itself."""

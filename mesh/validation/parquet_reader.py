@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from mesh.validation.arrow_text import batch_lines, file_column
 from mesh.validation.file_columns import compare_columns
+from mesh.validation.origins import ParquetRows
 from mesh.validation.plan import Plan
 from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError
@@ -37,9 +38,11 @@ def _blocks(plan: Plan, file: IO[bytes]) -> Iterator[RecordLines]:
         names = compare_columns(plan, columns)
         _refuse_huge(parquet.metadata)
         rows = _rows_per_batch(parquet.metadata)
+        codec = _codec(parquet.metadata)
         for batch in parquet.iter_batches(batch_size=rows, columns=names, use_threads=False):
             batch.validate(full=True)
-            yield RecordLines(data=batch_lines(batch, names))
+            origin = ParquetRows(batch=batch, codec=codec)
+            yield RecordLines(data=batch_lines(batch, names), origin=origin)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise _unreadable(error) from None
     finally:
@@ -93,6 +96,11 @@ def _rows_per_batch(metadata: Any) -> int:
     size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     width = max(size // max(metadata.num_rows, 1), 16)
     return int(min(max(_BATCH_BYTES // width, 64), _BATCH_ROWS))
+
+
+def _codec(metadata: Any) -> str:
+    has_columns = metadata.num_row_groups and metadata.num_columns
+    return metadata.row_group(0).column(0).compression if has_columns else ""
 
 
 def _unreadable(error: Exception) -> FileRefusedError:

@@ -15,6 +15,7 @@ from mesh.validation.blocks import text_blocks
 from mesh.validation.faults import Fault
 from mesh.validation.file_format import FileFormat
 from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.origins import JsonElements, Origin, Rows
 from mesh.validation.plan import Plan
 from mesh.validation.report import Limits
 from mesh.validation.tally import Tally
@@ -33,12 +34,14 @@ class RecordLines:
         lines: Physical line (of a sheet: row number) of each record; empty where a format has
             none, and the record's number counts then.
         starts, ends: Offsets of each record; empty where a format has none.
+        origin: The rows as the file holds them, so that bad ones can be given back.
     """
 
     data: bytes
     lines: Sequence[int] = field(default_factory=_places)
     starts: Sequence[int] = field(default_factory=_places)
     ends: Sequence[int] = field(default_factory=_places)
+    origin: Rows | None = None
 
 
 class PlacedTally(Tally):
@@ -60,12 +63,17 @@ class PlacedTally(Tally):
         text: str,
         faults: Sequence[Fault],
         size: int | None = None,
+        origin: Origin | None = None,
     ) -> None:
         at, block = self.rows - self._before, self._block
         line = block.lines[at] if block.lines else self.rows + 1
         start = block.starts[at] if block.starts else 0
         size = block.ends[at] - start if block.ends else 0
-        super().bad(raw, line=line, start=start, text=text, faults=faults, size=size)
+        if block.origin is not None:
+            origin = Origin(rows=block.origin, index=at)
+        if isinstance(block.origin, JsonElements):
+            raw = block.origin.elements[at]
+        super().bad(raw, line=line, start=start, text=text, faults=faults, size=size, origin=origin)
 
 
 def judge_records(

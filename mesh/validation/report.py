@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from mesh.validation.origins import Origin
+
 MASK = "***"
 
 
@@ -67,11 +69,17 @@ class FileRefusedError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RejectedRecord:
-    """A bad record: its bytes as they came, and all that is wrong with it."""
+    """A bad record, and all that is wrong with it.
+
+    Attributes:
+        raw: Of text and JSON arrays, its bytes as they came; of other formats, a line of JSON.
+        origin: The row as its file held it; None for text.
+    """
 
     row: int
     raw: bytes
     violations: tuple[Violation, ...]
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

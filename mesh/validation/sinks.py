@@ -4,56 +4,47 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Protocol
 
+from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import RejectedRecord, Violation
-
-
-class Writable(Protocol):
-    """Anything with a `write` for bytes: a file, a blob in the making."""
-
-    def write(self, data: bytes, /) -> object: ...
+from mesh.validation.writable import Writable
 
 
 class StreamSink:
-    """Writes good records, bad records and violations to three streams.
+    """Writes good records, bad records and violations to three places.
 
-    Good and bad records keep the producer's own format, header included; a stream is touched
-    only when something goes into it. Violations are JSON Lines, one violation per line.
+    A stream is touched only when something goes into it. Violations are JSON Lines, one violation
+    per line.
 
-    Attributes:
-        accepted_bytes: Written to `accepted` so far.
-        rejected_bytes: Written to `rejected` so far.
+    Args:
+        accepted: Takes good records: text as it came, header included; of other formats, JSON
+            Lines.
+        rejects: Takes bad records.
+        violations: Takes what is wrong with them.
     """
 
     def __init__(
         self,
         *,
         accepted: Writable | None = None,
-        rejected: Writable | None = None,
+        rejects: RejectFile | None = None,
         violations: Writable | None = None,
     ) -> None:
-        self._accepted, self._rejected, self._violations = accepted, rejected, violations
-        self._header = b""
-        self.accepted_bytes = 0
-        self.rejected_bytes = 0
+        self._accepted, self._rejects, self._violations = accepted, rejects, violations
 
     def header(self, data: bytes) -> None:
-        self._header = data if data.endswith(b"\n") else data + b"\n"
-        self.accepted(self._header)
+        header = data if data.endswith(b"\n") else data + b"\n"
+        if self._rejects is not None:
+            self._rejects.header(header)
+        self.accepted(header)
 
     def accepted(self, data: bytes) -> None:
         if self._accepted is not None:
             self._accepted.write(data)
-        self.accepted_bytes += len(data)
 
     def rejected(self, record: RejectedRecord) -> None:
-        raw = record.raw if record.raw.endswith(b"\n") else record.raw + b"\n"
-        if not self.rejected_bytes:
-            raw = self._header + raw
-        if self._rejected is not None:
-            self._rejected.write(raw)
-        self.rejected_bytes += len(raw)
+        if self._rejects is not None:
+            self._rejects.add(record)
         if self._violations is not None:
             self._violations.write(b"".join(map(violation_line, record.violations)))
 

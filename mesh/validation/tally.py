@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mesh.validation.faults import Fault
+from mesh.validation.origins import Origin
 from mesh.validation.plan import Plan
 from mesh.validation.quality import Quality
 from mesh.validation.report import (
@@ -61,6 +62,7 @@ class Tally:
         text: str,
         faults: Sequence[Fault],
         size: int | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """One bad record.
 
@@ -71,6 +73,7 @@ class Tally:
             text: What people may see of it.
             faults: At least one.
             size: Its length in the file; None when `raw` is what stands there.
+            origin: The row as its file held it; None for text.
         """
         self.rows += 1
         self._rejected += 1
@@ -90,7 +93,9 @@ class Tally:
             for fault in faults
         )
         self._count(violations)
-        self._sink.rejected(RejectedRecord(row=self.rows, raw=raw, violations=violations))
+        self._sink.rejected(
+            RejectedRecord(row=self.rows, raw=raw, violations=violations, origin=origin)
+        )
 
     def _count(self, violations: Sequence[Violation]) -> None:
         self._violations += len(violations)

@@ -15,7 +15,7 @@ from mesh.validation.column_statistics import ColumnStatistics
 from mesh.validation.file_format import FileFormat
 from mesh.validation.plan import Plan
 from mesh.validation.report import RejectedRecord, Sink
-from mesh.validation.sinks import Writable
+from mesh.validation.writable import Writable
 
 _GROUP_BYTES = 8 << 20
 _IN_MEMORY = 8 << 20

@@ -6,13 +6,13 @@ import dataclasses
 import io
 import re
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.validation import Limits, StreamSink
+from mesh.validation import FileFormat, Limits, RejectFile, StreamSink
 from mesh.validation.csv_reader import CsvReader
 from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.report import FileRefusedError
@@ -34,9 +34,12 @@ NUMBER = st.sampled_from(("1", "50", "51", "", '"7"', "7\r"))
 LINES = st.lists(st.builds("{},{}\n".format, TEXT, NUMBER), max_size=30)
 
 
-def outcome(kind: str, blocks: list[bytes], processes: int) -> tuple[object, ...]:
+def outcome(
+    kind: Literal["csv", "jsonl"], blocks: list[bytes], processes: int
+) -> tuple[object, ...]:
     accepted, rejected, violations = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    sink = StreamSink(accepted=accepted, rejected=rejected, violations=violations)
+    rejects = RejectFile(PLAN, FileFormat(kind=kind), native=rejected, lines=rejected)
+    sink = StreamSink(accepted=accepted, rejects=rejects, violations=violations)
     limits, problems = Limits(fast=processes >= 0), []
     tally = Tally(PLAN, sink, limits)
     reader: CsvReader | JsonLinesReader = (

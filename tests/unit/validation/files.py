@@ -15,6 +15,7 @@ from mesh.validation import (
     FileProblem,
     Limits,
     Plan,
+    RejectFile,
     StreamSink,
     ValidationReport,
     compile_object,
@@ -85,12 +86,13 @@ def judge(
 def _judge(plan: Plan, data: bytes, name: str, chunk: int, limits: Limits, fast: bool) -> Outcome:
     file_format = FileFormat.from_name(name)
     assert not isinstance(file_format, FileProblem)
-    accepted, rejected, violations = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    accepted, rejected, violations, native = (io.BytesIO() for _ in range(4))
+    rejects = RejectFile(plan, file_format, native=native, lines=rejected)
     report = validate(
         plan,
         (data[start : start + chunk] for start in range(0, len(data), chunk)),
         file_format=file_format,
-        sink=StreamSink(accepted=accepted, rejected=rejected, violations=violations),
+        sink=StreamSink(accepted=accepted, rejects=rejects, violations=violations),
         limits=Limits(
             record_bytes=limits.record_bytes,
             sample=limits.sample,
@@ -98,10 +100,11 @@ def _judge(plan: Plan, data: bytes, name: str, chunk: int, limits: Limits, fast:
             fast=fast,
         ),
     )
+    rejects.finish()
     lines = violations.getvalue().decode().split("\n")[:-1]
     return Outcome(
         report=report,
         accepted=accepted.getvalue(),
-        rejected=rejected.getvalue(),
+        rejected=(native if file_format.kind in {"csv", "jsonl"} else rejected).getvalue(),
         violations=[json.loads(line) for line in lines],
     )
