@@ -216,6 +216,7 @@ class _Outputs:
             return self
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            _remove_earlier(self._folder)
             streams = {
                 key: self._exit.enter_context((self._folder / name).open("wb"))
                 for key, name in self._names.items()
@@ -257,6 +258,17 @@ class _Outputs:
             else:
                 (self._folder / name).unlink()
         write_receipt(self._folder / "receipt.json", receipt)
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove what a check of a file of another format has left beside its receipt."""
+    from mesh.validation import FileFormat
+
+    if not (folder / "receipt.json").exists():
+        return
+    for path in (*folder.glob("accepted.*"), *folder.glob("rejected.*")):
+        if isinstance(FileFormat.from_name(path.name), FileFormat):
+            path.unlink()
 
 
 def _endings(file: str) -> tuple[str, str]:
