@@ -85,6 +85,17 @@ class Contract(TypedDict):
     objects: list[str]
 
 
+class ReferredVersion(TypedDict):
+    """Published data that the relationships of a snapshot were checked against."""
+
+    path: str
+    product: str
+    contract: str
+    object: str
+    drop: str
+    sequence: int
+
+
 class Snapshot(TypedDict):
     """The last good version of an object."""
 
@@ -95,6 +106,7 @@ class Snapshot(TypedDict):
     rows: int
     sequence: int
     period: str | None
+    references: list[ReferredVersion]
 
 
 class Product(TypedDict):

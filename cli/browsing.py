@@ -146,8 +146,9 @@ def _show_page(page: ProductPage) -> None:
                 found["period"],
                 found["location"],
                 found["sequence"],
+                ", ".join(f"{one['product']} {one['sequence']}" for one in found["references"]),
             )
             for found in page["snapshots"]
         )
-        columns = ("object", "rows", "period", "location", "sequence")
+        columns = ("object", "rows", "period", "location", "sequence", "checked against")
         show(table(columns, rows, title="Last good versions"))

@@ -95,6 +95,17 @@ def product(page: ProductPage) -> dict[str, Any]:
                 "rows": snapshot.rows,
                 "sequence": snapshot.sequence,
                 "period": snapshot.period,
+                "references": [
+                    {
+                        "path": one.path,
+                        "product": one.product,
+                        "contract": one.contract,
+                        "object": one.object_name,
+                        "drop": one.drop,
+                        "sequence": one.sequence,
+                    }
+                    for one in snapshot.references
+                ],
             }
             for snapshot in page.snapshots
         ],

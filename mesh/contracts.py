@@ -89,6 +89,15 @@ def read(storage: Storage, where: str) -> bytes:
     return data
 
 
+def published(backbone: Backbone, product: ProductId, port: OutputPort) -> bytes:
+    """The contract of an output port; read from storage once in the life of a process.
+
+    Raises:
+        Unavailable: it is not in storage, though it is on record.
+    """
+    return _published(backbone.storage, location(product, port))
+
+
 def location(product: ProductId, port: OutputPort) -> str:
     """Where the contract of an output port is published."""
     return f"{_folder(product, port)}/contract.json"
@@ -98,6 +107,11 @@ def location(product: ProductId, port: OutputPort) -> str:
 def _plan(storage: Storage, where: str, object_name: str) -> Plan:
     contract = DataContract.from_document(json.loads(read(storage, where)))
     return compile_object(contract, object_name)
+
+
+@lru_cache(maxsize=PLANS_KEPT)
+def _published(storage: Storage, where: str) -> bytes:
+    return read(storage, where)
 
 
 def _folder(product: ProductId, port: OutputPort) -> str:

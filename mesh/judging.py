@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import IO, Any
 
 from mesh import contracts
 from mesh.backbone import Backbone
@@ -17,12 +18,14 @@ from mesh.model.receipt import Judged, receipt
 from mesh.model.record import Verdict
 from mesh.ports import Gone
 from mesh.publishing import Outputs
+from mesh.referring import References, references
 from mesh.validation import (
     FileFormat,
     FileProblem,
     Limits,
     PublishedFile,
     ValidationReport,
+    good_rows,
     validate,
 )
 
@@ -37,22 +40,33 @@ def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPo
     if isinstance(file_format, FileProblem):
         return _refused(backbone, dropped, place, port, file_format)
     plan = contracts.plan(backbone, place.product, port, place.object_name)
-    pieces = backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
-    with Outputs(backbone.storage, dropped, place, port.version, plan, file_format) as outputs:
-        limits = Limits(sample=backbone.policy.violations_shown)
-        try:
+
+    def pieces() -> Iterator[bytes]:
+        return backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
+
+    def again() -> IO[bytes] | FileProblem:
+        return good_rows(plan, pieces(), file_format=file_format)
+
+    try:
+        known = references(backbone, place, plan, drop=dropped.id, again=again)
+        if known.problem is not None:
+            return _refused(backbone, dropped, place, port, known.problem)
+        bound = replace(plan, references=known.found)
+        with Outputs(
+            backbone.storage, dropped, place, port.version, bound, file_format, _digest(known)
+        ) as outputs:
             report = validate(
-                plan,
-                outputs.kept(pieces),
+                bound,
+                outputs.kept(pieces()),
                 file_format=file_format,
                 sink=outputs.sink,
-                limits=limits,
+                limits=Limits(sample=backbone.policy.violations_shown),
             )
-        except Gone:
-            return supersede(backbone, dropped, place)
-        published = outputs.commit(report)
+            published = outputs.commit(report)
+    except Gone:
+        return supersede(backbone, dropped, place)
     locations = outputs.locations
-    return _judgement(backbone, dropped, place, port, report, locations, published)
+    return _judgement(backbone, dropped, place, port, report, locations, published, known)
 
 
 def refuse(
@@ -110,6 +124,7 @@ def _judgement(
     report: ValidationReport,
     locations: Mapping[str, str],
     parquet: PublishedFile | None = None,
+    known: References | None = None,
 ) -> Judgement:
     superseded = any(problem.rule == "superseded" for problem in report.problems)
     verdict = Verdict.SUPERSEDED if superseded else Verdict(report.verdict)
@@ -121,6 +136,7 @@ def _judgement(
         decided_at=backbone.now(),
         locations=locations,
         manifest=None if parquet is None else manifest(parquet, judged),
+        references=_told_of(known) if known else (),
     )
     data["verdict"] = verdict.value
     location = _receipt_location(dropped, place, data)
@@ -140,7 +156,33 @@ def _judgement(
         published_url=None if published is None else backbone.storage.url(published),
         parquet=locations.get("parquet"),
         quarantined=locations.get("rejects"),
+        references=tuple(known.versions.values()) if known else (),
     )
+
+
+def _told_of(known: References) -> list[dict[str, Any]]:
+    """What was referred to, as it stands in a receipt."""
+    return [
+        {
+            "path": path,
+            "fields": list(version.fields),
+            "product": version.product,
+            "contract": version.contract,
+            "object": version.object_name,
+            "properties": list(version.properties),
+            "drop": version.drop,
+            "sequence": version.sequence,
+            "unknown": known.found[path].unknown,
+        }
+        for path, version in known.versions.items()
+    ]
+
+
+def _digest(known: References) -> str:
+    if not known.versions:
+        return ""
+    drops = {path: version.drop for path, version in known.versions.items()}
+    return hashlib.sha256(canonical_json(drops).encode()).hexdigest()[:12]
 
 
 def _receipt_location(dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]) -> str:

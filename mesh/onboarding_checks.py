@@ -16,6 +16,7 @@ from mesh.model.findings import Finding
 from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
 from mesh.model.record import ContractEntry
+from mesh.reference_checks import wrong_references
 
 
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
@@ -27,6 +28,7 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     ]
     for declared in declaration.contracts:
         findings += _service_level(declared)
+        findings += wrong_references(backbone, declaration, declared)
         findings += _breaking(backbone, declaration.product.id, declared)
     return tuple(finding for finding in findings if finding is not None)
 

@@ -37,6 +37,8 @@ class Outputs:
 
     Args:
         version: Of the contract.
+        references: Digest of the data that the file's relationships are checked against; empty when
+            it has none.
 
     Attributes:
         sink: Where the records go.
@@ -51,10 +53,12 @@ class Outputs:
         version: str,
         plan: Plan,
         file_format: FileFormat,
+        references: str = "",
     ) -> None:
-        # What is written follows from the drop and the contract alone: a worker that is late, and
-        # judges by the next version, cannot change what was announced.
-        folder = f"{place.folder}/{dropped.id}/{version}"
+        # What is written follows from the drop, the contract and what is referred to alone: a
+        # worker that is late, and judges by the next version of them, cannot change what was
+        # announced.
+        folder = "/".join(filter(None, (place.folder, dropped.id, version, references)))
         name = file_format.records_name(dropped.file)
         records = _MEDIA_TYPES[file_format.records_kind]
         lines = f"{dropped.file}.jsonl"

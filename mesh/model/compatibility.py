@@ -117,22 +117,11 @@ def _steps(old: DataContract, new: DataContract) -> Iterator[tuple[str, Step]]:
             continue
         for step in _object_steps(before, after):
             yield name, step
-        elements = (_element(old, before), _element(new, after))
-        for step in relationship_steps(*elements):
-            yield name, step
     for name in new.objects:
         if name not in old.objects:
             yield name, Step("", "added", f"Object {name} is new.", False, False)
     for step in service_steps(old.document, new.document):
         yield "", step
-
-
-def _element(contract: DataContract, item: SchemaObject) -> Mapping[str, Any]:
-    """What the contract's document says of an object; a wrapped JSON Schema says no more."""
-    if contract.api_version is None:
-        return {}
-    elements: Sequence[Mapping[str, Any]] = contract.document["schema"]
-    return elements[int(item.pointer.rpartition("/")[2])]
 
 
 def _object_steps(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
@@ -146,6 +135,7 @@ def _object_steps(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
             yield from _unique(fields[item.name], item, old, new, keys)
             yield from _classification(fields[item.name], item)
     yield from quality_steps(old.quality, new.quality)
+    yield from relationship_steps(old.relationships, new.relationships)
     yield from _dialect(old.dialect, new.dialect)
     yield from _acceptance(old, new)
 

@@ -9,7 +9,7 @@ from typing import Any
 from mesh.model.canonical import canonical_json
 from mesh.model.compatibility_schema import Step
 from mesh.model.contract_quality import QualityRule
-from mesh.model.contract_schema import column_name
+from mesh.model.relationships import Relationship
 
 _LESS_IS_BETTER = frozenset(
     {"latency", "frequency", "errorRate", "timeToDetect", "timeToNotify", "timeToRepair"}
@@ -75,32 +75,40 @@ def _limit_moves(operator: str, old: Any, new: Any) -> tuple[bool, bool]:
     return True, True
 
 
-def relationship_steps(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Step]:
-    """The foreign keys of an object and of its fields; `old` and `new` are its elements."""
-    before, after = _relationships(old), _relationships(new)
-    for key in (key for key in before if key not in after):
-        field, target = before[key]
-        text = f"{field or 'The object'} no longer has to point at {target}."
-        yield Step(field, "relationships", text, False, True)
+def relationship_steps(old: Sequence[Relationship], new: Sequence[Relationship]) -> Iterator[Step]:
+    """The foreign keys of an object and of its fields; one that only warns promises nothing."""
+    before, after = _demanded(old), _demanded(new)
+    for key, was in before.items():
+        field, text = _points(was)
+        now = after.get(key)
+        if now is None:
+            yield Step(
+                field, "relationships", f"{text[0]} no longer has to {text[1]}.", False, True
+            )
+        elif now.when_unpublished != was.when_unpublished:
+            lenient = now.when_unpublished == "accept"
+            said = f"{text[0]} need not {text[1]}" if lenient else f"{text[0]} must {text[1]}"
+            said += (
+                " as long as nothing is published there." if lenient else " from the first file."
+            )
+            yield Step(field, "relationships", said, not lenient, lenient)
     for key in (key for key in after if key not in before):
-        field, target = after[key]
-        text = f"{field or 'The object'} must now point at {target}."
-        yield Step(field, "relationships", text, True, False)
+        field, text = _points(after[key])
+        yield Step(field, "relationships", f"{text[0]} must now {text[1]}.", True, False)
 
 
-def _relationships(element: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """By what they demand: the field and the target of each relationship."""
-    holders = [("", element)]
-    holders += [(column_name(item), item) for item in element.get("properties") or ()]
-    found = {}
-    for field, holder in holders:
-        for entry in holder.get("relationships") or ():
-            if entry.get("type", "foreignKey") == "foreignKey":
-                demand = {name: entry.get(name) for name in ("from", "to")}
-                target = entry.get("to")
-                said = target if isinstance(target, str) else ", ".join(target or ())
-                found[canonical_json({"field": field, **demand})] = (field, said)
-    return dict(sorted(found.items()))
+def _demanded(found: Sequence[Relationship]) -> dict[tuple[object, ...], Relationship]:
+    return {
+        (one.fields, one.product, one.object_name, one.properties, one.major): one
+        for one in found
+        if one.severity == _SEVERE
+    }
+
+
+def _points(one: Relationship) -> tuple[str, tuple[str, str]]:
+    """The field it is told of, and who points at what."""
+    field = one.fields[0] if len(one.fields) == 1 else ""
+    return field, (", ".join(one.fields) or "The object", f"point at {one.target}")
 
 
 def service_steps(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Step]:

@@ -19,6 +19,7 @@ from mesh.model.contract_profile import (
 )
 from mesh.model.contract_quality import QualityRule, quality_rules
 from mesh.model.contract_schema import column_name, is_required, object_schema
+from mesh.model.relationships import Relationship, relationships
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PUBLIC = frozenset({"public", "open", "internal", "unrestricted", "unclassified", "none"})
@@ -58,6 +59,7 @@ class SchemaObject:
         primary_key: Names of the fields that identify a record, in key order.
         record: JSON Schema of one record.
         quality: The rules on the whole object and on its fields.
+        relationships: The foreign keys of the object and of its fields.
         dialect: How its delimited files are written.
         acceptance: What to do with a file that holds bad rows.
     """
@@ -68,6 +70,7 @@ class SchemaObject:
     record: Mapping[str, Any]
     primary_key: tuple[str, ...] = ()
     quality: tuple[QualityRule, ...] = ()
+    relationships: tuple[Relationship, ...] = ()
     dialect: Dialect = RFC_4180
     acceptance: Acceptance = ALL_OR_NOTHING
 
@@ -209,6 +212,7 @@ def _schema_object(
         primary_key=tuple(column_name(item) for item in keys),
         record=object_schema(element),
         quality=tuple(quality_rules(element, pointer)),
+        relationships=tuple(relationships(element, pointer, contract)),
         dialect=_dialect([contract, element]),
         acceptance=_acceptance([contract, element]),
     )

@@ -1,7 +1,8 @@
 """How the files of a contract are written, and how many bad rows they may hold.
 
 ODCS has no words for the separator or the null token of a CSV file, nor for what to do with a
-file of which a few rows are bad. Both stand in custom properties: see `docs/contract-profile.md`.
+file of which a few rows are bad, nor for how a relationship is checked. These stand in custom
+properties: see `docs/contract-profile.md`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 DIALECT = "fileDialect"
 ACCEPTANCE = "fileAcceptance"
+REFERENCE = "referenceCheck"
 VENDOR = "mvmesh"
 
 

@@ -11,6 +11,7 @@ from mesh.model.dropped_file import DroppedFile, Place
 from mesh.model.events import FILE_QUARANTINED, PRODUCT_UPDATED, Announcement, trace_id_of
 from mesh.model.product import OutputPort
 from mesh.model.record import LedgerEntry, Snapshot, Verdict
+from mesh.model.relationships import ReferredVersion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,7 @@ class Judgement:
         parquet: location of the accepted rows as Parquet; None when there is none.
         published_url: where consumers find the accepted file; None when there is none.
         receipt: location of the receipt.
+        references: what the file's relationships were checked against.
     """
 
     verdict: Verdict
@@ -42,6 +44,7 @@ class Judgement:
     published_url: str | None = None
     parquet: str | None = None
     quarantined: str | None = None
+    references: tuple[ReferredVersion, ...] = ()
 
     def entry(
         self, dropped: DroppedFile, *, received_at: datetime, decided_at: datetime, sequence: int
@@ -82,6 +85,8 @@ class Judgement:
             sequence=sequence,
             period=self.place.period,
             landed_at=dropped.landed_at,
+            parquet=self.parquet,
+            references=self.references,
         )
 
     def announcements(self, dropped: DroppedFile, *, at: datetime) -> tuple[Announcement, ...]:

@@ -78,6 +78,7 @@ def receipt(
     locations: Mapping[str, str] | None = None,
     shown: int | None = None,
     manifest: Mapping[str, Any] | None = None,
+    references: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The receipt of one judgement, as JSON.
 
@@ -89,6 +90,7 @@ def receipt(
             did.
         shown: Most violations shown in full; None shows all that the report holds.
         manifest: Of the published Parquet file (`schemas/manifests/v1.json`), if there is one.
+        references: What the file's relationships were checked against.
     """
     sample = list(report.sample if shown is None else report.sample[:shown])
     data = {
@@ -111,6 +113,8 @@ def receipt(
         "violationsShown": len(sample),
         "locations": dict(locations or {}),
     }
+    if references:
+        data["references"] = [dict(reference) for reference in references]
     return data if manifest is None else {**data, "manifest": dict(manifest)}
 
 

@@ -11,6 +11,7 @@ from mesh.model.events import Announcement, Event
 from mesh.model.expectation import Awaited
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
+from mesh.model.relationships import ReferredVersion
 
 
 class Verdict(StrEnum):
@@ -33,6 +34,8 @@ class Snapshot:
         location: container and name of the published blob, `published/…`.
         sequence: of the `mesh.product.updated` event that announced it.
         landed_at: when the file landed; None in records from before this was kept.
+        parquet: where its rows lie as Parquet; None in records from before this was kept.
+        references: what its relationships were checked against.
     """
 
     port: str
@@ -44,6 +47,8 @@ class Snapshot:
     sequence: int
     period: str | None
     landed_at: datetime | None = None
+    parquet: str | None = None
+    references: tuple[ReferredVersion, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,9 @@ the standard library.
 
 from mesh.validation.engine import validate
 from mesh.validation.file_format import FileFormat
+from mesh.validation.good_rows import good_rows
 from mesh.validation.plan import Plan, compile_object
+from mesh.validation.references import Reference
 from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import (
     FileProblem,
@@ -28,6 +30,7 @@ __all__ = [
     "Plan",
     "PublishedFile",
     "PublishingSink",
+    "Reference",
     "RejectFile",
     "RejectedRecord",
     "Sink",
@@ -36,5 +39,6 @@ __all__ = [
     "Violation",
     "Writable",
     "compile_object",
+    "good_rows",
     "validate",
 ]

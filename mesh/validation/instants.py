@@ -18,6 +18,9 @@ _TEXT = re.compile(
 _LOCAL_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
+_DAY_S = 86_400
+_EPOCH_S = dt.date(1970, 1, 1).toordinal() * _DAY_S
+
 
 def instant(text: str, schema: Mapping[str, Any]) -> Instant | None:
     """When a text of a date or time field is, for comparing; None when it is no such text.
@@ -45,6 +48,14 @@ def instant(text: str, schema: Mapping[str, Any]) -> Instant | None:
         offset = int(found[10]) * 3600 + int(found[11]) * 60
         seconds += -offset if found[9] == "+" else offset
     return Instant(seconds, Decimal(f"0.{found[7] or 0}"))
+
+
+def ticks(at: Instant) -> int:
+    """Microseconds since 1970, as published data counts them; of a time of day, since midnight."""
+    # Times of day are of the first day there is, which no other moment can be near.
+    start = 0 if at.seconds < 2 * _DAY_S else _EPOCH_S
+    first = dt.date.min.toordinal() * _DAY_S if start == 0 else start
+    return (at.seconds - first) * 1_000_000 + int(at.fraction * 1_000_000)
 
 
 def is_local_time(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Finds records whose key another record of the same file already has."""
+"""Finds records whose key another record of the same file has, and keys that point at nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
+from mesh.model.relationships import RULE
 from mesh.validation.faults import Fault
 from mesh.validation.plan import Key, Plan
 from mesh.validation.report import MASK
@@ -22,17 +23,16 @@ class KeyIndex:
         self.keys = plan.keys
         self._sensitive = plan.sensitive
         self._seen = [Seen() for _ in plan.keys]
+        self._references = [plan.references.get(key.path) for key in plan.keys]
 
     def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
-        """A fault for each key of this record that an earlier one has; remembers its keys."""
+        """A fault for each key of this record that is not as it must be; remembers its keys."""
         found = []
         for number, key in enumerate(self.keys):
             parts = [
                 None if record.get(name) is None else canonical(record[name]) for name in key.fields
             ]
-            whole = joined(parts)
-            first = None if whole is None else self._seen[number].add(whole, row)
-            if first is not None:
+            for first in self.repeated(number, [[part] for part in parts], row).values():
                 value = ", ".join(shown(record[name]) for name in key.fields)
                 found.append(self.fault(key, value, first))
         return found
@@ -40,11 +40,15 @@ class KeyIndex:
     def repeated(self, number: int, columns: Sequence[Parts], row: int) -> dict[int, int]:
         """Remember one key of many rows; which of them (from 0) an earlier row has, and which row.
 
+        Of a relationship: which of them point at nothing; there is no row to tell of then.
+
         Args:
             number: Of the key.
             columns: The canonical parts of each field of the key, one per row.
             row: Of the first of them.
         """
+        if self.keys[number].rule == RULE:
+            return self._orphans(number, columns, row)
         wholes = (
             columns[0] if len(columns) == 1 else [joined(p) for p in zip(*columns, strict=True)]
         )
@@ -54,18 +58,29 @@ class KeyIndex:
         pairs = ((i, seen.add(key, row + i)) for i, key in enumerate(wholes) if key is not None)
         return {i: first for i, first in pairs if first is not None}
 
+    def _orphans(self, number: int, columns: Sequence[Parts], row: int) -> dict[int, int]:
+        reference = self._references[number]
+        found = [] if reference is None else reference.orphans(columns, row)
+        return dict.fromkeys(found, 0)
+
     def fault(self, key: Key, value: str, first: int) -> Fault:
-        """What to say of a row whose key the row `first` has, too."""
+        """What to say of a row whose key the row `first` has, too, or that points at nothing."""
         secret = any(name in self._sensitive for name in key.fields)
         label = ", ".join(key.fields)
-        said = "must be unique" if key.rule == "unique" else "must identify one record"
         what = "the value" if secret else clipped(repr(value), 80)
+        if key.rule == RULE:
+            reference = self._references[self.keys.index(key)]
+            label_of = reference.label if reference else ""
+            said = f"{label} must point at a record of {label_of}; {what} is not there."
+        else:
+            must = "be unique" if key.rule == "unique" else "identify one record"
+            said = f"{label} must {must}; {what} is already in row {first}."
         return Fault(
             field=label,
             rule=key.rule,
             path=key.path,
             value=MASK if secret else value,
-            message=f"{label} {said}; {what} is already in row {first}.",
+            message=said,
         )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Acceptance, Dialect
 from mesh.model.contract_quality import QualityRule
+from mesh.model.relationships import RULE, Relationship
 from mesh.validation.types import admits_null, json_types
+
+if TYPE_CHECKING:
+    from mesh.validation.references import Reference
 
 Reading = Literal["text", "number", "boolean", "json"]
 
@@ -35,9 +39,13 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Key:
-    """Fields whose values, taken together, no two records of a file may share."""
+    """Fields whose values, taken together, are compared with those of other records.
 
-    rule: Literal["unique", "primaryKey"]
+    No two records of a file may share those of a `unique` field or `primaryKey`; those of a
+    `relationship` must be a record's that the plan's reference knows.
+    """
+
+    rule: Literal["unique", "primaryKey", "relationship"]
     fields: tuple[str, ...]
     path: str
 
@@ -52,6 +60,9 @@ class Plan:
         closed: Whether a field that the contract does not name is refused.
         keys: Constraints that span records.
         fields: The contract's fields by name.
+        relationships: Foreign keys; each that can be checked has a key, by its path.
+        references: What the next file's relationships are checked against, by their paths; those
+            of which nothing stands here are not checked.
         compiled: What readers derive from the plan and keep for the next file.
     """
 
@@ -67,6 +78,8 @@ class Plan:
     dialect: Dialect
     acceptance: Acceptance
     is_odcs: bool
+    relationships: tuple[Relationship, ...] = ()
+    references: Mapping[str, Reference] = field(default_factory=dict, compare=False, repr=False)
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -75,7 +88,8 @@ class Plan:
         return frozenset(name for name, item in self.fields.items() if item.sensitive)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: getattr(self, name) for name in self.__slots__ if name != "compiled"}
+        kept = {"compiled", "references"}
+        values = {name: getattr(self, name) for name in self.__slots__ if name not in kept}
         return _restore, (values,)
 
 
@@ -116,6 +130,7 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
         dialect=item.dialect,
         acceptance=item.acceptance,
         is_odcs=contract.api_version is not None,
+        relationships=item.relationships,
     )
 
 
@@ -140,4 +155,9 @@ def _keys(item: SchemaObject) -> list[Key]:
     if item.primary_key:
         path = f"{pointers[item.primary_key[0]]}/primaryKey"
         keys.insert(0, Key(rule="primaryKey", fields=item.primary_key, path=path))
+    keys += [
+        Key(rule=RULE, fields=one.fields, path=one.pointer)
+        for one in item.relationships
+        if not one.obstacle
+    ]
     return keys

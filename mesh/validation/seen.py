@@ -62,6 +62,12 @@ class Seen:
         self._take(keys, row)
         return True
 
+    def has(self, key: bytes) -> bool:
+        """Whether the key has been added."""
+        key = _short(key)
+        known = self._new if self._at is None else self._at.keys()
+        return key in known or (self._old is not None and self._old.row(key) is not None)
+
     def _first(self, key: bytes) -> int | None:
         if self._at is not None:
             row = self._at.get(key)

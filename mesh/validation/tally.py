@@ -9,6 +9,7 @@ from mesh.validation.faults import Fault
 from mesh.validation.origins import Origin
 from mesh.validation.plan import Plan
 from mesh.validation.quality import Quality
+from mesh.validation.references import warnings_on_relationships
 from mesh.validation.report import (
     FileProblem,
     Limits,
@@ -111,6 +112,8 @@ class Tally:
     def report(self, problems: Sequence[FileProblem], byte_size: int) -> ValidationReport:
         """The verdict on what has been seen."""
         found, warnings = self.quality.verdict(self.rows) if not problems else ([], [])
+        if not problems:
+            warnings += warnings_on_relationships(self._plan)
         problems = (*problems, *found)
         admitted = self._plan.acceptance.admits(rows=self.rows, rejected=self._rejected)
         return ValidationReport(

@@ -276,8 +276,37 @@ def test_a_relationship_that_is_gone_breaks_consumers() -> None:
 
     [found] = compare(old, new)
 
-    assert found.message == "count no longer has to point at others.id."
+    assert found.message == "count no longer has to point at others (id)."
     assert (found.breaks, found.pointer) == ("consumers", "/schema/0/properties/3")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "breaks"),
+    [
+        ({}, {"severity": "warning"}, "consumers"),
+        ({"severity": "warning"}, {}, "producers"),
+        ({"severity": "warning"}, None, "nobody"),
+        ({"whenUnpublished": "accept"}, {}, "producers"),
+        ({}, {"whenUnpublished": "accept"}, "consumers"),
+        ({}, {"product": "other/product"}, "producers and consumers"),
+        ({}, {"major": 2}, "producers and consumers"),
+        ({"severity": "error"}, {}, "nobody"),
+    ],
+)
+def test_a_relationship_is_what_it_demands(before: Any, after: Any, breaks: str) -> None:
+    def version(check: Any) -> DataContract:
+        document = base()
+        about = [{"property": "referenceCheck", "value": check}] if check else []
+        if check is not None:
+            entry = {"to": "others.id", "customProperties": about}
+            update("count", relationships=[entry])(document)
+        return DataContract.from_document(document)
+
+    found = compare(version(before), version(after))
+
+    sides = {side for item in found for side in item.breaks.split(" and ")} - {"nobody"}
+    assert sides == set(breaks.split(" and ")) - {"nobody"}
+    assert all(item.message.endswith(".") for item in found)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Whether the relationships of a declaration point at something that other contracts promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mesh.backbone import Backbone
+from mesh.model.contract import DataContract, SchemaObject
+from mesh.model.declaration import Declaration, DeclaredContract
+from mesh.model.findings import Finding
+from mesh.model.relationships import Relationship, Target, find_target
+from mesh.referring import address_of, target_of
+
+_ALIKE = {"integer": "number"}
+
+
+def wrong_references(
+    backbone: Backbone, declaration: Declaration, declared: DeclaredContract
+) -> list[Finding]:
+    """What is wrong with the relationships of one of a declaration's contracts.
+
+    Each must point at fields that the product pointed at has published under contract, that
+    identify one record there, and that hold values of the same kind.
+    """
+    contract = DataContract.from_document(declared.document)
+    return [
+        finding
+        for item in contract.objects.values()
+        for one in item.relationships
+        if not one.obstacle
+        for finding in _wrong(backbone, declaration, declared, item, one)
+    ]
+
+
+def _wrong(
+    backbone: Backbone,
+    declaration: Declaration,
+    declared: DeclaredContract,
+    item: SchemaObject,
+    one: Relationship,
+) -> Iterator[Finding]:
+    found = _target(backbone, declaration, declared, one)
+    if isinstance(found, str):
+        yield _finding(declared, one, found, "Onboard what is pointed at first, or correct it.")
+        return
+    names = ", ".join(found.columns)
+    if not found.is_key:
+        yield _finding(
+            declared,
+            one,
+            f"{names} of {found.object_name} is neither its primary key nor unique: it identifies "
+            f"no record.",
+            "Point at the primary key, all of it, or at a unique field.",
+        )
+    types = {field.name: field.logical_type for field in item.fields}
+    for field, column, kind in zip(one.fields, found.columns, found.types, strict=True):
+        if not _same(types[field], kind):
+            yield _finding(
+                declared,
+                one,
+                f"{field} is of type {types[field]} and {column} of {found.object_name} of type "
+                f"{kind}: no values of theirs are equal.",
+                "Give both the same logicalType.",
+            )
+
+
+def _target(
+    backbone: Backbone, declaration: Declaration, declared: DeclaredContract, one: Relationship
+) -> Target | str:
+    """What is pointed at, or why it cannot be found."""
+    address = address_of(one, declaration.product.id)
+    if address is None:
+        return f"{one.product!r} is no product's address, DOMAIN/PRODUCT."
+    if address == declaration.product.id:
+        contracts = (declared,) if one.product is None else declaration.contracts
+        return _within(contracts, one) or f"No contract of {address} has {one.target}."
+    product = backbone.registry.head(address).product
+    if product is None:
+        return f"The relationship points at {address}, which is not onboarded."
+    found = target_of(backbone, product, one)
+    if found is not None:
+        return found[1]
+    ports = ", ".join(f"{port.name}:{port.version}" for port in product.output_ports)
+    return f"No contract of {address} has {one.target}; it has published {ports}."
+
+
+def _within(contracts: Sequence[DeclaredContract], one: Relationship) -> Target | None:
+    """What is pointed at in the declaration itself."""
+    for declared in sorted(contracts, key=lambda declared: declared.port.major):
+        if one.major in {None, declared.port.major}:
+            found = find_target(declared.document, one.object_name, one.properties)
+            if found is not None:
+                return found
+    return None
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return True
+    return _ALIKE.get(one, one) == _ALIKE.get(other, other)
+
+
+def _finding(declared: DeclaredContract, one: Relationship, message: str, remedy: str) -> Finding:
+    return Finding(
+        file=declared.file,
+        path=one.pointer,
+        rule="contract.relationship",
+        message=message,
+        remedy=remedy,
+    )
