@@ -58,8 +58,8 @@ def _wrong(
             yield _finding(
                 declared,
                 one,
-                f"{field} is of type {types[field]} and {column} of {found.object_name} of type "
-                f"{kind}: no values of theirs are equal.",
+                f"{field} is of type {types[field]}, {column} of {found.object_name} of type "
+                f"{kind}: no values are equal.",
                 "Give both the same logicalType.",
             )
 
@@ -73,7 +73,7 @@ def _target(
         return f"{one.product!r} is no product's address, DOMAIN/PRODUCT."
     if address == declaration.product.id:
         contracts = (declared,) if one.product is None else declaration.contracts
-        return _within(contracts, one) or f"No contract of {address} has {one.target}."
+        return _within(contracts, one) or f"No contract of {address} has {_wanted(one)}."
     product = backbone.registry.head(address).product
     if product is None:
         return f"The relationship points at {address}, which is not onboarded."
@@ -81,7 +81,11 @@ def _target(
     if found is not None:
         return found[1]
     ports = ", ".join(f"{port.name}:{port.version}" for port in product.output_ports)
-    return f"No contract of {address} has {one.target}; it has published {ports}."
+    return f"{address} has no {_wanted(one)}; it has published {ports}."
+
+
+def _wanted(one: Relationship) -> str:
+    return f"{one.object_name} ({', '.join(one.properties)})"
 
 
 def _within(contracts: Sequence[DeclaredContract], one: Relationship) -> Target | None:

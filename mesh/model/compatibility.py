@@ -9,9 +9,9 @@ what they do not know; removing a field breaks everybody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from mesh.model.compatibility_promises import quality_steps, relationship_steps, service_steps
 from mesh.model.compatibility_schema import Step, schema_steps

@@ -79,22 +79,19 @@ def relationship_steps(old: Sequence[Relationship], new: Sequence[Relationship])
     """The foreign keys of an object and of its fields; one that only warns promises nothing."""
     before, after = _demanded(old), _demanded(new)
     for key, was in before.items():
-        field, text = _points(was)
+        field, who, points = _points(was)
         now = after.get(key)
         if now is None:
-            yield Step(
-                field, "relationships", f"{text[0]} no longer has to {text[1]}.", False, True
-            )
+            text = f"{who} no longer has to {points}."
+            yield Step(field, "relationships", text, False, True)
         elif now.when_unpublished != was.when_unpublished:
             lenient = now.when_unpublished == "accept"
-            said = f"{text[0]} need not {text[1]}" if lenient else f"{text[0]} must {text[1]}"
-            said += (
-                " as long as nothing is published there." if lenient else " from the first file."
-            )
-            yield Step(field, "relationships", said, not lenient, lenient)
+            text = f"{who} need not {points} as long as nothing is published there."
+            text = text if lenient else f"{who} must {points} from the first file."
+            yield Step(field, "relationships", text, not lenient, lenient)
     for key in (key for key in after if key not in before):
-        field, text = _points(after[key])
-        yield Step(field, "relationships", f"{text[0]} must now {text[1]}.", True, False)
+        field, who, points = _points(after[key])
+        yield Step(field, "relationships", f"{who} must now {points}.", True, False)
 
 
 def _demanded(found: Sequence[Relationship]) -> dict[tuple[object, ...], Relationship]:
@@ -105,10 +102,10 @@ def _demanded(found: Sequence[Relationship]) -> dict[tuple[object, ...], Relatio
     }
 
 
-def _points(one: Relationship) -> tuple[str, tuple[str, str]]:
+def _points(one: Relationship) -> tuple[str, str, str]:
     """The field it is told of, and who points at what."""
     field = one.fields[0] if len(one.fields) == 1 else ""
-    return field, (", ".join(one.fields) or "The object", f"point at {one.target}")
+    return field, ", ".join(one.fields) or "The object", f"point at {one.target}"
 
 
 def service_steps(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Step]:

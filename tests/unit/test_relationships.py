@@ -349,7 +349,7 @@ def test_composite_keys_by_ids(world, declare):
     assert saga.status == "registered", saga.findings
     world.land("geography/sheets/v1/sheets/a.csv", b"grid,number\nA,1\nA,2\nB,1\n")
 
-    entry, told = land(world, "n,Grid\n1,A\n2.0,A\n2,B\n,B\n2,\n3,A\n")
+    _, told = land(world, "n,Grid\n1,A\n2.0,A\n2,B\n,B\n2,\n3,A\n")
 
     assert {v["row"]: (v["field"], v["value"]) for v in told["violations"]} == {
         3: ("Grid, n", "B, 2"),
@@ -407,13 +407,13 @@ def test_equal_values_are_equal_however_they_are_written(
     world.land("geography/sheets/v1/sheets/a.csv", f"key\n{published}\n".encode())
 
     lines = "".join(f"{value},1\n" for value in [*known, orphan])
-    entry, told = land(world, f"key,n\n{lines}")
+    _, told = land(world, f"key,n\n{lines}")
 
     assert [(v["row"], v["value"]) for v in told["violations"]] == [(len(known) + 1, orphan)]
 
 
 def test_an_object_may_point_at_another_one_of_its_own_contract(world, declare):
-    sheets, target, own = pair({"key": {"logicalType": "string"}}, {}, primary={"key"})
+    _, _, own = pair({"key": {"logicalType": "string"}}, {}, primary={"key"})
     own["schema"] = [
         {
             "name": "ports",
@@ -430,7 +430,7 @@ def test_an_object_may_point_at_another_one_of_its_own_contract(world, declare):
     assert saga.status == "registered", saga.findings
     listed = world.land(f"{HARBOURS}/a.csv", b"code\nCHBSL\n")
 
-    entry, told = land(world, "port\nCHBSL\nFRMRS\n", place="shipping/ports/v1/berths")
+    _, told = land(world, "port\nCHBSL\nFRMRS\n", place="shipping/ports/v1/berths")
 
     assert [v["value"] for v in told["violations"]] == ["FRMRS"]
     assert told["references"][0]["sequence"] == listed.sequence
@@ -474,20 +474,17 @@ OTHER = "../../geography/countries/countries.odcs.yaml#/schema"
         (
             f"{OTHER}/countries/properties/kode",
             {},
-            "No contract of geography/countries has geography/countries countries (kode); it has "
-            "published countries:1.0.0.",
+            "geography/countries has no countries (kode); it has published countries:1.0.0.",
         ),
         (
             f"{OTHER}/lands/properties/code",
             {},
-            "No contract of geography/countries has geography/countries lands (code); it has "
-            "published countries:1.0.0.",
+            "geography/countries has no lands (code); it has published countries:1.0.0.",
         ),
         (
             FILE,
             {"check": {"major": 2}},
-            "No contract of geography/countries has geography/countries countries (code); it has "
-            "published countries:1.0.0.",
+            "geography/countries has no countries (code); it has published countries:1.0.0.",
         ),
         (
             f"{OTHER}/countries/properties/name",
@@ -497,13 +494,12 @@ OTHER = "../../geography/countries/countries.odcs.yaml#/schema"
         (
             FILE,
             {"country": {"logicalType": "integer"}},
-            "country is of type integer and code of countries of type string: no values of theirs "
-            "are equal.",
+            "country is of type integer, code of countries of type string: no values are equal.",
         ),
         (
             "countries.odcs.yaml#/schema/countries/properties/code",
             {},
-            "No contract of shipping/ports has shipping/ports countries (code).",
+            "No contract of shipping/ports has countries (code).",
         ),
         (
             "Countries/Of/The/World.yaml#/schema/countries/properties/code",
