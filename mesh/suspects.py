@@ -40,6 +40,10 @@ class _Process:
     failed: dict[str, None] = field(default_factory=dict)
 
 
+_BIRTH = threading.Lock()
+"""`lru_cache` lets threads that come first at the same time each make one of their own."""
+
+
 @lru_cache(maxsize=1)
 def _process() -> _Process:
     return _Process()
@@ -57,7 +61,8 @@ class Attempt:
 
     def __init__(self, backbone: Backbone, product: ProductId, drop: str, *, delivery: int) -> None:
         self._registry = backbone.registry
-        self._process = _process()
+        with _BIRTH:
+            self._process = _process()
         self._product = product
         self._drop = drop
         self.is_first = delivery <= 1

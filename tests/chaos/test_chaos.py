@@ -118,9 +118,11 @@ def supervised(part: Part) -> Iterator[list[int]]:
 
     thread = threading.Thread(target=supervise)
     thread.start()
-    yield deaths
-    over.set()
-    thread.join()
+    try:
+        yield deaths
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.mark.xdist_group("chaos")
