@@ -49,8 +49,8 @@ def plain_chunks(
         yield piece
 
 
-def text_blocks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Blocks of about a megabyte whose bytes are whole characters of the encoding.
+def text_blocks(chunks: Iterable[bytes], encoding: str, size: int = BLOCK) -> Iterator[bytes]:
+    """Blocks of about `size` bytes, which are whole characters of the encoding.
 
     A UTF-8 byte-order mark is dropped. UTF-16 comes out as UTF-8; other encodings come out as
     they are, for they keep ASCII, and with it separators and line ends, in its place.
@@ -59,7 +59,7 @@ def text_blocks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         FileRefusedError: A byte that the encoding does not know, and where it stands.
     """
     name = codecs.lookup(encoding).name
-    blocks = _coalesced(chunks)
+    blocks = _coalesced(chunks, size)
     if name.startswith("utf-16"):
         return _recoded(blocks, encoding)
     if name in {"utf-8", "utf-8-sig", "ascii"}:
@@ -67,16 +67,16 @@ def text_blocks(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     return _single_byte(blocks, encoding)
 
 
-def _coalesced(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Pieces of about BLOCK bytes: many small ones joined, large ones cut."""
+def _coalesced(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Pieces of about so many bytes: many small ones joined, large ones cut."""
     held: list[bytes] = []
     size = 0
     for chunk in chunks:
-        for start in range(0, len(chunk), BLOCK):
-            piece = chunk if len(chunk) <= BLOCK else chunk[start : start + BLOCK]
+        for start in range(0, len(chunk), most):
+            piece = chunk if len(chunk) <= most else chunk[start : start + most]
             held.append(bytes(piece))
             size += len(piece)
-            if size >= BLOCK:
+            if size >= most:
                 yield b"".join(held)
                 held, size = [], 0
     if held:

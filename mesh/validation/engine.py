@@ -17,7 +17,7 @@ from mesh.validation.report import (
     Sink,
     ValidationReport,
 )
-from mesh.validation.run_finders import feed_all, usable_processes
+from mesh.validation.run_finders import feed_all
 from mesh.validation.tally import Tally
 
 _DEFAULT = Limits()
@@ -55,8 +55,7 @@ def validate(
             return tally.report(problems, counter.size)
         reader = _reader(plan, file_format, tally, limits)
         encoding = plan.dialect.encoding if file_format.kind == "csv" else "utf-8"
-        blocks = text_blocks(pieces, encoding)
-        feed_all(reader, blocks, processes=usable_processes(limits.processes), large=limits.large)
+        feed_all(reader, text_blocks(pieces, encoding, limits.block_bytes), limits)
         reader.finish()
     except FileRefusedError as refusal:
         problems.append(refusal.problem)

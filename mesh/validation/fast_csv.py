@@ -8,14 +8,15 @@ asked of the reference, once each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mesh.validation.csv_cells import CsvGrammar
 from mesh.validation.csv_header import Layout
 from mesh.validation.csv_values import ABSENT, CellReader
 from mesh.validation.keys import canonical
+from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Column, Plan
 from mesh.validation.quality import Quality
@@ -42,6 +43,7 @@ class CsvExpressions:
             nothing to cut out.
         columns: Positions of the columns that are cut out.
         asked: Those of them that the reference is asked about.
+        lines: What `run` says, of one line; None when it cannot be said so.
     """
 
     run: re.Pattern[bytes]
@@ -50,6 +52,7 @@ class CsvExpressions:
     asked: tuple[int, ...]
     separator: bytes
     quote: bytes
+    lines: LineExpressions | None
 
     def cells(self, data: bytes, start: int, stop: int) -> dict[int, Sequence[bytes]]:
         """The cells of a run by column, one per record."""
@@ -98,7 +101,31 @@ def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressi
         asked=tuple(asked),
         separator=separator,
         quote=(plan.dialect.quote or "").encode(),
+        lines=_lines(plan, layout, separator, asked),
     )
+
+
+def _lines(
+    plan: Plan, layout: Layout, separator: bytes, asked: Collection[int]
+) -> LineExpressions | None:
+    if plan.dialect.encoding.lower().replace("_", "-") not in UTF8_NAMES:
+        return None
+    columns = {column.name: column for column in plan.columns}
+    judged = [
+        None if index in asked else columns.get(name or "")
+        for index, name in enumerate(layout.columns)
+    ]
+    shaped, measured = _Cells(plan, separator, "shapes"), _Cells(plan, separator, "lengths")
+    try:
+        shapes = [shaped.any_cell if each is None else shaped.good(each) for each in judged]
+        lengths = [measured.any_cell if each is None else measured.good(each) for each in judged]
+        if lengths != shapes:
+            both = zip(lengths, shapes, strict=True)
+            lengths = [shaped.any_cell if each == shape else each for each, shape in both]
+        mark = re.escape(separator)
+        return line_expressions(mark.join(shapes), mark.join(lengths), plan.record)
+    except BeyondSubsetError:
+        return None
 
 
 def _is_plain(plan: Plan) -> bool:
@@ -117,8 +144,10 @@ def _is_plain(plan: Plan) -> bool:
 class _Cells:
     """Expressions for the cells of one dialect."""
 
-    def __init__(self, plan: Plan, separator: bytes) -> None:
-        self._plan, self._dialect = plan, plan.dialect
+    def __init__(
+        self, plan: Plan, separator: bytes, half: Literal["shapes", "lengths"] | None = None
+    ) -> None:
+        self._plan, self._dialect, self._half = plan, plan.dialect, half
         quote = (self._dialect.quote or "").encode()
         special = _LINE_ENDS | set(separator) | set(quote)
         wide = WIDE
@@ -126,10 +155,11 @@ class _Cells:
             wide = rb"[\x80-\xff]"
         self.separator, self._quote = re.escape(separator), re.escape(quote)
         self._end = b"(?=" + self.separator + rb"|\r?\n)"
-        self._bare = Writing(plain=_ASCII - special, wide=wide)
+        self._bare = Writing(plain=_ASCII - special, wide=wide, half=half)
         doubled = (self._quote * 2,) if quote else ()
         inside = _ASCII - {0, 10} - set(quote)
-        self._quoted = Writing(plain=inside, wide=wide, escaped=doubled) if quote else None
+        quoted = Writing(plain=inside, wide=wide, escaped=doubled, half=half)
+        self._quoted = quoted if quote else None
         tokens = [re.escape(token.encode()) for token in self._dialect.null_tokens if token]
         self._tokens = b"(?:" + b"|".join(tokens) + b")" if tokens else b""
         self.any_cell = self._any_cell()
@@ -171,13 +201,19 @@ class _Cells:
         forms = forms if quoted else forms[:1]
         empty_allowed = column.nullable or not column.required
         bare = forms[0]
-        if self._tokens and not empty_allowed:
+        if self._tokens and not empty_allowed and self._may_be_token(bare):
+            if self._half:
+                raise BeyondSubsetError  # lines cannot look ahead
             bare = b"(?!" + self._tokens + self._end + b")" + bare
         found = [bare, *forms[1:]]
         if empty_allowed:
             found += [self._tokens] if self._tokens else []
             found.append(b"")
         return b"(?:" + b"|".join(found) + b")"
+
+    def _may_be_token(self, bare: bytes) -> bool:
+        tokens = (token.encode() for token in self._dialect.null_tokens)
+        return any(re.fullmatch(bare, token) for token in tokens if token)
 
     def _forms(self, column: Column) -> list[bytes]:
         """The bare form, then the quoted one."""

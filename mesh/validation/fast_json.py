@@ -5,13 +5,15 @@ The order of the keys is learnt from a good record; a record in another order is
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mesh.validation.json_values import parse_json
 from mesh.validation.keys import canonical
+from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
 from mesh.validation.quality import Quality
@@ -26,6 +28,8 @@ _TEXT = Writing(
 _OBJECT = frozenset({"type", "properties", "required", "additionalProperties"}) | ANNOTATIONS
 _ARRAY = frozenset({"type", "items", "minItems", "maxItems"}) | ANNOTATIONS
 _DEPTH = 8
+_FIRSTS = 3
+"""How many members may be the first of an object; what begins otherwise is judged elsewhere."""
 _SCALAR = rb'"(?:[^"\\]++|\\.)*+"|[^\s,}"]++'
 _INTEGERS = re.compile(rb"(?:(?:-?[1-9][0-9]{0,17}|0)(?:\n|\Z))*+")
 
@@ -38,11 +42,13 @@ class JsonExpressions:
         run: Matches as many good records as follow each other.
         cut: Finds in a run the values of `fields`, one match per record; None when there are none.
         fields: The fields that are parts of keys, or that quality rules look at.
+        lines: What `run` says, of one line; None when it cannot be said so.
     """
 
     run: re.Pattern[bytes]
     cut: re.Pattern[bytes] | None
     fields: tuple[str, ...]
+    lines: LineExpressions | None
 
 
 def json_expressions(plan: Plan, order: Sequence[str]) -> JsonExpressions | None:
@@ -57,7 +63,16 @@ def json_expressions(plan: Plan, order: Sequence[str]) -> JsonExpressions | None
         run = re.compile(b"(?:" + record + rb"\r?\n)*+")
     except (BeyondSubsetError, re.error, OverflowError, RecursionError):
         return None
-    return JsonExpressions(run=run, cut=_cutter(fields) if fields else None, fields=fields)
+    cut = _cutter(fields) if fields else None
+    return JsonExpressions(run=run, cut=cut, fields=fields, lines=_lines(plan, order))
+
+
+def _lines(plan: Plan, order: Sequence[str]) -> LineExpressions | None:
+    shapes, lengths = (_Builder(plan.record, half) for half in ("shapes", "lengths"))
+    try:
+        return line_expressions(shapes.record(order), lengths.record(order), plan.record)
+    except BeyondSubsetError:
+        return None
 
 
 def _cutter(fields: Sequence[str]) -> re.Pattern[bytes]:
@@ -87,8 +102,11 @@ class _Builder:
         nested: Whether a record may hold objects or arrays.
     """
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self._root = root
+    def __init__(
+        self, root: Mapping[str, Any], half: Literal["shapes", "lengths"] | None = None
+    ) -> None:
+        self._root, self._half = root, half
+        self._text = dataclasses.replace(_TEXT, half=half)
         self.nested = False
 
     def record(self, order: Sequence[str]) -> bytes:
@@ -103,6 +121,8 @@ class _Builder:
             raise BeyondSubsetError
         if not properties:
             raise BeyondSubsetError
+        if self._half:
+            return self._line(schema, order, depth)
         members = []
         # A comma goes before every member but the first, whichever that is.
         comma = rb"(?:(?<=\{)|, ?)"
@@ -116,6 +136,26 @@ class _Builder:
             if name in required:
                 comma = b", ?"
         return rb"\{" + b"".join(members) + rb"\}"
+
+    def _line(self, schema: Mapping[str, Any], order: Sequence[str], depth: int) -> bytes:
+        """The same without looking behind: one branch for each member that may stand first."""
+        required = set(schema.get("required") or ())
+        names = _complete(schema, order)
+        members = []
+        for name in names:
+            key = _TEXT.literal(name)
+            if key is None:
+                raise BeyondSubsetError
+            value = self._value(schema["properties"][name], depth)
+            members.append(b'"' + key + b'": ?' + value)
+        branches, rest = [], b""
+        for name, member in zip(reversed(names), reversed(members), strict=True):
+            branches.append(member + rest)
+            again = b"" if name in required else b"?"
+            rest = b"(?:, ?" + member + b")" + again + rest
+        firsts = next((i for i, name in enumerate(names) if name in required), len(names))
+        kept = branches[::-1][: min(firsts + 1, _FIRSTS)]
+        return rb"\{(?:" + b"|".join(kept) + rb")\}"
 
     def _value(self, schema: Any, depth: int) -> bytes:
         if not isinstance(schema, Mapping):
@@ -152,7 +192,7 @@ class _Builder:
                 raise BeyondSubsetError
 
     def _string(self, schema: Mapping[str, Any]) -> bytes:
-        text = b'"' + string_bytes(schema, _TEXT, b'"') + b'"'
+        text = b'"' + string_bytes(schema, self._text, b'"') + b'"'
         used = schema.keys() - ANNOTATIONS
         if not schema.get("minLength") and used <= {"type", "minLength", "maxLength"}:
             return b'(?:""|' + text + b")"
@@ -165,7 +205,9 @@ class _Builder:
         least, most = schema.get("minItems", 0), schema.get("maxItems")
         if least > 1000 or (most or 0) > 1000 or "items" not in schema or most == 0:
             raise BeyondSubsetError
-        item = self._value(schema["items"], depth + 1) + rb"(?=[,\]])"
+        item = self._value(schema["items"], depth + 1)
+        if not self._half:
+            item += rb"(?=[,\]])"
         last = b"" if most is None else b"%d" % (most - 1)
         items = item + b"(?:, ?" + item + b"){%d,%b}+" % (max(least - 1, 0), last)
         return rb"\[(?:" + items + (rb")\]" if least else rb")?\]")

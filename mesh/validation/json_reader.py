@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from mesh.validation.fast_json import JsonExpressions, RunValues, json_expressions
@@ -39,9 +38,9 @@ class JsonLinesReader:
         self._quality = tally.quality
 
     @property
-    def expression(self) -> re.Pattern[bytes] | None:
+    def expressions(self) -> JsonExpressions | None:
         """What finds runs of good records, once that is known."""
-        return self._fast.run if self._fast else None
+        return self._fast
 
     def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Judge all lines that end in what has come so far."""
@@ -101,6 +100,8 @@ class JsonLinesReader:
             known = self._runs.end(at - self._before)
             if known is not None:
                 return min(self._before + known, stop)
+            later = self._runs.next(at - self._before)
+            stop = stop if later is None else min(self._before + later, stop)
         found = self._fast.run.match(data, at, stop)
         assert found
         return found.end()

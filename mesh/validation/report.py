@@ -123,9 +123,11 @@ class Limits:
         violations_per_record: Most violations told of one record.
         fields_counted: Most distinct fields in `ValidationReport.by_field`.
         fast: Whether the fast path may be taken; without it the reference judges every record.
-        processes: How many processes look for good records in a large file, beside this one;
-            None for as many as there are processors, when there are several.
+        helpers: How many threads or processes look for good records in a large file, beside the
+            one that judges; None for as many as there are processors.
+        lines: Whether polars, where it is installed, does that in threads; else processes do.
         large: From how many bytes on (decompressed) a file is large.
+        block_bytes: How much of a text is looked at at a time.
     """
 
     record_bytes: int = 4 << 20
@@ -133,8 +135,10 @@ class Limits:
     violations_per_record: int = 100
     fields_counted: int = 1000
     fast: bool = True
-    processes: int | None = None
+    helpers: int | None = None
+    lines: bool = True
     large: int = 16 << 20
+    block_bytes: int = 1 << 20
 
 
 class Sink(Protocol):

@@ -1,5 +1,6 @@
-"""Several processes that look for runs of good records in the next blocks of a large file.
+"""Helpers that look for runs of good records in the next blocks of a large file.
 
+Where polars is installed they are threads in which it matches lines, else processes with `re`.
 They only find where runs are. Everything that has an order (rows, keys, sinks) stays with the
 caller, which looks for itself wherever it has no answer: a process that dies costs time and
 nothing else.
@@ -7,24 +8,22 @@ nothing else.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import subprocess
-import sys
 from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from types import TracebackType
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
-from mesh.validation import run_matcher
-from mesh.validation.run_matcher import ANSWER, QUESTION
+from mesh.validation.line_expressions import LineExpressions
+from mesh.validation.report import Limits
 
 _MOST = 8
+_BLOCKS = 4
+"""Blocks that polars looks at together: each call has its price."""
 
 
 class FoundRuns:
@@ -44,10 +43,20 @@ class FoundRuns:
 
         Each record of a run is one line, so that any line of it starts a shorter run.
         """
+        bounds = self._known()
+        place = bisect_right(bounds, at)
+        return bounds[place] if place % 2 else None
+
+    def next(self, at: int) -> int | None:
+        """Where the next run starts behind an offset that is in none; None if none does."""
+        bounds = self._known()
+        place = bisect_right(bounds, at)
+        return bounds[place] if place < len(bounds) else None
+
+    def _known(self) -> array[int]:
         if self._bounds is None:
             self._bounds = self._received()
-        place = bisect_right(self._bounds, at)
-        return self._bounds[place] if place % 2 else None
+        return self._bounds
 
     def _received(self) -> array[int]:
         try:
@@ -56,108 +65,115 @@ class FoundRuns:
             return array("Q")
 
 
+class Expressions(Protocol):
+    """What finds runs."""
+
+    @property
+    def run(self) -> re.Pattern[bytes]:
+        """Matches as many good records as follow each other."""
+
+    @property
+    def lines(self) -> LineExpressions | None:
+        """The same for one line; None when it cannot be said so."""
+
+
 class BlockReader(Protocol):
     """A reader that runs may be found for."""
 
     @property
-    def expression(self) -> re.Pattern[bytes] | None:
-        """What finds runs; None as long as there is no such expression."""
+    def expressions(self) -> Expressions | None:
+        """What finds runs; None as long as there are no such expressions."""
 
     def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Take the next block."""
 
 
-class RunFinders:
-    """Processes, each with a thread that talks to it."""
+class RunFinders(AbstractContextManager["RunFinders"], Protocol):
+    """Helpers that look for runs.
 
-    def __init__(self, processes: int) -> None:
-        self._count = processes
-        self._open: list[tuple[subprocess.Popen[bytes], ThreadPoolExecutor]] = []
-        self._next = 0
+    Attributes:
+        block: Bytes of a block that are worth a question.
+        depth: How many blocks should be under way.
+    """
 
     @property
-    def depth(self) -> int:
-        """How many blocks should be under way."""
-        return self._count + 2
+    def block(self) -> int: ...
 
-    def __enter__(self) -> Self:
-        return self
+    @property
+    def depth(self) -> int: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for process, thread in self._open:
-            process.kill()  # what it does is of no use any more
-            thread.shutdown(wait=True, cancel_futures=True)
-            assert process.stdin
-            assert process.stdout
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-            process.stdout.close()
-            process.wait()
+    def __enter__(self) -> Self: ...
 
-    def ask(self, expression: re.Pattern[bytes], block: bytes) -> FoundRuns:
+    def ask(self, expressions: Expressions, block: bytes) -> FoundRuns:
         """Have one of them look at a block."""
-        if not self._open:
-            self._start()
-        process, thread = self._open[self._next]
-        self._next = (self._next + 1) % len(self._open)
-        return FoundRuns(expression, thread.submit(_asked, process, expression.pattern, block))
-
-    def _start(self) -> None:
-        for _ in range(self._count):
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(run_matcher.__file__))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            self._open.append((process, ThreadPoolExecutor(1, thread_name_prefix="runs")))
 
 
-def _asked(process: subprocess.Popen[bytes], expression: bytes, block: bytes) -> array[int]:
-    assert process.stdin
-    assert process.stdout
-    for part in (QUESTION.pack(len(expression), len(block)), expression, block):
-        process.stdin.write(part)
-    process.stdin.flush()
-    head = process.stdout.read(ANSWER.size)
-    if len(head) < ANSWER.size:
-        raise OSError("The process that looks for runs has ended.")
-    found = array("Q")
-    found.frombytes(process.stdout.read(ANSWER.unpack(head)[0]))
-    return found
-
-
-def usable_processes(wanted: int | None) -> int:
-    """How many processes may look for runs: as many as there are processors, if more than one."""
-    if wanted is not None:
-        return wanted
+def usable_processors() -> int:
+    """How many processors this process may use, of those that are worth it."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         count = os.cpu_count() or 1
-    return min(count, _MOST) if count > 1 else 0
+    return min(count, _MOST)
 
 
-def feed_all(reader: BlockReader, blocks: Iterable[bytes], *, processes: int, large: int) -> None:
+def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> None:
     """Feed a reader with blocks, and with their runs once the file has proved to be large."""
-    under_way: deque[tuple[bytes, FoundRuns | None]] = deque()
+    whole = at_line_ends(blocks)
     seen = 0
-    with RunFinders(processes) as finders:
-        for block in at_line_ends(blocks):
-            seen += len(block)
-            expression = reader.expression if processes and seen > large else None
-            if expression is None and not under_way:
-                reader.feed(block)
-                continue
-            under_way.append((block, finders.ask(expression, block) if expression else None))
-            if len(under_way) > finders.depth:
-                reader.feed(*under_way.popleft())
-        while under_way:
+    expressions = None
+    for block in whole:
+        reader.feed(block)
+        seen += len(block)
+        expressions = reader.expressions
+        if expressions and seen > limits.large:
+            break
+    finders = _finders(expressions, limits) if expressions else None
+    if finders:
+        with finders:
+            _feed_with(reader, whole, finders)
+    for block in whole:
+        reader.feed(block)
+
+
+def _feed_with(reader: BlockReader, blocks: Iterator[bytes], finders: RunFinders) -> None:
+    under_way: deque[tuple[bytes, FoundRuns | None]] = deque()
+    for block in _grouped(blocks, finders.block):
+        expressions = reader.expressions
+        under_way.append((block, finders.ask(expressions, block) if expressions else None))
+        if len(under_way) > finders.depth:
             reader.feed(*under_way.popleft())
+    while under_way:
+        reader.feed(*under_way.popleft())
+
+
+def _finders(expressions: Expressions, limits: Limits) -> RunFinders | None:
+    """The best there are for these expressions; None for the caller alone."""
+    count = limits.helpers
+    if count == 0:
+        return None
+    from mesh.validation.line_matcher import LineFinders, has_polars, is_usable
+
+    if limits.lines and expressions.lines and has_polars() and is_usable(expressions.lines):
+        return LineFinders(count or usable_processors(), _BLOCKS * limits.block_bytes)
+    from mesh.validation.run_processes import RunProcesses
+
+    if count is None:
+        processors = usable_processors()
+        count = processors if processors > 1 else 0
+    return RunProcesses(count) if count else None
+
+
+def _grouped(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Several blocks as one, of at least so many bytes."""
+    held: list[bytes] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) >= size:
+            yield held[0] if len(held) == 1 else b"".join(held)
+            held = []
+    if held:
+        yield b"".join(held)
 
 
 def at_line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 _ASCII = frozenset(range(128))
 _PIECES = 8
 WIDE = rb"[\xc0-\xff][\x80-\xbf]*+"
 """One character beyond ASCII in UTF-8 that is known to be valid."""
+LONG = 128
+"""Limits of text from here on are too long for an automaton to count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,11 +23,14 @@ class Writing:
         plain: The code points below 128 that stand for themselves.
         wide: An expression for one character beyond ASCII.
         escaped: Expressions that each stand for one character.
+        half: What expressions for `line_expressions` say: where a text has both a shape and a
+            length, only the one or the other, for they cannot look ahead; None for both at once.
     """
 
     plain: frozenset[int]
     wide: bytes = WIDE
     escaped: tuple[bytes, ...] = ()
+    half: Literal["shapes", "lengths"] | None = None
 
     def one_of(self, codes: Collection[int]) -> bytes | None:
         """An expression for one of these ASCII characters, of those that stand for themselves."""
@@ -47,6 +53,8 @@ class Writing:
 
     def any_text(self, least: int, most: int | None) -> bytes:
         """An expression for any text of so many characters (code points)."""
+        if self.half:
+            return self._counted(least, most)
         plain = self.one_of(_ASCII)
         assert plain
         char = b"(?:" + b"|".join((plain, self.wide, *self.escaped)) + b")"
@@ -64,6 +72,12 @@ class Writing:
             forms.append(plain + b"{%d,%d}+" % (least, most))
         forms.append(char + b"{%d,%d}+" % (least, most))
         return b"(?:" + b"|".join(forms) + b")"
+
+    def _counted(self, least: int, most: int | None) -> bytes:
+        """The same for an automaton of characters: nothing to try twice, long limits left out."""
+        char = b"(?:" + b"|".join((self.run_of(_ASCII), *self.escaped)) + b")"
+        last = b"" if most is None or most >= LONG else b"%d" % most
+        return char + b"{%d,%b}" % (least, last)
 
 
 def _ranges(codes: list[int]) -> bytes:

@@ -82,7 +82,7 @@ def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Me
     for name, parse in _parsers(kind, plan.columns[0].name).items():
         runs[name] = rows, partial(parse, path)
     runs["mesh"] = rows, partial(_judged, plan, path, Limits(sample=rows))
-    runs["mesh, one process"] = rows, partial(_judged, plan, path, Limits(sample=rows, processes=0))
+    runs["mesh, `re` alone"] = rows, partial(_judged, plan, path, Limits(sample=rows, helpers=0))
     for name, refused in peers(plan.record, kind).items():
         size = rows if "pandera" in name else few
         runs[name] = size, partial(refused, path, size)

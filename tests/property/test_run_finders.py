@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+from array import array
 from concurrent.futures import Future
 from typing import Any, Literal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.validation import FileFormat, Limits, RejectFile, StreamSink
+from mesh.validation import FileFormat, FileProblem, Limits, RejectFile, StreamSink
+from mesh.validation.csv_header import Layout
 from mesh.validation.csv_reader import CsvReader
+from mesh.validation.fast_csv import csv_expressions
 from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.line_matcher import line_runs
 from mesh.validation.report import FileRefusedError
-from mesh.validation.run_finders import FoundRuns, at_line_ends, feed_all, usable_processes
+from mesh.validation.run_finders import FoundRuns, at_line_ends, feed_all, usable_processors
 from mesh.validation.run_matcher import runs
 from mesh.validation.tally import Tally
 from tests.unit.validation.files import contract, unchecked_plan_of
@@ -40,7 +43,8 @@ def outcome(
     accepted, rejected, violations = io.BytesIO(), io.BytesIO(), io.BytesIO()
     rejects = RejectFile(PLAN, FileFormat(kind=kind), native=rejected, lines=rejected)
     sink = StreamSink(accepted=accepted, rejects=rejects, violations=violations)
-    limits, problems = Limits(fast=processes >= 0), []
+    limits = Limits(fast=processes >= 0, lines=False, helpers=max(processes, 0), large=0)
+    problems: list[FileProblem] = []
     tally = Tally(PLAN, sink, limits)
     reader: CsvReader | JsonLinesReader = (
         CsvReader(PLAN, ",", tally, limits)
@@ -48,7 +52,7 @@ def outcome(
         else JsonLinesReader(PLAN, tally, limits)
     )
     try:
-        feed_all(reader, blocks, processes=max(processes, 0), large=0)
+        feed_all(reader, blocks, limits)
         reader.finish()
     except FileRefusedError as refusal:
         problems.append(refusal.problem)
@@ -105,6 +109,33 @@ def test_without_an_answer_the_reader_looks_for_itself() -> None:
     assert FoundRuns(re.compile(b"x"), answer).end(0) is None
 
 
-@pytest.mark.parametrize("wanted", [0, 3])
-def test_the_number_of_processes_can_be_said(wanted: int) -> None:
-    assert usable_processes(wanted) == wanted
+LINED = csv_expressions(PLAN, Layout.of_columns(PLAN), b",")
+
+
+@settings(max_examples=200, deadline=None)
+@given(LINES, st.sampled_from(("", "\n", "\r\n", "x", "\ufeff", "\x01")))
+def test_polars_finds_whole_lines_that_the_expression_matches(lines: list[str], last: str) -> None:
+    assert LINED
+    assert LINED.lines
+    block = ("".join(lines) + last).encode()
+    found = line_runs(LINED.lines, block)
+    assert list(found) == sorted(found)
+    for start, end in zip(found[::2], found[1::2], strict=True):
+        assert LINED.run.fullmatch(block, start, end)
+        assert start == 0 or block[start - 1] == 10
+    known = FoundRuns(LINED.run, _answered(found))
+    at = 0
+    for line in block.splitlines(keepends=True) if not set("\x01\ufeff") & set(last) else ():
+        if line.endswith(b"\n") and len(line) > 2 and LINED.run.fullmatch(line):
+            assert known.end(at) is not None
+        at += len(line)
+
+
+def _answered(found: array[int]) -> Future[array[int]]:
+    answer: Future[array[int]] = Future()
+    answer.set_result(found)
+    return answer
+
+
+def test_there_is_at_least_one_processor() -> None:
+    assert usable_processors() >= 1
