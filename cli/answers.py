@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+Channel = Literal["pull", "push", "event-grid", "service-bus", "inbox", "composite"]
+"""How a subscriber is told."""
+
 
 class Finding(TypedDict):
     """What is wrong with a document, and what to do."""
@@ -167,7 +170,7 @@ class ToldSubscriber(TypedDict):
 
     subscription: str
     subscriber: str
-    channel: Literal["pull", "push", "composite"]
+    channel: Channel
     target: str
     attempts: list[Attempt]
 
@@ -209,8 +212,10 @@ class Subscription(TypedDict):
     id: str
     product: str
     subscriber: str
-    channel: Literal["pull", "push", "composite"]
+    channel: Channel
     target: str
+    copies: bool
+    signature: Literal["v1", "v1a"]
     filters: list[Expression]
     state: Literal["active", "suspended", "gone"]
     suspended_at: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -100,18 +101,24 @@ class MeshClient:
         product: str,
         *,
         subscriber: str,
-        webhook: str | None,
+        route: Mapping[str, str | bool],
         types: Sequence[str],
         objects: Sequence[str],
         filters: Sequence[object] = (),
     ) -> Subscribed:
         body = {
             "subscriber": subscriber,
-            "webhook": webhook,
+            **route,
             "filter": {"types": list(types), "objects": list(objects)},
             "filters": list(filters),
         }
-        found: Subscribed = self._ask("POST", f"{_product(product)}/subscriptions", body=body)
+        # When an answer is lost, the same key gets the same one, with the secret in it.
+        found: Subscribed = self._ask(
+            "POST",
+            f"{_product(product)}/subscriptions",
+            body=body,
+            headers={"Idempotency-Key": str(uuid.uuid4())},
+        )
         return found
 
     def subscriptions(self, product: str) -> list[Subscription]:
@@ -175,6 +182,7 @@ class MeshClient:
         *,
         query: Mapping[str, str | int] | None = None,
         body: object = None,
+        headers: Mapping[str, str] | None = None,
         repeat: bool = True,
     ) -> Any:
         import tenacity
@@ -187,16 +195,21 @@ class MeshClient:
             retry_error_callback=_last_answer,
         )
         url = f"{self._connection.url}/{path}"
-        answer = retrying(self._send, method, url, query, body)
+        answer = retrying(self._send, method, url, query, body, headers)
         return _content(answer, self._connection)
 
     def _send(
-        self, method: str, url: str, query: Mapping[str, str | int] | None, body: object
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str | int] | None,
+        body: object,
+        headers: Mapping[str, str] | None,
     ) -> httpx.Response:
         import httpx
 
         try:
-            return self._http.request(method, url, params=query, json=body)
+            return self._http.request(method, url, params=query, json=body, headers=headers)
         except httpx.ConnectError as wrong:
             raise _nothing_answers(self._connection, wrong) from None
         except httpx.TimeoutException:

@@ -38,6 +38,24 @@ Webhook = Annotated[
     typer.Option("--webhook", metavar="URL", help="Push: where notifications are sent."),
 ]
 Pull = Annotated[bool, typer.Option("--pull", help="Pull: from a topic subscription of your own.")]
+EventGrid = Annotated[
+    str | None,
+    typer.Option("--event-grid", metavar="URL", help="Endpoint of an Event Grid topic of yours."),
+]
+ServiceBus = Annotated[
+    str | None,
+    typer.Option("--service-bus", metavar="NAMESPACE/QUEUE", help="A Service Bus queue of yours."),
+]
+Inbox = Annotated[
+    str | None,
+    typer.Option("--inbox", metavar="URL", help="A blob container of yours, or a folder in it."),
+]
+Copies = Annotated[
+    bool, typer.Option("--copies", help="Into the inbox, the data too: not only where it is.")
+]
+Ed25519 = Annotated[
+    bool, typer.Option("--ed25519", help="Sign with a key pair: you hold the public key.")
+]
 Types = Annotated[
     list[str] | None,
     typer.Option("--type", metavar="TYPE", help="Only events of this type; repeatable."),
@@ -62,25 +80,42 @@ def subscribe(
     subscriber: Subscriber,
     webhook: Webhook = None,
     pull: Pull = False,
+    event_grid: EventGrid = None,
+    service_bus: ServiceBus = None,
+    inbox: Inbox = None,
+    copies: Copies = False,
+    ed25519: Ed25519 = False,
     types: Types = None,
     objects: Objects = None,
     filters: Filters = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a domain be told of a product's events, by webhook or by pull.
+    """Let a domain be told of a product's events, over the channel of its choice.
 
     The same wish again is the same subscription. The secret that a webhook verifies notifications
     with is printed once.
     """
-    if pull == (webhook is not None):
-        message = "Choose one way to be told: --webhook URL for push, or --pull."
+    given = {
+        "webhook": webhook,
+        "event_grid": event_grid,
+        "service_bus": service_bus,
+        "inbox": inbox,
+    }
+    route: dict[str, str | bool] = {name: target for name, target in given.items() if target}
+    if len(route) + pull != 1:
+        message = (
+            "Choose one way to be told: --webhook URL for push, --pull, or into what is yours: "
+            "--event-grid URL, --service-bus NAMESPACE/QUEUE, --inbox URL."
+        )
         raise wrong_call(message)
+    route |= {"copies": True} if copies else {}
+    route |= {"signature": "v1a"} if ed25519 else {}
     with mesh_at(state) as mesh:
         made = mesh.subscribe(
             product,
             subscriber=subscriber,
-            webhook=webhook,
+            route=route,
             types=list(dict.fromkeys(types or ())),
             objects=list(dict.fromkeys(objects or ())),
             filters=[_json(text) for text in filters or ()],
@@ -188,6 +223,8 @@ def _welcome(made: Subscribed) -> None:
     if made["channel"] == "pull":
         say(f"Topic product-events, subscription {made['target']}. Receive with:", "")
         say(*(f"    {line}" for line in PULL_SNIPPET.format(target=made["target"]).splitlines()))
+    elif made["channel"] != "push":
+        say("A test event has been delivered there: its type is mesh.subscription.tested.v1.")
     elif made["secret"] is None:
         say(
             "It was made before, and its secret was told then. A new one: "
@@ -198,7 +235,8 @@ def _welcome(made: Subscribed) -> None:
 
 
 def _tell_secret(made: Subscribed) -> None:
+    kind = "Public key" if made["signature"] == "v1a" else "Secret"
     say(
-        f"Secret: {made['secret']}",
+        f"{kind}: {made['secret']}",
         "It is shown this once. Verify each notification with it (Standard Webhooks).",
     )

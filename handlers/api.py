@@ -22,7 +22,7 @@ from mesh import (
 from mesh.backbone import backbone
 from mesh.errors import Rejected
 from mesh.model.names import ProductId
-from mesh.model.subscription import filter_from_data
+from mesh.model.subscription import filter_from_data, route_from_data
 
 blueprint = func.Blueprint()
 
@@ -160,7 +160,8 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
         backbone(),
         _product(req),
         subscriber=asked["subscriber"],
-        webhook=asked.get("webhook"),
+        route=route_from_data(asked),
+        key=req.headers.get("idempotency-key", ""),
         wanted=filter_from_data(asked.get("filter", {}), asked.get("filters", [])),
     )
     location = f"/api/products/{made.subscription.product}/subscriptions/{made.subscription.id}"

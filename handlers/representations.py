@@ -148,6 +148,8 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "subscriber": wants.subscriber,
         "channel": wants.channel.value,
         "target": wants.target,
+        "copies": wants.copies,
+        "signature": wants.signature,
         "filters": [one.to_data() for one in wants.filter.expressions],
         "state": wants.state.value,
         "suspended_at": time(wants.suspended_at),

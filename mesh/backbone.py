@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Catalogue,
         DeadLetters,
         Deliveries,
+        Destinations,
         Onboardings,
         PullSubscriptions,
         Queues,
@@ -59,6 +60,7 @@ class Backbone:
     dead_letters: DeadLetters
     pull: PullSubscriptions
     webhooks: Webhooks
+    destinations: Destinations
     signing: SigningSecrets
     policy: Policy
     now: Callable[[], datetime]
@@ -105,6 +107,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
     """
     from mesh.azure.clients import Clients
     from mesh.azure.dead_letters import ServiceBusDeadLetters
+    from mesh.azure.destinations import AzureDestinations
     from mesh.azure.event_grid import EventGridTopic
     from mesh.azure.registry import TableRegistry
     from mesh.azure.service_bus import ServiceBusQueues
@@ -136,6 +139,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
             version=mesh.__version__,
             allow_loopback=settings.allow_loopback_webhooks,
         ),
+        destinations=AzureDestinations(clients),
         signing=SigningSecrets.from_setting(settings.webhook_signing_key),
         policy=_policy(),
         now=_utc_now,
@@ -159,6 +163,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         dead_letters=memory.DeadLetters(),
         pull=memory.PullSubscriptions(),
         webhooks=memory.Webhooks(),
+        destinations=memory.Destinations(),
         signing=SigningSecrets(master_keys=(bytes(MASTER_KEY_BYTES),)),
         policy=_policy(),
         now=now or _utc_now,

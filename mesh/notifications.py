@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from mesh import composites, telemetry
+from mesh import attempts, telemetry
 from mesh.backbone import Backbone
-from mesh.model.delivery import DeliveryAttempt, live_generations, next_attempt
+from mesh.model.delivery import next_attempt
 from mesh.model.failing import after
 from mesh.model.notification import Notification, RecordedAttempt
-from mesh.model.subscription import Channel, Subscription
+from mesh.model.subscription import Subscription
 from mesh.ports import Message
 
 QUEUE = "notifications"
@@ -88,10 +87,9 @@ def _attempt(
     backbone: Backbone, notification: Notification, subscription: Subscription
 ) -> RecordedAttempt:
     at = backbone.now()
-    if subscription.channel is Channel.COMPOSITE:
-        made = composites.input_updated(backbone, subscription, notification.event)
-    else:
-        made = _push(backbone, notification, subscription, at)
+    made = attempts.attempt(
+        backbone, notification, subscription, at=at, limit=backbone.policy.patient
+    )
     pause = None
     if made.outcome == "retry":
         pause = next_attempt(
@@ -116,24 +114,3 @@ def _attempt(
         next_at=None if pause is None else backbone.now() + pause,
         round=notification.round,
     )
-
-
-def _push(
-    backbone: Backbone, notification: Notification, subscription: Subscription, at: datetime
-) -> DeliveryAttempt:
-    body = json.dumps(
-        dict(notification.event.envelope), separators=(",", ":"), ensure_ascii=False
-    ).encode()
-    headers = backbone.signing.headers(
-        subscription=subscription.id,
-        generations=live_generations(
-            subscription.generation, previous_until=subscription.previous_until, now=at
-        ),
-        webhook_id=notification.webhook_id,
-        at=at,
-        body=body,
-    )
-    with telemetry.deliver(notification) as hop:
-        made = backbone.webhooks.deliver(url=subscription.target, body=body, headers=headers)
-        hop.answered(made)
-        return made

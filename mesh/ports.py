@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from mesh.model.catalogue import ProductSummary
@@ -26,7 +26,7 @@ from mesh.model.record import (
     Snapshot,
     Suspicion,
 )
-from mesh.model.subscription import Filter, Subscription
+from mesh.model.subscription import Channel, Filter, Subscription
 
 
 class Registry(Protocol):
@@ -267,5 +267,42 @@ class Webhooks(Protocol):
             Rejected: it does not, or the URL is one we do not send to.
         """
 
-    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
-        """Make one attempt; what the receiver does with it is a value."""
+    def deliver(
+        self, *, url: str, body: bytes, headers: Mapping[str, str], limit: timedelta
+    ) -> DeliveryAttempt:
+        """Make one attempt; what the receiver does with it, and within `limit`, is a value."""
+
+
+class Destinations(Protocol):
+    """Consumers' own resources in Azure, reached with the identity of the mesh."""
+
+    def check(self, channel: Channel, target: str) -> str:
+        """The one way to write a target that the mesh delivers to.
+
+        Raises:
+            Rejected: it is none.
+        """
+
+    def deliver(self, parcel: Parcel) -> DeliveryAttempt:
+        """Make one attempt; whatever comes of it is a value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """What a destination is given.
+
+    Attributes:
+        id: of the notification: the same at every attempt.
+        event: the CloudEvent.
+        data: the content of the file that the event is about, where a copy was asked for.
+        ending: of that file's name: `.csv`.
+        limit: how long it may take.
+    """
+
+    channel: Channel
+    target: str
+    id: str
+    event: Mapping[str, Any]
+    data: Iterable[bytes] | None = None
+    ending: str = ""
+    limit: timedelta

@@ -10,7 +10,7 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.product import DataProduct
 from mesh.model.record import ContractEntry
-from mesh.model.subscription import Channel, Filter, State, Subscription, subscription_id
+from mesh.model.subscription import Channel, Filter, Route, State, Subscription, subscription_id
 
 _WANTED = Filter(types=frozenset({PRODUCT_UPDATED}))
 
@@ -58,8 +58,7 @@ def _to_input(backbone: Backbone, product: DataProduct, upstream: ProductId) -> 
     identity = subscription_id(
         product=upstream,
         subscriber=product.id.domain,
-        channel=Channel.COMPOSITE,
-        target=str(product.id),
+        route=Route(channel=Channel.COMPOSITE, target=str(product.id)),
         wanted=_WANTED,
     )
     return Subscription(

@@ -33,7 +33,10 @@ class Settings:
         event_grid_key: its access key, for the local Azure; identity otherwise.
         webhook_signing_key: master key (base64) that subscribers' signing secrets derive from.
         webhook_origin: who we say we are in the CloudEvents webhook handshake.
-        allow_loopback_webhooks: whether webhooks may be http and loopback; the local Azure only.
+        allow_loopback_webhooks: whether webhooks may be http and loopback, and destinations on
+            this machine; the local Azure only.
+        destination_hosts: where consumers' own topics, queues and containers may be; whoever owns
+            such a host is shown a token of the app's identity. None for those of Azure.
         identity_client_id: of the user-assigned identity (`AZURE_CLIENT_ID`).
     """
 
@@ -49,6 +52,7 @@ class Settings:
     webhook_signing_key: str = field(repr=False)
     webhook_origin: str
     allow_loopback_webhooks: bool = False
+    destination_hosts: tuple[str, ...] = ()
     identity_client_id: str = ""
 
     @classmethod
@@ -76,6 +80,7 @@ class Settings:
                     )
             else:
                 values[name] = text
+        values["destination_hosts"] = _hosts(values["destination_hosts"], wrong)
         for either, other in (
             ("storage", "storage_account"),
             ("service_bus", "service_bus_namespace"),
@@ -106,6 +111,7 @@ VARIABLES = {
     "webhook_signing_key": "WEBHOOK_SIGNING_KEY",
     "webhook_origin": "WEBHOOK_ORIGIN",
     "allow_loopback_webhooks": "ALLOW_LOOPBACK_WEBHOOKS",
+    "destination_hosts": "DESTINATION_HOSTS",
     "identity_client_id": "AZURE_CLIENT_ID",
 }
 """The environment variable of each setting."""
@@ -122,6 +128,17 @@ def accounts_of_domains(text: str) -> dict[str, str]:
         return found
     message = "no JSON object of names"
     raise ValueError(message)
+
+
+def _hosts(text: str, wrong: list[str]) -> tuple[str, ...]:
+    """The hosts, which commas separate; what is wrong with them is added to `wrong`."""
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for host in found:
+        labels = host.removeprefix("*.").split(".")
+        if len(labels) < 2 or not all(label and "*" not in label for label in labels):
+            variable = VARIABLES["destination_hosts"]
+            wrong.append(f"{variable} has {host!r}, which is no host such as *.example.net")
+    return found
 
 
 assert set(VARIABLES) == {setting.name for setting in fields(Settings)}

@@ -1,7 +1,8 @@
-"""A consuming domain subscribes to a product, by pull or by push."""
+"""A consuming domain subscribes to a product, over the channel that it chooses."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -9,11 +10,24 @@ from datetime import timedelta
 from mesh.backbone import Backbone
 from mesh.catalogue import find_head, find_product
 from mesh.errors import NotFound, Rejected
+from mesh.model.delivery import webhook_id
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
-from mesh.model.subscription import Channel, Filter, State, Subscription, subscription_id
+from mesh.model.subscription import (
+    Channel,
+    Filter,
+    Route,
+    State,
+    Subscription,
+    subscription_id,
+)
+from mesh.model.subscription_events import tested
+from mesh.ports import Parcel
 
 BOTH_SECRETS_LIVE = timedelta(hours=24)
+
+SAME_REQUEST = timedelta(hours=24)
+"""How long a key tells that a request is one that came before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,47 +44,42 @@ class Subscribed:
 
 
 def subscribe(
-    backbone: Backbone, product: ProductId, *, subscriber: str, webhook: str | None, wanted: Filter
+    backbone: Backbone,
+    product: ProductId,
+    *,
+    subscriber: str,
+    route: Route,
+    wanted: Filter,
+    key: str = "",
 ) -> Subscribed:
-    """Let a domain be told of a product's events: by webhook, or by a topic subscription.
+    """Let a domain be told of a product's events, over the channel that it chooses.
 
     The same wish again is the same subscription, suspended if it was; a webhook is asked again
-    whether it wants it, and is told again if it was gone.
+    whether it wants it, a destination is tried again, and it is told again if it was gone.
 
     Args:
-        webhook: the receiver's URL; None for pull.
+        key: chosen by the caller for this request; when its answer is lost, the same request with
+            the same key is told the secret once more, within `SAME_REQUEST`.
 
     Raises:
         NotFound: there is no such product.
         Rejected: the subscriber's name is none, the product has no object of a name that the filter
-            asks for, or the webhook is refused or does not want to be told.
+            asks for, or the target is refused or does not want, or cannot be told.
     """
     head = find_head(backbone, product)
     assert head.product is not None  # `find_head` has seen it
     _check_names(head.product, subscriber, wanted)
-    channel = Channel.PULL if webhook is None else Channel.PUSH
-    identity = subscription_id(
-        product=product,
-        subscriber=subscriber,
-        channel=channel,
-        target=webhook or "",
-        wanted=wanted,
-    )
-    if webhook is None:
-        target = f"{subscriber[:29]}-{identity}"  # Service Bus takes 50 characters
-        backbone.pull.create(target, product=product, wanted=wanted)
-    else:
-        target = webhook
-        backbone.webhooks.verify(webhook)
+    if route.channel.is_destination:
+        route = replace(route, target=backbone.destinations.check(route.channel, route.target))
+    identity = subscription_id(product=product, subscriber=subscriber, route=route, wanted=wanted)
     known = backbone.subscriptions.get(product, identity)
-    if known is not None and known.state is not State.GONE:
-        return Subscribed(subscription=known, secret=None)
     subscription = Subscription(
         id=identity,
         product=product,
         subscriber=subscriber,
-        channel=channel,
-        target=target,
+        channel=route.channel,
+        # Service Bus takes 50 characters.
+        target=route.target or f"{subscriber[:29]}-{identity}",
         filter=wanted,
         state=State.ACTIVE,
         created_at=backbone.now() if known is None else known.created_at,
@@ -79,12 +88,61 @@ def subscribe(
         previous_until=None if known is None else known.previous_until,
         resumed_at=None if known is None else backbone.now(),
         round=0 if known is None else known.round + 1,
+        copies=route.copies,
+        signature=route.signature,
+        made_by=_digest(key) if known is None else known.made_by,
     )
+    _make_ready(backbone, subscription)
+    if known is not None and known.state is not State.GONE:
+        is_repeated = key and known.made_by == _digest(key)
+        if is_repeated and backbone.now() - known.created_at < SAME_REQUEST:
+            return Subscribed(subscription=known, secret=_first_secret(backbone, known))
+        return Subscribed(subscription=known, secret=None)
     backbone.subscriptions.add(subscription)
-    secret = None
-    if channel is Channel.PUSH and known is None:
-        secret = backbone.signing.reveal(identity, subscription.generation)
+    secret = _first_secret(backbone, subscription) if known is None else None
     return Subscribed(subscription=subscription, secret=secret)
+
+
+def _make_ready(backbone: Backbone, wants: Subscription) -> None:
+    """See that it can be told: make what it pulls from, ask its webhook, try its destination.
+
+    Raises:
+        Rejected: it cannot.
+    """
+    if wants.channel is Channel.PULL:
+        backbone.pull.create(wants.target, product=wants.product, wanted=wants.filter)
+    elif wants.channel is Channel.PUSH:
+        backbone.webhooks.verify(wants.target)
+    else:
+        event = tested(wants, at=backbone.now())
+        parcel = Parcel(
+            channel=wants.channel,
+            target=wants.target,
+            id=webhook_id(wants.product.source, event["id"], wants.id),
+            event=event,
+            limit=backbone.policy.patient,
+        )
+        made = backbone.destinations.deliver(parcel)
+        if made.outcome != "delivered":
+            message = (
+                f"A test event could not be delivered to {wants.target}. {made.reason} It has to "
+                "exist, and the identity of the mesh needs a role that lets it write there."
+            )
+            raise Rejected(message, problem="destination-unverified", status=422)
+
+
+def _first_secret(backbone: Backbone, wants: Subscription) -> str | None:
+    """The secret of a webhook that has not been rotated."""
+    is_first = wants.channel is Channel.PUSH and wants.generation == 1
+    return _secret(backbone, wants) if is_first else None
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
+
+
+def _secret(backbone: Backbone, wants: Subscription) -> str:
+    return backbone.signing.reveal(wants.id, wants.generation, scheme=wants.signature)
 
 
 def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subscribed:
@@ -106,9 +164,7 @@ def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subs
         )
 
     rotated = change(backbone, product, identity, decide)
-    return Subscribed(
-        subscription=rotated, secret=backbone.signing.reveal(identity, rotated.generation)
-    )
+    return Subscribed(subscription=rotated, secret=_secret(backbone, rotated))
 
 
 def unsubscribe(backbone: Backbone, product: ProductId, identity: str) -> None:
@@ -166,16 +222,16 @@ def of_product(backbone: Backbone, product: ProductId) -> Sequence[Subscription]
 
 
 def check_pushed(subscription: Subscription) -> None:
-    """Refuse what makes sense for webhooks only.
+    """Refuse what makes sense only for those that the mesh itself tells.
 
     Raises:
         Rejected: the broker tells this subscription, or it is a composite's.
     """
-    if subscription.channel is not Channel.PUSH:
+    if subscription.channel in {Channel.PULL, Channel.COMPOSITE}:
         message = (
-            f"Subscription {subscription.id} is {subscription.channel}; only webhooks are "
-            "suspended, resumed and told again. A pull subscription holds its messages until they "
-            "are received, and `mesh events` lists older ones."
+            f"Subscription {subscription.id} is {subscription.channel}; only webhooks and "
+            "destinations are suspended, resumed and told again. A pull subscription holds its "
+            "messages until they are received, and `mesh events` lists older ones."
         )
         raise Rejected(message, problem="not-pushed", status=409)
 

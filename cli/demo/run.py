@@ -56,7 +56,11 @@ class Demo:
         """One consuming domain wants to be told of everything, by webhook."""
         for product in PRODUCTS:
             made = self.mesh.subscribe(
-                product, subscriber=SUBSCRIBER, webhook=self.consumer.url, types=(), objects=()
+                product,
+                subscriber=SUBSCRIBER,
+                route={"webhook": self.consumer.url},
+                types=(),
+                objects=(),
             )
             self.consumer.secrets.append(made["secret"] or "")
             self.subscriptions.append((product, made["id"]))

@@ -82,6 +82,40 @@ class Clients:
     def administration(self) -> ServiceBusAdministrationClient:
         return self._once("administration", self._make_administration)
 
+    def event_grid(self, endpoint: str, is_local: bool) -> EventGridPublisherClient:
+        """A new client of somebody else's topic; the local ones share the well-known key."""
+        from azure.core.credentials import AzureKeyCredential
+        from azure.eventgrid import EventGridPublisherClient
+
+        key = self.settings.event_grid_key if is_local else ""
+        return EventGridPublisherClient(
+            endpoint, AzureKeyCredential(key) if key else self._credential()
+        )
+
+    def queue_sender(self, host: str, queue: str, is_local: bool) -> ServiceBusSender:
+        """A new sender to somebody else's queue, with a connection of its own that it closes."""
+        from azure.servicebus import ServiceBusClient
+
+        options: dict[str, Any] = {"retry_total": 0}
+        if is_local:
+            text = (
+                f"Endpoint=sb://{host};SharedAccessKeyName=local;SharedAccessKey=local;"
+                "UseDevelopmentEmulator=true"
+            )
+            client = ServiceBusClient.from_connection_string(text, **options)
+        else:
+            client = ServiceBusClient(host, self._credential(), **options)
+        return client.get_queue_sender(queue)
+
+    def foreign_blobs(self, url: str, is_local: bool) -> BlobServiceClient:
+        """A new client of somebody else's account; locally with the key of ours."""
+        from azure.storage.blob import BlobServiceClient
+
+        options: dict[str, Any] = {"retry_total": 0, "max_single_put_size": PIECE}
+        if not is_local:
+            return BlobServiceClient(url, credential=self._credential(), **options)
+        return BlobServiceClient(url, credential=self.blobs().credential.account_key, **options)
+
     @contextmanager
     def sender(self, queue: str) -> Iterator[ServiceBusSender]:
         """The queue's one sender, for this thread alone: the SDK's senders are not thread-safe.

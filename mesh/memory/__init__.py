@@ -7,7 +7,14 @@ both these and the Azure adapters to them. Everything is thread-safe and gone wi
 
 from __future__ import annotations
 
-from mesh.memory.messaging import DeadLetters, PullSubscriptions, Queues, Topic, Webhooks
+from mesh.memory.messaging import (
+    DeadLetters,
+    Destinations,
+    PullSubscriptions,
+    Queues,
+    Topic,
+    Webhooks,
+)
 from mesh.memory.registry import Registry
 from mesh.memory.storage import Storage
 from mesh.memory.tables import Catalogue, Deliveries, Onboardings, Subscriptions
@@ -16,6 +23,7 @@ __all__ = [
     "Catalogue",
     "DeadLetters",
     "Deliveries",
+    "Destinations",
     "Onboardings",
     "PullSubscriptions",
     "Queues",

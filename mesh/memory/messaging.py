@@ -1,4 +1,4 @@
-"""Topic, queues, pull subscriptions and webhooks, in memory."""
+"""Topic, queues, pull subscriptions, webhooks and destinations, in memory."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from mesh.errors import Rejected
 from mesh.model.broker_rules import rules_for
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
+from mesh.model.destination import parse_destination
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
-from mesh.ports import Message
+from mesh.model.subscription import Channel, Filter
+from mesh.ports import Message, Parcel
 
 
 class Topic:
@@ -150,9 +152,65 @@ class Webhooks:
             message = f"The receiver at {url} does not want our notifications."
             raise Rejected(message, problem="webhook-unverified", status=422)
 
-    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+    def deliver(
+        self,
+        *,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        limit: timedelta,  # noqa: ARG002 - nobody is slow here
+    ) -> DeliveryAttempt:
         with self._lock:
             self.requests.append(Delivered(url=url, body=body, headers=dict(headers)))
             if self.answers:
                 return self.answers.popleft()
         return DeliveryAttempt(outcome="delivered", status=200, reason="200 OK", duration_s=0.001)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrived:
+    """What a destination was given.
+
+    Attributes:
+        data: the copy of the file, if there was one.
+    """
+
+    channel: Channel
+    target: str
+    id: str
+    event: Mapping[str, Any]
+    data: bytes | None
+
+
+class Destinations:
+    """`mesh.ports.Destinations` in memory: topics, queues and folders that take what comes.
+
+    Attributes:
+        arrived: all that was delivered, in order.
+        answers: what comes of the next attempts; when empty, destinations take what comes.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: list[Arrived] = []
+        self.answers: deque[DeliveryAttempt] = deque()
+        self._lock = threading.Lock()
+
+    def check(self, channel: Channel, target: str) -> str:
+        return parse_destination(channel, target).target
+
+    def deliver(self, parcel: Parcel) -> DeliveryAttempt:
+        data = None if parcel.data is None else b"".join(parcel.data)
+        with self._lock:
+            made = DeliveryAttempt(outcome="delivered", status=None, reason="ok", duration_s=0.001)
+            if self.answers:
+                made = self.answers.popleft()
+            if made.outcome == "delivered":
+                arrived = Arrived(
+                    channel=parcel.channel,
+                    target=parcel.target,
+                    id=parcel.id,
+                    event=json.loads(json.dumps(dict(parcel.event))),
+                    data=data,
+                )
+                self.arrived.append(arrived)
+        return made

@@ -19,6 +19,9 @@ class Policy:
         approval_classifications: a contract with a field of one of these classifications is
             published only after somebody approved it.
         schedule: pause before each attempt at a notification.
+        quick: how long an attempt may take, so that it holds nobody up.
+        patient: how long an attempt at a subscriber may take that was too slow for that.
+        at_once: attempts that one instance makes at one subscriber at a time.
         violations_shown: how many violations a receipt holds in full; all are in the reject files.
         compatibility: what a new version of a contract must keep to be published under the same
             major version (`docs/compatibility.md`).
@@ -26,6 +29,9 @@ class Policy:
 
     approval_classifications: frozenset[str] = frozenset({"restricted"})
     schedule: tuple[timedelta, ...] = STANDARD_SCHEDULE
+    quick: timedelta = timedelta(seconds=5)
+    patient: timedelta = timedelta(seconds=20)
+    at_once: int = 2
     violations_shown: int = 100
     compatibility: Mode = "forward_transitive"
 
@@ -37,10 +43,14 @@ class Policy:
             ValueError: something is missing or of the wrong type; the message names it.
         """
         try:
-            seconds = data["notifications"]["schedule_seconds"]
+            told = data["notifications"]
+            seconds = told["schedule_seconds"]
             policy = cls(
                 approval_classifications=frozenset(data["approval"]["classifications"]),
                 schedule=tuple(timedelta(seconds=pause) for pause in seconds),
+                quick=timedelta(seconds=told["quick_seconds"]),
+                patient=timedelta(seconds=told["patient_seconds"]),
+                at_once=int(told["at_once_per_subscriber"]),
                 violations_shown=int(data["receipts"]["violations_shown"]),
                 compatibility=_mode(data["contracts"]["compatibility"]),
             )
@@ -49,6 +59,12 @@ class Policy:
             raise ValueError(message) from None
         if not policy.schedule or min(policy.schedule) < timedelta(0):
             message = "policy.json: notifications.schedule_seconds needs pauses of 0 or more."
+            raise ValueError(message)
+        if not timedelta(0) < policy.quick <= policy.patient or policy.at_once < 1:
+            message = (
+                "policy.json: notifications needs 0 < quick_seconds ≤ patient_seconds and "
+                "at_once_per_subscriber of 1 or more."
+            )
             raise ValueError(message)
         return policy
 

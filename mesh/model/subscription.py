@@ -8,24 +8,96 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from mesh.errors import Rejected
 from mesh.model.events import EVENT_TYPES, ReceivedEvent
 from mesh.model.filters import Expression, exact, expressions_from_data
 from mesh.model.names import OBJECT_RULE, ProductId, is_object_name
 
+Scheme = Literal["v1", "v1a"]
+"""`v1`: HMAC-SHA256, the receiver holds the same secret. `v1a`: ed25519, it holds a public key."""
+
 
 class Channel(StrEnum):
     """How a subscriber is told.
 
     `PULL` is a Service Bus topic subscription that the broker fills; `PUSH` a webhook after
-    Standard Webhooks; `COMPOSITE` the composite product that reads the one subscribed to.
+    Standard Webhooks; `COMPOSITE` the composite product that reads the one subscribed to. The
+    others are destinations, resources of the subscriber's own: an Event Grid topic, a Service Bus
+    queue, a folder in blob storage.
     """
 
     PULL = "pull"
     PUSH = "push"
+    EVENT_GRID = "event-grid"
+    SERVICE_BUS = "service-bus"
+    INBOX = "inbox"
     COMPOSITE = "composite"
+
+    @property
+    def is_destination(self) -> bool:
+        return self in {Channel.EVENT_GRID, Channel.SERVICE_BUS, Channel.INBOX}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """How and where a subscriber wants to be told.
+
+    Attributes:
+        target: URL of the webhook, Event Grid topic or folder, or `NAMESPACE/QUEUE`; empty for
+            pull.
+        copies: whether an inbox gets the data too, beside the event that points at it.
+        signature: how webhooks are signed.
+    """
+
+    channel: Channel = Channel.PULL
+    target: str = ""
+    copies: bool = False
+    signature: Scheme = "v1"
+
+    def __post_init__(self) -> None:
+        if self.signature != "v1" and self.channel is not Channel.PUSH:
+            message = f"Only what is told to webhooks is signed; this is {self.channel}."
+            raise Rejected(message, problem="no-secret", status=422)
+        if self.copies and self.channel is not Channel.INBOX:
+            message = f"Only an inbox can hold copies of the data; this is {self.channel}."
+            raise Rejected(message, problem="no-copies", status=422)
+
+
+PULL = Route()
+
+
+_TARGETS = {
+    "webhook": Channel.PUSH,
+    "event_grid": Channel.EVENT_GRID,
+    "service_bus": Channel.SERVICE_BUS,
+    "inbox": Channel.INBOX,
+}
+
+
+def route_from_data(data: Mapping[str, Any]) -> Route:
+    """The route that a request asks for, by at most one of its members; by pull if it names none.
+
+    Raises:
+        Rejected: it names several, or asks for what its channel does not have.
+    """
+    named = {channel: data[name] for name, channel in _TARGETS.items() if data.get(name)}
+    if len(named) > 1:
+        message = f"Choose one way to be told: {', '.join(_TARGETS)}, or none of them for pull."
+        raise Rejected(message, problem="several-channels", status=422)
+    [(channel, target)] = named.items() or [(Channel.PULL, "")]
+    return Route(
+        channel=channel,
+        target=target,
+        copies=data.get("copies", False),
+        signature=data.get("signature", "v1"),
+    )
+
+
+def webhook(url: str, *, signature: Scheme = "v1") -> Route:
+    """By webhook."""
+    return Route(channel=Channel.PUSH, target=url, signature=signature)
 
 
 class State(StrEnum):
@@ -85,8 +157,10 @@ class Subscription:
 
     Attributes:
         subscriber: the consuming domain.
-        target: webhook URL (push), name of the topic subscription (pull), or `DOMAIN/PRODUCT` of
-            the composite.
+        target: webhook URL (push), name of the topic subscription (pull), `DOMAIN/PRODUCT` of the
+            composite, or the destination (`mesh.model.destination`).
+        copies: whether its inbox gets the data too.
+        signature: how its webhook is signed.
         after: sequence of the product when it was made; it is told of what came later.
         generation: of the signing secret; rotating the secret raises it.
         previous_until: how long the generation before it still signs too.
@@ -97,6 +171,8 @@ class Subscription:
         failing: how much of its failure budget (the attempts of the schedule) the notification
             that fares worst has used, in per cent, of `ALERTS`; 0 when the last one was delivered.
         round: raised by each resumption and replay; attempts are numbered anew in each.
+        made_by: digest of the key that the request which made it carried; empty without one. The
+            same request again is told the secret again.
     """
 
     id: str
@@ -115,6 +191,9 @@ class Subscription:
     reason: str = ""
     failing: int = 0
     round: int = 0
+    copies: bool = False
+    signature: Scheme = "v1"
+    made_by: str = ""
 
     @property
     def is_told(self) -> bool:
@@ -123,13 +202,21 @@ class Subscription:
 
 
 def subscription_id(
-    *, product: ProductId, subscriber: str, channel: Channel, target: str, wanted: Filter
+    *,
+    product: ProductId,
+    subscriber: str,
+    route: Route,
+    wanted: Filter,
 ) -> str:
     """The same wish has the same id: subscribing twice is subscribing once."""
-    parts = [product.key, subscriber, channel, target, *sorted(wanted.types), "/"]
+    parts = [product.key, subscriber, route.channel, route.target, *sorted(wanted.types), "/"]
     parts += sorted(wanted.objects)
     if wanted.filters:
         parts.append(json.dumps([one.to_data() for one in wanted.filters], sort_keys=True))
+    if route.copies:
+        parts.append("copies")
+    if route.signature != "v1":
+        parts.append(route.signature)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 

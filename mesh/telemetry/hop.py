@@ -97,7 +97,7 @@ class Hop:
     def attempted(self, made: RecordedAttempt, event: ReceivedEvent, *, now: datetime) -> None:
         """An attempt at telling a subscriber was made, and is on record."""
         delivered = made.outcome == "delivered"
-        since = _since_landing(event, now) if delivered and made.channel == "push" else None
+        since = _since_landing(event, now) if delivered and made.channel != "composite" else None
         self.ended(made.outcome, good=delivered)
         self.learn(
             {

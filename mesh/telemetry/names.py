@@ -43,7 +43,7 @@ SPAN_ATTRIBUTES: Final = {
     PRODUCT: "name of the product within its domain",
     STEP: "which hop it is; see STEPS",
     OUTCOME: "how the hop ended: ok, error, or the outcome of an attempt",
-    CHANNEL: "how a subscriber is told: push or composite",
+    CHANNEL: "how a subscriber is told: push, event-grid, service-bus, inbox or composite",
     VERDICT: "accepted, rejected or superseded",
     EVENT_TYPE: "type of the CloudEvent",
     DROP: "id of the drop",

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mesh.webhooks.signing import Scheme, SigningSecret, sign
+from mesh.model.subscription import Scheme
+from mesh.webhooks.signing import SigningSecret, sign
 
 SETTING = "WEBHOOK_SIGNING_KEY"
 SECRET_BYTES = 32

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mesh.errors import Rejected
@@ -76,7 +76,7 @@ class WebhookSender:
         """
         target = parse_target(url, allow_loopback=self.allow_loopback)
         try:
-            answer = self._exchange("OPTIONS", target, {}, b"")
+            answer = self._exchange("OPTIONS", target, {}, b"", self.total_timeout)
         except _NoAnswer as failed:
             raise self._unverified(target, f"could not be asked: {failed}") from None
         allowed = answer.values(b"webhook-allowed-origin")
@@ -90,15 +90,26 @@ class WebhookSender:
             return
         raise self._unverified(target, why)
 
-    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+    def deliver(
+        self,
+        *,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        limit: timedelta | None = None,
+    ) -> DeliveryAttempt:
         """Make one attempt. Whatever the receiver does is a value, never an exception.
 
         Args:
+            limit: for all of the attempt; `total_timeout` if that is less, or nothing is given.
             body: one CloudEvent in structured mode; its size is the caller's business.
             headers: those that `SigningSecrets.headers` made for this body.
         """
         started = time.perf_counter()
-        attempt = self._attempt(url, body, headers)
+        seconds = self.total_timeout
+        if limit is not None:
+            seconds = min(seconds, limit.total_seconds())
+        attempt = self._attempt(url, body, headers, seconds)
         return replace(attempt, duration_s=time.perf_counter() - started)
 
     def close(self) -> None:
@@ -108,10 +119,12 @@ class WebhookSender:
         if pool is not None:
             pool.close()
 
-    def _attempt(self, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+    def _attempt(
+        self, url: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> DeliveryAttempt:
         try:
             target = parse_target(url, allow_loopback=self.allow_loopback)
-            answer = self._exchange("POST", target, headers, body)
+            answer = self._exchange("POST", target, headers, body, seconds)
         except Rejected as refused:
             return DeliveryAttempt(
                 outcome="refused", status=None, reason=str(refused), duration_s=0
@@ -129,7 +142,7 @@ class WebhookSender:
         )
 
     def _exchange(
-        self, method: str, target: Target, headers: Mapping[str, str], body: bytes
+        self, method: str, target: Target, headers: Mapping[str, str], body: bytes, seconds: float
     ) -> Answer:
         """Send one request to an address that has just been checked, and take its status.
 
@@ -141,7 +154,7 @@ class WebhookSender:
 
         from mesh.webhooks.connection import Attempt, bounded
 
-        deadline = time.monotonic() + self.total_timeout
+        deadline = time.monotonic() + seconds
         attempt = Attempt(addresses=self._addresses(target), deadline=deadline)
         url = httpcore.URL(
             scheme=target.scheme, host=target.host, port=target.port, target=target.path
@@ -156,7 +169,7 @@ class WebhookSender:
         limits = {"timeout": {"connect": self.connect_timeout}}
         with (
             bounded(attempt),
-            self._explained(),
+            self._explained(seconds),
             self._connections().stream(
                 method, url, headers=sent, content=body, extensions=limits
             ) as response,
@@ -179,7 +192,7 @@ class WebhookSender:
         return addresses
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, seconds: float) -> Iterator[None]:
         """Say what went wrong on the way to an answer; our own mistakes are left as they are."""
         import httpcore
 
@@ -194,7 +207,7 @@ class WebhookSender:
         except httpcore.ConnectError:
             raise _NoAnswer("no connection could be made") from None
         except httpcore.TimeoutException:
-            raise _NoAnswer(f"no answer within {self.total_timeout:g} s") from None
+            raise _NoAnswer(f"no answer within {seconds:g} s") from None
         except (httpcore.NetworkError, httpcore.RemoteProtocolError):
             raise _NoAnswer("the connection ended without an answer in HTTP") from None
 

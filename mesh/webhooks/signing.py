@@ -6,10 +6,8 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
 
-Scheme = Literal["v1", "v1a"]
-"""`v1`: HMAC-SHA256, the receiver holds the same secret. `v1a`: ed25519, it holds a public key."""
+from mesh.model.subscription import Scheme
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 """Of every body: one CloudEvent in structured mode."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mesh.errors import Rejected, Unavailable
 from mesh.model.delivery import DeliveryAttempt
+from mesh.model.destination import parse_destination
+from mesh.model.subscription import Channel
+from mesh.model.subscription_events import SUBSCRIPTION_TESTED
+from mesh.ports import Parcel
 from tests.chaos.effects import perform
 
 Mood = Callable[[], str]
@@ -47,7 +52,18 @@ class Receivers:
             message = f"The receiver at {url} does not want our notifications."
             raise Rejected(message, problem="webhook-unverified", status=422)
 
-    def deliver(self, *, url: str, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+    def as_destinations(self) -> Destinations:
+        """`mesh.ports.Destinations`: the same moods, by target."""
+        return Destinations(receivers=self)
+
+    def deliver(
+        self,
+        *,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        limit: timedelta,  # noqa: ARG002 - how long is told by the mood
+    ) -> DeliveryAttempt:
         """A kill comes before the request or after it; a fault is a value, as in reality."""
         try:
             return perform("webhooks.deliver", lambda: self._deliver(url, body, headers))
@@ -66,6 +82,27 @@ class Receivers:
             return _attempt("retry", 429, retry_after=timedelta(seconds=30))
         outcome = {"204": "delivered", "410": "gone"}.get(mood, "retry")
         return _attempt(outcome, int(mood))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destinations:
+    """Topics, queues and folders of consumers: what they were given is what receivers are told."""
+
+    receivers: Receivers
+
+    def check(self, channel: Channel, target: str) -> str:
+        return parse_destination(channel, target).target
+
+    def deliver(self, parcel: Parcel) -> DeliveryAttempt:
+        """The first delivery is a test, which is not among the events that one is told of."""
+        if parcel.event["type"] == SUBSCRIPTION_TESTED:
+            return perform("destinations.deliver", lambda: _attempt("delivered", None))
+        body = json.dumps(dict(parcel.event)).encode()
+        headers = {"webhook-id": parcel.id}
+        made = self.receivers.deliver(
+            url=parcel.target, body=body, headers=headers, limit=parcel.limit
+        )
+        return replace(made, status=None)
 
 
 def _attempt(

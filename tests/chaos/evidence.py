@@ -47,7 +47,8 @@ class Wish:
     Attributes:
         target: URL of the receiver, or name of the topic subscription.
         types: event types asked for; empty for all.
-        secret: what notifications are verified with; None for pull.
+        secret: what notifications are verified with; None where they are not signed.
+        is_pulled: whether it is by pull.
         first: order of the first drop of whose events it must be told.
         last: order of the last drop of whose events it may be told; None while it is subscribed.
     """
@@ -57,6 +58,7 @@ class Wish:
     target: str
     types: frozenset[str]
     secret: str | None
+    is_pulled: bool = False
     first: int = 0
     last: int | None = None
 

@@ -31,8 +31,7 @@ def broken(story: Story, evidence: Evidence) -> list[str]:
     found += _snapshots(evidence)
     found += _published(evidence)
     for wish in story.wishes:
-        found += _pulled(wish, story, evidence) if wish.secret is None else ()
-        found += _told(wish, story, evidence) if wish.secret is not None else ()
+        found += (_pulled if wish.is_pulled else _told)(wish, story, evidence)
     found += _strangers(story, evidence)
     found += [f"dead letter in {letter}" for letter in evidence.dead]
     return found
@@ -236,7 +235,6 @@ def _pulled(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
 
 
 def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
-    assert wish.secret is not None  # pull subscribers have none
     must, may = _owed(wish, story, evidence)
     logged = {event["id"]: event for _, event in evidence.log.get(wish.partition, ())}
     names: defaultdict[str, set[str]] = defaultdict(set)
@@ -250,7 +248,7 @@ def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
             taken.add(event["id"])
         if event != logged.get(event["id"]):
             yield f"{wish.target} was told of {event['id']} otherwise than it is on record"
-        if not _is_signed(wish.secret, told):
+        if wish.secret is not None and not _is_signed(wish.secret, told):
             yield f"{wish.target} got a signature that does not verify"
     yield from (f"{wish.target} was told of {one}" for one in names.keys() - may)
     several = [one for one, ids in names.items() if len(ids) != 1]

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
+from mesh.model.subscription import Channel, Filter, Route
 from tests.chaos.broker import Waiting
 from tests.chaos.effects import Fate
 from tests.chaos.evidence import Wish
@@ -29,6 +29,11 @@ SPLIT = {
     "customProperties": [
         {"property": "fileAcceptance", "value": {"mode": "split", "maxRejectedShare": MOST_BAD}}
     ]
+}
+DESTINATIONS = {
+    Channel.EVENT_GRID: "https://topic{}.westeurope-1.eventgrid.azure.net/api/events",
+    Channel.SERVICE_BUS: "bus{}.servicebus.windows.net/events",
+    Channel.INBOX: "https://inbox{}.blob.core.windows.net/events",
 }
 MOOD_SWINGS = {
     "steady": ("204",),
@@ -129,6 +134,8 @@ class Simulation:
         for mood in MOOD_SWINGS:
             self._subscribe(product, mood)
         self._subscribe(product, "moody", Filter(types=QUARANTINED))
+        for channel in DESTINATIONS:
+            self._deliver_to(product, channel)
         self.world.subscribe(product, None, subscriber="shipping", fate=self._fate)
         only = Filter(types=UPDATED, objects=frozenset({OBJECT}))
         self.world.subscribe(product, None, subscriber="press", wanted=only, fate=self._fate)
@@ -138,6 +145,13 @@ class Simulation:
         answers = MOOD_SWINGS[mood]
         self.world.receivers.moods[url] = partial(self._mood, answers)
         return self.world.subscribe(product, url, wanted=wanted, fate=self._fate)
+
+    def _deliver_to(self, product: ProductId, channel: Channel) -> Wish:
+        """A destination has moods too, but it does not leave."""
+        target = DESTINATIONS[channel].format(next(self._numbers))
+        self.world.receivers.moods[target] = partial(self._mood, MOOD_SWINGS["moody"])
+        route = Route(channel=channel, target=target)
+        return self.world.subscribe(product, None, route=route, fate=self._fate)
 
     def _mood(self, answers: tuple[str, ...]) -> str:
         return self.chance.choice(answers)

@@ -21,7 +21,7 @@ from mesh.errors import NotFound, Rejected, Unavailable
 from mesh.memory.storage import Blob
 from mesh.model.dropped_file import UNPLACED, Place, place_of
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
+from mesh.model.subscription import PULL, Channel, Filter, Route, webhook
 from tests import indexed
 from tests.chaos.broker import Broker, Waiting
 from tests.chaos.consumers import Receivers
@@ -78,7 +78,9 @@ class World:
         self.receivers = Receivers(now=lambda: self.at)
         self.inner = inner
         whole = with_effects(replace(inner, topic=self.broker, queues=self.broker))
-        self.backbone: Backbone = replace(whole, webhooks=self.receivers)
+        self.backbone: Backbone = replace(
+            whole, webhooks=self.receivers, destinations=self.receivers.as_destinations()
+        )
 
     def become(self, other: World) -> None:
         """Take over all that is in another world; the other stays as it is."""
@@ -174,26 +176,30 @@ class World:
         *,
         subscriber: str = "aviation",
         wanted: Filter | None = None,
+        route: Route | None = None,
         fate: Fate = unharmed,
     ) -> Wish:
-        """Subscribe, until there is an answer."""
+        """Subscribe by webhook, by pull when there is no URL, or by `route`; until it is done."""
         wanted = wanted or Filter()
+        route = route or (PULL if url is None else webhook(url))
         made = self.call(
             lambda b: subscriptions.subscribe(
-                b, product, subscriber=subscriber, webhook=url, wanted=wanted
+                b, product, subscriber=subscriber, route=route, wanted=wanted
             ),
             fate,
         )
         wants = made.subscription
         # When the answer with the secret is lost, rotating tells a new one; the old one is enough
         # here, for it is derived.
-        secret = None if url is None else self.inner.signing.reveal(wants.id, wants.generation)
+        is_signed = wants.channel is Channel.PUSH
+        secret = self.inner.signing.reveal(wants.id, wants.generation) if is_signed else None
         wish = Wish(
             id=wants.id,
             partition=product.key,
             target=wants.target,
             types=wanted.types,
             secret=secret,
+            is_pulled=wants.channel is Channel.PULL,
             first=len(self.landed) + 1,
         )
         self.wishes[wish.id] = wish

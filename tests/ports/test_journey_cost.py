@@ -16,7 +16,7 @@ from mesh.model.events import ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.record import LedgerEntry, Verdict
-from mesh.model.subscription import Filter
+from mesh.model.subscription import Filter, webhook
 from tests.ports.conftest import CountingTransport
 from tests.ports.nouns import new_product
 from tests.unit.conftest import declaration
@@ -79,7 +79,7 @@ def test_an_accepted_file_with_one_subscriber(
         backbone,
         product,
         subscriber="aviation",
-        webhook="https://consumer.example/hook",
+        route=webhook("https://consumer.example/hook"),
         wanted=Filter(),
     )
     good = b"code,name,area\nCH,Switzerland,41285\n"

@@ -163,6 +163,9 @@ class World:
         self.topic: memory.Topic = _as(self.backbone.topic, memory.Topic)
         self.queues: memory.Queues = _as(self.backbone.queues, memory.Queues)
         self.webhooks: memory.Webhooks = _as(self.backbone.webhooks, memory.Webhooks)
+        self.destinations: memory.Destinations = _as(
+            self.backbone.destinations, memory.Destinations
+        )
         self.dead_letters: memory.DeadLetters = _as(self.backbone.dead_letters, memory.DeadLetters)
         self.pull: memory.PullSubscriptions = _as(self.backbone.pull, memory.PullSubscriptions)
         self._fanned_out = 0

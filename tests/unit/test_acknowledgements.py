@@ -8,18 +8,18 @@ from mesh import acknowledgements, subscriptions, tracking
 from mesh.errors import NotFound, Rejected
 from mesh.model.events import FILE_QUARANTINED, PRODUCT_UPDATED
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
+from mesh.model.subscription import PULL, Filter, webhook
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 PLACE = "geography/countries/v1/countries"
 
 
-def subscribe(world, *, webhook=None, wanted=PRODUCT_UPDATED):
+def subscribe(world, *, route=PULL, wanted=PRODUCT_UPDATED):
     made = subscriptions.subscribe(
         world.backbone,
         COUNTRIES,
         subscriber="fleet",
-        webhook=webhook,
+        route=route,
         wanted=Filter(types=frozenset({wanted})),
     )
     return made.subscription.id
@@ -45,7 +45,7 @@ def test_an_acknowledgement_is_on_record_once(countries):
 def test_what_cannot_be_acknowledged(countries):
     identity = subscribe(countries)
     other = subscribe(countries, wanted=FILE_QUARANTINED)
-    push = subscribe(countries, webhook="https://fleet.example/hook")
+    push = subscribe(countries, route=webhook("https://fleet.example/hook"))
     entry = countries.land(f"{PLACE}/all.csv", b"code,name,area\nCH,Switzerland,41285\n")
 
     for subscription, sequence in ((identity, 99), (other, entry.sequence)):

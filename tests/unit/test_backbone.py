@@ -189,7 +189,12 @@ def test_receivers_in_memory_answer_what_they_are_told_to() -> None:
     webhooks.answers.append(failed)
     webhooks.unwilling.add("https://no.example/")
 
-    sent = {"url": "https://yes.example/", "body": b"{}", "headers": {"webhook-id": "msg_1"}}
+    sent = {
+        "url": "https://yes.example/",
+        "body": b"{}",
+        "headers": {"webhook-id": "msg_1"},
+        "limit": timedelta(seconds=5),
+    }
     outcomes = [webhooks.deliver(**sent).outcome for _ in range(2)]  # type: ignore[arg-type]
 
     assert outcomes == ["retry", "delivered"]

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from mesh import contracts, landing, memory, notifications, outbox
+from mesh import attempts, contracts, landing, memory, outbox
 from mesh.memory import registry
 from mesh.model.events import Event
 from mesh.model.names import ProductId
@@ -527,13 +527,13 @@ def ids_made_up_anew(patch: pytest.MonkeyPatch) -> None:
 
 
 def webhook_ids_made_up_anew(patch: pytest.MonkeyPatch) -> None:
-    inner = notifications._push
+    inner = attempts._push
 
     def push(backbone: Any, notification: Any, *more: Any) -> Any:
         other = replace(notification, webhook_id=f"msg_{uuid.uuid4().hex}")
         return inner(backbone, other, *more)
 
-    patch.setattr(notifications, "_push", push)
+    patch.setattr(attempts, "_push", push)
 
 
 def decided_without_looking(patch: pytest.MonkeyPatch) -> None:

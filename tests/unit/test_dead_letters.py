@@ -11,7 +11,7 @@ from mesh import dead_letters, notifications, subscriptions
 from mesh.errors import NotFound, Rejected
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
+from mesh.model.subscription import Filter, webhook
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 PLACE = "geography/countries/v1/countries"
@@ -60,7 +60,7 @@ def test_an_event_is_fanned_out_again_and_not_published(countries):
         countries.backbone,
         COUNTRIES,
         subscriber="fleet",
-        webhook="https://fleet.example/hook",
+        route=webhook("https://fleet.example/hook"),
         wanted=Filter(),
     )
     countries.land(f"{PLACE}/all.csv", b"code,name,area\nCH,Switzerland,41285\n")

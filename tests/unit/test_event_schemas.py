@@ -22,6 +22,7 @@ from mesh.model.judgement import Judgement
 from mesh.model.names import ProductId
 from mesh.model.product import OutputPort
 from mesh.model.record import Verdict
+from mesh.model.subscription_events import SUBSCRIPTION_TESTED
 from mesh.schemas import FOLDER, load
 
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -66,7 +67,10 @@ def told(world, declare, contract_of) -> list[dict[str, Any]]:
 
 
 def test_there_is_a_schema_for_each_type_and_no_other():
-    assert {path.stem for path in (FOLDER / "events").iterdir()} == set(EVENT_TYPES)
+    assert {path.stem for path in (FOLDER / "events").iterdir()} == {
+        *EVENT_TYPES,
+        SUBSCRIPTION_TESTED,
+    }
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)

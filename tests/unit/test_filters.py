@@ -9,7 +9,7 @@ from mesh.model.broker_rules import LONGEST_SQL, rules_for
 from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED
 from mesh.model.filters import expressions_from_data
 from mesh.model.names import ProductId
-from mesh.model.subscription import Channel, Filter, filter_from_data, subscription_id
+from mesh.model.subscription import PULL, Filter, filter_from_data, subscription_id
 
 PRODUCT = ProductId(domain="geography", product="countries")
 EVENT = {
@@ -116,8 +116,7 @@ def test_other_filters_make_another_subscription():
         return subscription_id(
             product=PRODUCT,
             subscriber="fleet",
-            channel=Channel.PULL,
-            target="",
+            route=PULL,
             wanted=filter_from_data({}, list(filters)),
         )
 

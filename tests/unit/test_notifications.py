@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook
 
 from mesh import fan_out, notifications, subscriptions
@@ -14,18 +16,19 @@ from mesh.model.delivery import DeliveryAttempt
 from mesh.model.events import FILE_QUARANTINED, PRODUCT_UPDATED, ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
-from mesh.model.subscription import Channel, Filter, State, filter_from_data
+from mesh.model.subscription import PULL, Channel, Filter, State, filter_from_data, webhook
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 URL = "https://consumer.example/hook"
+TO_URL = webhook(URL)
 PLACE = "geography/countries/v1/countries"
 GOOD = b"code,name,area\nCH,Switzerland,41285\n"
 UPDATES = Filter(types=frozenset({PRODUCT_UPDATED}))
 
 
-def subscribe(world, *, webhook=URL, wanted=UPDATES):
+def subscribe(world, *, route=TO_URL, wanted=UPDATES):
     return subscriptions.subscribe(
-        world.backbone, COUNTRIES, subscriber="aviation", webhook=webhook, wanted=wanted
+        world.backbone, COUNTRIES, subscriber="aviation", route=route, wanted=wanted
     )
 
 
@@ -183,6 +186,57 @@ def test_subscribing_twice_is_subscribing_once_and_tells_the_secret_once(countri
     assert len(subscriptions_of(countries)) == 1
 
 
+def test_the_same_request_again_is_told_the_secret_again(countries):
+    def ask(key):
+        return subscriptions.subscribe(
+            countries.backbone,
+            COUNTRIES,
+            subscriber="aviation",
+            route=TO_URL,
+            wanted=UPDATES,
+            key=key,
+        )
+
+    first = ask("a")
+    assert ask("a") == first
+    assert [ask(key).secret for key in ("b", "")] == [None, None]
+    subscriptions.rotate_secret(countries.backbone, COUNTRIES, first.subscription.id)
+    assert ask("a").secret is None
+
+
+def test_a_request_of_the_day_before_is_another_one(countries):
+    def ask():
+        return subscriptions.subscribe(
+            countries.backbone,
+            COUNTRIES,
+            subscriber="aviation",
+            route=TO_URL,
+            wanted=UPDATES,
+            key="a",
+        )
+
+    ask()
+    countries.clock.advance(subscriptions.SAME_REQUEST)
+
+    assert ask().secret is None
+
+
+def test_a_receiver_may_hold_a_public_key_instead_of_a_secret(countries):
+    made = subscribe(countries, route=webhook(URL, signature="v1a"))
+    rotated = subscriptions.rotate_secret(countries.backbone, COUNTRIES, made.subscription.id)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+
+    [request] = countries.webhooks.requests
+    about = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}."
+    signatures = [one.split(",") for one in request.headers["webhook-signature"].split()]
+    assert [version for version, _ in signatures] == ["v1a", "v1a"]
+    for key, (_, signature) in zip((rotated.secret, made.secret), signatures, strict=True):
+        raw = b64decode(key.removeprefix("whpk_"))
+        verifier = Ed25519PublicKey.from_public_bytes(raw)
+        verifier.verify(b64decode(signature), about.encode() + request.body)  # raises if it is not
+
+
 def test_while_a_secret_is_rotated_both_verify(countries):
     made = subscribe(countries)
     rotated = subscriptions.rotate_secret(countries.backbone, COUNTRIES, made.subscription.id)
@@ -207,7 +261,7 @@ def sign(made, request):
 
 
 def test_a_pull_subscriber_gets_a_topic_subscription_of_its_own(countries):
-    made = subscribe(countries, webhook=None)
+    made = subscribe(countries, route=PULL)
 
     assert made.secret is None
     assert made.subscription.channel is Channel.PULL
@@ -236,7 +290,7 @@ def test_a_wish_that_makes_no_sense_is_refused(countries, wrong, message):
             countries.backbone,
             COUNTRIES,
             subscriber=wrong.get("subscriber", "aviation"),
-            webhook=URL,
+            route=TO_URL,
             wanted=filter_from_data(wrong.get("wanted", {})),
         )
 
@@ -256,6 +310,6 @@ def test_what_is_not_there_is_said_by_name(countries):
         subscriptions.of_product(countries.backbone, nowhere)
     with pytest.raises(NotFound, match="There is no subscription 'x' to geography/countries"):
         subscriptions.unsubscribe(countries.backbone, COUNTRIES, "x")
-    made = subscribe(countries, webhook=None)
+    made = subscribe(countries, route=PULL)
     with pytest.raises(Rejected, match="only webhooks have a secret"):
         subscriptions.rotate_secret(countries.backbone, COUNTRIES, made.subscription.id)

@@ -150,14 +150,14 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
     """A mesh with something of everything; ids that exist, by the name of the path parameter."""
     from mesh import subscriptions
     from mesh.model.names import ProductId
-    from mesh.model.subscription import Filter
+    from mesh.model.subscription import Filter, webhook
 
     product = ProductId(domain="geography", product="countries")
     made = subscriptions.subscribe(
         world.backbone,
         product,
         subscriber="fleet",
-        webhook="https://fleet.example/hook",
+        route=webhook("https://fleet.example/hook"),
         wanted=Filter(),
     )
     place = "geography/countries/v1/countries"
@@ -202,7 +202,7 @@ def shape_of(hint: Any) -> object:
         return {shape_of(argument) for argument in arguments}
     if typing.is_typeddict(hint):
         return hint.__name__
-    names = {str: "string", int: "integer", float: "number", type(None): "null"}
+    names = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
     return names[hint]
 
 

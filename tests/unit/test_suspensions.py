@@ -14,18 +14,19 @@ from mesh.model.delivery import DeliveryAttempt
 from mesh.model.events import PRODUCT_UPDATED, ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
-from mesh.model.subscription import Filter, State
+from mesh.model.subscription import PULL, Filter, State, webhook
 from mesh.replays import From, Replayed
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 PLACE = "geography/countries/v1/countries"
+TO_URL = webhook("https://consumer.example/hook")
 UPDATES = Filter(types=frozenset({PRODUCT_UPDATED}))
 FAILED = DeliveryAttempt(outcome="retry", status=500, reason="500.", duration_s=0.1)
 
 
-def subscribe(world, webhook="https://consumer.example/hook"):
+def subscribe(world, route=TO_URL):
     made = subscriptions.subscribe(
-        world.backbone, COUNTRIES, subscriber="fleet", webhook=webhook, wanted=UPDATES
+        world.backbone, COUNTRIES, subscriber="fleet", route=route, wanted=UPDATES
     )
     return made.subscription.id
 
@@ -219,7 +220,7 @@ def test_subscribing_again_does_not_resume(countries):
 )
 def test_one_subscriber_is_told_again_under_the_same_id(countries, start, which):
     identity = subscribe(countries)
-    subscribe(countries, "https://other.example/hook")
+    subscribe(countries, webhook("https://other.example/hook"))
     land(countries, "a", "b", "c")
     before = {
         int(json.loads(request.body)["sequence"]): request.headers["webhook-id"]
@@ -276,13 +277,13 @@ def test_a_long_replay_says_where_to_go_on(countries, monkeypatch):
 
 def test_what_cannot_be_told_again(countries):
     identity = subscribe(countries)
-    pull = subscribe(countries, None)
+    pull = subscribe(countries, PULL)
     for act in (
         lambda: suspensions.suspend(countries.backbone, COUNTRIES, pull, reason="x"),
         lambda: suspensions.resume(countries.backbone, COUNTRIES, pull, held="skip"),
         lambda: replays.replay(countries.backbone, COUNTRIES, pull, start=From(last=1)),
     ):
-        with pytest.raises(Rejected, match="is pull; only webhooks are suspended"):
+        with pytest.raises(Rejected, match="is pull; only webhooks and destinations are"):
             act()
     with pytest.raises(NotFound, match="has announced no event 'x'"):
         replays.replay(countries.backbone, COUNTRIES, identity, start=From(event="x"))

@@ -22,7 +22,7 @@ from mesh.errors import Unavailable
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.events import trace_id_of
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
+from mesh.model.subscription import Filter, webhook
 from mesh.ports import Message
 from mesh.telemetry import names as n
 from mesh.telemetry.binding import carry_fields
@@ -94,7 +94,7 @@ def subscribed(countries):
         countries.backbone,
         COUNTRIES,
         subscriber="shipping",
-        webhook="https://shipping.example/hook",
+        route=webhook("https://shipping.example/hook"),
         wanted=Filter(),
     )
     countries.deliver()

@@ -74,7 +74,10 @@ def test_neither_way_or_both(onboarded, ways):
     done = onboarded("subscribe", PRODUCT, "--as", "fleet", *ways)
 
     assert done.exit_code == 2
-    assert "Choose one way to be told: --webhook URL for push, or --pull." in done.stderr
+    assert (
+        "Choose one way to be told: --webhook URL for push, --pull, or into what is yours"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,3 +144,39 @@ def test_an_unknown_subscription(onboarded, command):
 
     assert done.exit_code == 1
     assert "There is no subscription 'none' to geography/countries." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "target", "channel"),
+    [
+        (
+            "--event-grid",
+            "https://fleet.westeurope-1.eventgrid.azure.net/api/events",
+            "event-grid",
+        ),
+        ("--service-bus", "fleet/events", "service-bus"),
+        ("--inbox", "https://fleet.blob.core.windows.net/inbox", "inbox"),
+    ],
+)
+def test_what_is_ones_own_may_be_told(onboarded, option, target, channel):
+    done = onboarded("subscribe", PRODUCT, "--as", "fleet", option, target)
+    again = json.loads(
+        onboarded("subscribe", PRODUCT, "--as", "fleet", option, target, "--json").stdout
+    )
+
+    assert f", by {channel}: " in done.stdout
+    assert "A test event has been delivered there" in done.stdout
+    assert (again["channel"], again["secret"]) == (channel, None)
+
+
+def test_an_inbox_with_copies(onboarded):
+    url = "https://fleet.blob.core.windows.net/inbox"
+    wish = ("subscribe", PRODUCT, "--as", "fleet", "--inbox", url, "--copies", "--json")
+
+    assert json.loads(onboarded(*wish).stdout)["copies"] is True
+
+
+def test_a_public_key_instead_of_a_secret(onboarded):
+    done = onboarded("subscribe", PRODUCT, "--as", "fleet", "--webhook", HOOK, "--ed25519")
+
+    assert "Public key: whpk_" in done.stdout

@@ -1,0 +1,265 @@
+"""Destinations of consumers: what may be one, how it is tried, told, held, resumed and replayed."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mesh import replays, subscriptions, suspensions
+from mesh.errors import Rejected
+from mesh.model.delivery import DeliveryAttempt
+from mesh.model.destination import (
+    RESERVED_CONTAINERS,
+    RESERVED_ENTITIES,
+    event_name,
+    parse_destination,
+)
+from mesh.model.events import PRODUCT_UPDATED
+from mesh.model.names import ProductId
+from mesh.model.subscription import Channel, Filter, Route, State
+from mesh.model.subscription_events import SUBSCRIPTION_TESTED
+from mesh.replays import From
+from mesh.schemas import load
+
+COUNTRIES = ProductId(domain="geography", product="countries")
+PLACE = "geography/countries/v1/countries"
+GOOD = b"code,name,area\nCH,Switzerland,41285\n"
+TARGETS = {
+    Channel.EVENT_GRID: "https://fleet.westeurope-1.eventgrid.azure.net/api/events",
+    Channel.SERVICE_BUS: "fleet.servicebus.windows.net/events",
+    Channel.INBOX: "https://fleet.blob.core.windows.net/inbox/mesh",
+}
+ROUTES = [Route(channel=channel, target=target) for channel, target in TARGETS.items()]
+UPDATES = Filter(types=frozenset({PRODUCT_UPDATED}))
+FAILED = DeliveryAttempt(outcome="retry", status=403, reason="403 Forbidden.", duration_s=0.1)
+
+
+def subscribe(world, route, wanted=UPDATES):
+    return subscriptions.subscribe(
+        world.backbone, COUNTRIES, subscriber="fleet", route=route, wanted=wanted
+    )
+
+
+def told(world):
+    """Events that arrived since the last call, but for tests."""
+    found = [one for one in world.destinations.arrived if one.event["type"] != SUBSCRIPTION_TESTED]
+    world.destinations.arrived.clear()
+    return found
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.channel)
+def test_a_destination_is_tried_and_then_told(countries, route):
+    made = subscribe(countries, route)
+
+    [tested] = countries.destinations.arrived
+    schema = load(f"events/{SUBSCRIPTION_TESTED}")
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(
+        tested.event
+    )
+    assert (made.secret, tested.target) == (None, route.target)
+    told(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    [arrived] = told(countries)
+    assert arrived.event == countries.events()[-1]
+    assert arrived.data is None
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.channel)
+def test_a_destination_that_cannot_be_told_is_none(countries, route):
+    countries.destinations.answers.append(FAILED)
+
+    with pytest.raises(Rejected) as refused:
+        subscribe(countries, route)
+
+    assert refused.value.problem == "destination-unverified"
+    assert f"could not be delivered to {route.target}. 403 Forbidden. It has" in str(refused.value)
+    assert subscriptions.of_product(countries.backbone, COUNTRIES) == []
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.channel)
+def test_a_destination_has_the_schedule_the_holding_and_the_replays_of_webhooks(countries, route):
+    made = subscribe(countries, route)
+    told(countries)
+    countries.destinations.answers.extend([FAILED] * len(countries.backbone.policy.schedule))
+    countries.land(f"{PLACE}/failing.csv", GOOD)
+    for _ in countries.backbone.policy.schedule:
+        countries.deliver()
+        countries.clock.advance(timedelta(hours=29))
+    found = subscriptions.find(countries.backbone, COUNTRIES, made.subscription.id)
+    assert (found.state, found.failing, found.reason) == (State.SUSPENDED, 100, "403 Forbidden.")
+    countries.land(f"{PLACE}/held.csv", GOOD.replace(b"CH", b"NA"))
+    countries.deliver()
+    assert told(countries) == []
+
+    suspensions.resume(countries.backbone, COUNTRIES, made.subscription.id, held="replay")
+    countries.deliver()
+    first = told(countries)
+    replays.replay(countries.backbone, COUNTRIES, made.subscription.id, start=From(last=2))
+    countries.deliver()
+
+    assert [one.event["sequence"] for one in first] == [
+        event["sequence"] for event in countries.events() if event["type"] == PRODUCT_UPDATED
+    ]
+    assert [one.id for one in told(countries)] == [one.id for one in first]
+
+
+def test_an_inbox_gets_the_data_when_asked(countries):
+    route = Route(channel=Channel.INBOX, target=TARGETS[Channel.INBOX], copies=True)
+    made = subscribe(countries, route)
+    assert made.subscription.id != subscribe(countries, ROUTES[2]).subscription.id
+    subscriptions.unsubscribe(
+        countries.backbone, COUNTRIES, subscribe(countries, ROUTES[2]).subscription.id
+    )
+    told(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+
+    [arrived] = told(countries)
+    assert arrived.data == countries.storage.read(arrived.event["data"]["snapshot"]["location"])
+    assert arrived.data == GOOD
+
+
+def test_data_that_is_gone_is_not_waited_for(countries):
+    subscribe(countries, Route(channel=Channel.INBOX, target=TARGETS[Channel.INBOX], copies=True))
+    told(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    del countries.storage.blobs[countries.events()[-1]["data"]["snapshot"]["location"]]
+    countries.deliver()
+
+    [arrived] = told(countries)
+    assert arrived.data is None
+
+
+@pytest.mark.parametrize(
+    ("channel", "target", "canonical"),
+    [
+        ("service-bus", "Fleet/events", "fleet.servicebus.windows.net/events"),
+        ("service-bus", "fleet.servicebus.windows.net/a/b", "fleet.servicebus.windows.net/a/b"),
+        ("inbox", "https://Fleet.blob.core.windows.net:443/in-box", None),
+        ("event-grid", TARGETS[Channel.EVENT_GRID], TARGETS[Channel.EVENT_GRID]),
+    ],
+)
+def test_a_target_is_written_in_one_way(channel, target, canonical):
+    found = parse_destination(Channel(channel), target).target
+
+    assert found == (canonical or "https://fleet.blob.core.windows.net/in-box")
+
+
+@pytest.mark.parametrize(
+    ("channel", "target", "problem", "says"),
+    [
+        ("inbox", "http://x.blob.core.windows.net/inbox", "invalid-destination", "https://"),
+        ("inbox", "ftp://x.blob.core.windows.net/inbox", "invalid-destination", "https://"),
+        ("inbox", "https://10.0.0.1/inbox", "invalid-destination", "not the name of a host"),
+        ("inbox", "https://127.0.0.1:99/a/inbox", "invalid-destination", "not the name of a host"),
+        ("inbox", "http://127.0.0.1:99/a/inbox", "invalid-destination", "not the name of a host"),
+        ("inbox", "https://u@x.blob.core.windows.net/i", "invalid-destination", "name of a host"),
+        ("inbox", "https://x.blob.core.windows.net:8/i", "invalid-destination", "name of a host"),
+        ("inbox", "https://x.blob.core.windows.net/inbox?sig=1", "invalid-destination", "query"),
+        ("inbox", "https://x.blob.core.windows.net/", "invalid-destination", "it is not https"),
+        ("inbox", "https://x.blob.core.windows.net/in/../a", "invalid-destination", "it is not"),
+        ("inbox", "https://x.blob.core.windows.net/in/%2e/a", "invalid-destination", "it is not"),
+        ("inbox", "https://x.blob.core.windows.net/$web", "invalid-destination", "it is not"),
+        ("inbox", "https://blob.core.windows.net/inbox", "destination-not-allowed", "not a host"),
+        ("inbox", "https://evil.example/inbox", "destination-not-allowed", "is not a host that"),
+        ("inbox", "https://x.blob.core.windows.net.evil.example/i", "destination-not-allowed", "i"),
+        ("inbox", "https://x.blob.core.windows.net/azure-webjobs-hosts", "destination-not-allowed",
+         "a container named azure-webjobs-hosts"),
+        ("inbox", "https://x.blob.core.windows.net/" + "a/" * 600, "invalid-destination", "1024"),
+        ("service-bus", "fleet", "invalid-destination", "'' is not the name of a queue"),
+        ("service-bus", "fleet/", "invalid-destination", "NAMESPACE/QUEUE"),
+        ("service-bus", "fleet/q/$deadletterqueue", "invalid-destination", "NAMESPACE/QUEUE"),
+        ("service-bus", "10.0.0.1/q", "invalid-destination", "not the name of a host"),
+        ("service-bus", "fleet.example/q", "destination-not-allowed", "fleet.example is not a"),
+        ("event-grid", "https://f.w-1.eventgrid.azure.net/", "invalid-destination", "/api/events"),
+        ("event-grid", "https://f.w-1.eventgrid.azure.net/topics/t:publish",
+         "invalid-destination", "/api/events"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_destination(channel, target, problem, says):
+    with pytest.raises(Rejected) as refused:
+        parse_destination(Channel(channel), target)
+
+    assert refused.value.problem == problem
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("container", sorted(RESERVED_CONTAINERS))
+def test_the_mesh_does_not_write_into_its_own_containers(container):
+    with pytest.raises(Rejected, match=f"a container named {container}"):
+        parse_destination(Channel.INBOX, f"https://x.blob.core.windows.net/{container}/v1")
+
+
+@pytest.mark.parametrize("entity", sorted(RESERVED_ENTITIES))
+def test_the_mesh_does_not_send_to_its_own_queues(entity):
+    with pytest.raises(Rejected, match=f"a queue named {entity}"):
+        parse_destination(Channel.SERVICE_BUS, f"mesh/{entity}")
+
+
+def test_the_mesh_does_not_publish_to_its_own_topic():
+    own = TARGETS[Channel.EVENT_GRID]
+
+    with pytest.raises(Rejected, match="the mesh's own topic"):
+        parse_destination(Channel.EVENT_GRID, own.replace("fleet", "Fleet"), own_topic=own)
+
+
+@pytest.mark.parametrize(
+    ("channel", "target"),
+    [
+        ("service-bus", "127.0.0.1:5672/events"),
+        ("inbox", "http://127.0.0.1:10000/devstoreaccount1/inbox/mesh"),
+        ("event-grid", "http://localhost:10010/fleet/api/events"),
+    ],
+)
+def test_on_this_machine_when_that_is_allowed(channel, target):
+    found = parse_destination(Channel(channel), target, allow_loopback=True)
+
+    assert (found.is_local, found.target) == (True, target)
+
+
+def test_a_local_topic_has_a_name():
+    with pytest.raises(Rejected, match="http://HOST:PORT/TOPIC/api/events"):
+        parse_destination(
+            Channel.EVENT_GRID, "http://localhost:1/$/api/events", allow_loopback=True
+        )
+
+
+def test_what_its_channel_does_not_have_is_refused():
+    with pytest.raises(Rejected, match="Only an inbox can hold copies of the data; this is pull"):
+        Route(copies=True)
+    with pytest.raises(Rejected, match="Only what is told to webhooks is signed; this is pull"):
+        Route(signature="v1a")
+
+
+def test_names_in_an_inbox_sort_as_events_do():
+    events = [
+        {"id": "x", "sequence": f"{at:020d}", "data": {"domain": "geo", "product": "regions"}}
+        for at in (2, 10, 1)
+    ]
+
+    names = sorted(event_name(event) for event in events)
+
+    assert [int(name.split("/")[2].split("-")[0]) for name in names] == [1, 2, 10]
+
+
+def test_over_http(api, countries):
+    path = "/products/geography/countries/subscriptions"
+    body = {"subscriber": "fleet", "inbox": TARGETS[Channel.INBOX], "copies": True}
+
+    made = api("POST", path, body)
+
+    assert (made.status, made.json["channel"], made.json["copies"]) == (201, "inbox", True)
+    assert made.json["secret"] is None
+    both = api("POST", path, {**body, "webhook": "https://fleet.example/hook"})
+    assert (both.status, both.json["type"]) == (422, "urn:mesh:problems:several-channels")
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    drop = api("GET", "/drops", query={"file": "all.csv"}).json["drops"][0]["drop"]
+    journey = api("GET", f"/products/geography/countries/drops/{drop}").json
+    [subscriber] = journey["events"][0]["subscribers"]
+    assert (subscriber["channel"], subscriber["attempts"][0]["outcome"]) == ("inbox", "delivered")
+    assert json.dumps(journey).count("delivered") == 1
