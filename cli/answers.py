@@ -150,6 +150,9 @@ class Drop(TypedDict):
     receipt: str
     sequence: int
     duplicates: int
+    mends: str | None
+    kept: int
+    mended_by: str | None
 
 
 class Attempt(TypedDict):

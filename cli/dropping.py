@@ -39,6 +39,10 @@ Period = Annotated[
     str | None,
     typer.Option("--period", metavar="P", help="What it is about, such as 2026-01-31."),
 ]
+Mends = Annotated[
+    str | None,
+    typer.Option("--mends", metavar="DROP", help="The drop whose rejected rows it corrects."),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the verdict.")]
 
 
@@ -48,6 +52,7 @@ def drop(
     object_name: ObjectName = None,
     major: Major = None,
     period: Period = None,
+    mends: Mends = None,
     wait: Wait = False,
     timeout: Timeout = 300,
     state: State = None,
@@ -55,14 +60,21 @@ def drop(
 ) -> None:
     """Drop a file into the landing zone.
 
-    With --wait, prints the verdict and the first violations, and exits with 1 when the file is
-    rejected.
+    A corrected reject file is dropped with --mends: object, version and period are those of the
+    drop that it mends. With --wait, prints the verdict and the first violations, and exits with 1
+    when the file is rejected.
     """
     known = connection(state)
     with mesh_at(state) as mesh:
-        blob = landing_path(
-            mesh.product(to), file.name, object_name=object_name, major=major, period=period
-        )
+        if mends is not None:
+            if {object_name, major, period} != {None}:
+                message = "With --mends, object, major version and period are those of that drop."
+                raise wrong_call(f"{message} Leave --object, --major and --period out.")
+            blob = f"{mesh.journey(to, mends)['place']}/mends={mends}/{file.name}"
+        else:
+            blob = landing_path(
+                mesh.product(to), file.name, object_name=object_name, major=major, period=period
+            )
         uploaded = _uploaded(known, file, blob, quiet=as_json)
         told = {
             "drop": uploaded.drop,

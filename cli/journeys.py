@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
@@ -44,10 +45,11 @@ def where(
     with mesh_at(state) as mesh:
         found = _found(mesh, what, product)
         journey = mesh.journey(found[0]["product"], found[0]["drop"])
+        pieces = [] if as_json else _pieces(mesh, journey)
     if as_json:
         write_json(journey)
         return
-    show(timeline(journey))
+    show(timeline(journey, pieces))
     for older in found[1:]:
         say(f"Earlier: {older['drop']}  {older['verdict']}  {older['decided_at']}", style="dim")
 
@@ -72,8 +74,12 @@ def receipt(
         show_receipt(found)
 
 
-def timeline(journey: Journey) -> Tree:
-    """The journey as a tree; times are relative to the landing."""
+def timeline(journey: Journey, pieces: Sequence[Journey] = ()) -> Tree:
+    """The journey as a tree; times are relative to the landing.
+
+    Args:
+        pieces: the file and its corrections, in their order, when there are any.
+    """
     from rich.tree import Tree
 
     landed = moment(journey["landed_at"])
@@ -91,6 +97,8 @@ def timeline(journey: Journey) -> Tree:
     decided.add(plain(f"receipt {journey['receipt']}"))
     if journey["duplicates"]:
         decided.add(plain(f"told of {journey['duplicates']} more times"))
+    if pieces:
+        _add_pieces(tree, journey, pieces)
     for event in journey["events"]:
         _add_event(tree, event, landed)
     if not journey["events"]:
@@ -128,6 +136,24 @@ def _by_id(mesh: MeshClient, drop: str, product: str | None) -> Drop:
         f"`mesh where` also takes the name of the file."
     )
     raise Failed(message, problem="unknown-drop", code=ExitCode.REFUSED)
+
+
+def _pieces(mesh: MeshClient, journey: Journey) -> list[Journey]:
+    """The file and its corrections that this drop is one of; nothing when it stands alone."""
+    pieces = [journey]
+    while before := pieces[0]["mends"]:
+        pieces.insert(0, mesh.journey(journey["product"], before))
+    while after := pieces[-1]["mended_by"]:
+        pieces.append(mesh.journey(journey["product"], after))
+    return pieces if len(pieces) > 1 else []
+
+
+def _add_pieces(tree: Tree, journey: Journey, pieces: Sequence[Journey]) -> None:
+    branch = tree.add(plain("pieces of one file"))
+    for piece in pieces:
+        text = f"{piece['drop']}  {piece['verdict']}: {_rows(piece)}"
+        text += f", with {plural(piece['kept'], 'good row')} of those before" * bool(piece["mends"])
+        branch.add(plain(text, "bold" if piece["drop"] == journey["drop"] else ""))
 
 
 def _line(at: datetime, start: datetime | None, text: str, style: str = "") -> Text:

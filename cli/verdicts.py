@@ -23,6 +23,7 @@ def show_verdict(verdict: Drop, receipt: Receipt) -> None:
     say(f"{verdict['file']}  {word}", style=VERDICT_STYLES[word])
     say(verdict["summary"])
     show_violations(receipt)
+    show_correction(receipt)
     say(f"Drop {verdict['drop']}, receipt {verdict['receipt']}", style="dim")
 
 
@@ -43,6 +44,16 @@ def show_receipt(receipt: Receipt) -> None:
     show_violations(receipt)
     for place, location in receipt["locations"].items():
         say(f"{place}: {location}", style="dim")
+    show_correction(receipt)
+
+
+def show_correction(receipt: Receipt) -> None:
+    """What joins the file, and how its bad rows can be mended."""
+    if joins := receipt.get("joins"):
+        first = joins["drops"][0]
+        say(f"joined by {plural(joins['rows'], 'good row')} of {first} and its corrections")
+    if correction := receipt.get("correction"):
+        say(f"Correct the reject file and drop it at {correction['place']}")
 
 
 def write_page(receipt: Receipt, form: Form) -> None:

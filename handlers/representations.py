@@ -133,6 +133,9 @@ def drop(address: ProductId, entry: LedgerEntry) -> dict[str, Any]:
         "receipt": entry.receipt,
         "sequence": entry.sequence,
         "duplicates": entry.duplicates,
+        "mends": entry.mends or None,
+        "kept": entry.kept,
+        "mended_by": entry.mended_by or None,
     }
 
 

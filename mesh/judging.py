@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from mesh import contracts
+from mesh import contracts, corrections
 from mesh.backbone import Backbone
 from mesh.model.canonical import canonical_json
 from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place
@@ -15,13 +16,14 @@ from mesh.model.judgement import Judgement
 from mesh.model.manifest import manifest
 from mesh.model.product import OutputPort
 from mesh.model.receipt import Judged, receipt
-from mesh.model.record import Verdict
+from mesh.model.record import LedgerEntry, Verdict
 from mesh.ports import Gone
 from mesh.publishing import Outputs
 from mesh.referring import References, references
 from mesh.validation import (
     FileFormat,
     FileProblem,
+    Kept,
     Limits,
     PublishedFile,
     ValidationReport,
@@ -30,8 +32,25 @@ from mesh.validation import (
 )
 
 
-def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPort) -> Judgement:
-    """Judge a placed file by the contract of its port.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joined:
+    """The drops that a correction joins, and how many good rows they bring."""
+
+    pieces: Sequence[LedgerEntry] = ()
+    kept: int = 0
+
+
+_ALONE = Joined()
+
+
+def judge(
+    backbone: Backbone,
+    dropped: DroppedFile,
+    place: Place,
+    port: OutputPort,
+    pieces: Sequence[LedgerEntry] = (),
+) -> Judgement:
+    """Judge a placed file by the contract of its port; a correction, together with `pieces`.
 
     Everything is written under names that derive from the drop id, so judging twice writes the same
     twice. The accepted rows appear only when the verdict is `accepted`.
@@ -39,13 +58,34 @@ def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPo
     file_format = FileFormat.from_name(dropped.file)
     if isinstance(file_format, FileProblem):
         return _refused(backbone, dropped, place, port, file_format)
+    kept = None
+    if pieces:
+        place = replace(place, period=place.period or corrections.period_of(pieces))
+        port = corrections.port_of(port, pieces)
+        found = corrections.keep(backbone, place.product, port, pieces)
+        if isinstance(found, FileProblem):
+            return _refused(backbone, dropped, place, port, found)
+        kept = found
+    with nullcontext() if kept is None else closing(kept.file):
+        return _read(backbone, dropped, place, port, file_format, pieces, kept)
+
+
+def _read(
+    backbone: Backbone,
+    dropped: DroppedFile,
+    place: Place,
+    port: OutputPort,
+    file_format: FileFormat,
+    pieces: Sequence[LedgerEntry],
+    kept: Kept | None,
+) -> Judgement:
     plan = contracts.plan(backbone, place.product, port, place.object_name)
 
-    def pieces() -> Iterator[bytes]:
+    def pieces_of_it() -> Iterator[bytes]:
         return backbone.storage.open(f"{LANDING}/{dropped.blob}", etag=dropped.etag)
 
     def again() -> IO[bytes] | FileProblem:
-        return good_rows(plan, pieces(), file_format=file_format)
+        return good_rows(plan, pieces_of_it(), file_format=file_format, kept=kept)
 
     try:
         known = references(backbone, place, plan, drop=dropped.id, again=again)
@@ -57,16 +97,18 @@ def judge(backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPo
         ) as outputs:
             report = validate(
                 bound,
-                outputs.kept(pieces()),
+                outputs.kept(pieces_of_it()),
                 file_format=file_format,
                 sink=outputs.sink,
                 limits=Limits(sample=backbone.policy.violations_shown),
+                kept=kept,
             )
-            published = outputs.commit(report)
+            published = outputs.commit(report, joins=kept is not None)
     except Gone:
         return supersede(backbone, dropped, place)
+    joined = Joined(pieces=pieces, kept=0 if kept is None else kept.rows)
     locations = outputs.locations
-    return _judgement(backbone, dropped, place, port, report, locations, published, known)
+    return _judgement(backbone, dropped, place, port, report, locations, published, known, joined)
 
 
 def refuse(
@@ -125,6 +167,7 @@ def _judgement(
     locations: Mapping[str, str],
     parquet: PublishedFile | None = None,
     known: References | None = None,
+    joined: Joined = _ALONE,
 ) -> Judgement:
     superseded = any(problem.rule == "superseded" for problem in report.problems)
     verdict = Verdict.SUPERSEDED if superseded else Verdict(report.verdict)
@@ -138,6 +181,10 @@ def _judgement(
         manifest=None if parquet is None else manifest(parquet, judged),
         references=_told_of(known) if known else (),
     )
+    if joined.pieces:
+        data["joins"] = {"drops": [piece.drop for piece in joined.pieces], "rows": joined.kept}
+    if report.rejected and place is not None and "rejects" in locations:
+        data["correction"] = _correction(dropped, locations["rejects"])
     data["verdict"] = verdict.value
     location = _receipt_location(dropped, place, data)
     body = canonical_json(data).encode()
@@ -157,6 +204,8 @@ def _judgement(
         parquet=locations.get("parquet"),
         quarantined=locations.get("rejects"),
         references=tuple(known.versions.values()) if known else (),
+        pieces=joined.pieces,
+        kept=joined.kept,
     )
 
 
@@ -183,6 +232,15 @@ def _digest(known: References) -> str:
         return ""
     drops = {path: version.drop for path, version in known.versions.items()}
     return hashlib.sha256(canonical_json(drops).encode()).hexdigest()[:12]
+
+
+def _correction(dropped: DroppedFile, rejects: str) -> dict[str, str]:
+    """Where the corrected reject file is to be dropped."""
+    folder = "/".join(
+        part for part in dropped.blob.split("/")[:-1] if not part.startswith("mends=")
+    )
+    name = rejects.rpartition("/")[2]
+    return {"drop": dropped.id, "place": f"{LANDING}/{folder}/mends={dropped.id}/{name}"}
 
 
 def _receipt_location(dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mesh import outbox, telemetry
+from mesh import corrections, outbox, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.errors import Conflict
@@ -180,7 +180,10 @@ def _judged(
             remedy="Look for what is unusual about it, and drop it again when that is mended.",
         )
         return refuse(backbone, dropped, place, rule="poison", why=why)
-    return judge(backbone, dropped, place, port)
+    pieces = corrections.pieces_of(backbone, head.id, dropped, place)
+    if isinstance(pieces, Misplaced):
+        return refuse(backbone, dropped, place, rule="mends", why=pieces)
+    return judge(backbone, dropped, place, port, pieces)
 
 
 def _committed(
@@ -203,15 +206,8 @@ def _committed(
                 return None
             if _is_superseded(versions, dropped):
                 judgement = supersede(backbone, dropped, judgement.place)
-        at = backbone.now()
-        moved, events = number(current, judgement.announcements(dropped, at=at))
-        first = events[0].sequence if events else 0
-        return Commit(
-            head=moved,
-            events=events,
-            entry=judgement.entry(dropped, received_at=received_at, decided_at=at, sequence=first),
-            snapshot=judgement.snapshot(dropped, sequence=first),
-        )
+            judgement = _still_mends(backbone, dropped, judgement)
+        return _change(backbone, current, dropped, judgement, received_at)
 
     done = commit(backbone, head.id, decide, first=head)
     if done is None:
@@ -223,6 +219,39 @@ def _committed(
     hop.decided(head.id, done.entry)
     outbox.publish(backbone, head.id, done.events)
     return done.entry
+
+
+def _still_mends(backbone: Backbone, dropped: DroppedFile, judgement: Judgement) -> Judgement:
+    """The judgement; a refusal if meanwhile another correction has mended the same drop."""
+    if not judgement.pieces or judgement.place is None:
+        return judgement
+    place = judgement.place
+    pieces = corrections.pieces_of(backbone, place.product, dropped, place)
+    if isinstance(pieces, Misplaced):
+        return refuse(backbone, dropped, place, rule="mends", why=pieces)
+    return judgement
+
+
+def _change(
+    backbone: Backbone,
+    head: Head,
+    dropped: DroppedFile,
+    judgement: Judgement,
+    received_at: datetime,
+) -> Commit:
+    """What a judgement changes in the record."""
+    at = backbone.now()
+    moved, events = number(head, judgement.announcements(dropped, at=at))
+    first = events[0].sequence if events else 0
+    return Commit(
+        head=moved,
+        events=events,
+        entry=judgement.entry(dropped, received_at=received_at, decided_at=at, sequence=first),
+        snapshot=corrections.newest(
+            backbone, head.id, judgement.pieces, judgement.snapshot(dropped, sequence=first)
+        ),
+        mended=corrections.mended(backbone, head.id, judgement, by=dropped),
+    )
 
 
 def _decision(versions: Sequence[LedgerEntry], dropped: DroppedFile) -> LedgerEntry | None:

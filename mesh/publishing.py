@@ -108,11 +108,11 @@ class Outputs:
                 self._writers["file"].write(piece)
             yield piece
 
-    def commit(self, report: ValidationReport) -> PublishedFile | None:
-        """Let appear what the verdict lets appear."""
+    def commit(self, report: ValidationReport, *, joins: bool = False) -> PublishedFile | None:
+        """Let appear what the verdict lets appear; what `joins` others was not all in the file."""
         published = None
         if report.verdict == "accepted":
-            whole = "file" in self._writers and not report.rejected
+            whole = "file" in self._writers and not report.rejected and not joins
             published = self.sink.publish(self._writers["parquet"])
             self._commit("published", "file" if whole else "published")
             self._commit("parquet", "parquet")

@@ -189,9 +189,10 @@ def _operations(commit: Commit) -> list[_Operation]:
     operations: list[_Operation] = [_head_operation(commit.head)]
     if commit.entry is not None:
         operations += [("create", made, _INSERT) for made in _ledger_rows(partition, commit.entry)]
-    if commit.repeated is not None:
-        rows = _ledger_rows(partition, commit.repeated)
-        operations += [("upsert", changed, _REPLACE) for changed in rows]
+    for known in (commit.repeated, commit.mended):
+        if known is not None:
+            rows = _ledger_rows(partition, known)
+            operations += [("upsert", changed, _REPLACE) for changed in rows]
     if commit.snapshot is not None:
         key = row_key("snapshot", f"v{commit.snapshot.major}", commit.snapshot.object_name)
         operations.append(("upsert", row(partition, key, commit.snapshot), _REPLACE))

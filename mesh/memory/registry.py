@@ -64,6 +64,8 @@ class Registry:
                 partition.entries[commit.entry.drop] = commit.entry
             if commit.repeated is not None:
                 partition.entries[commit.repeated.drop] = commit.repeated
+            if commit.mended is not None:
+                partition.entries[commit.mended.drop] = commit.mended
             if commit.snapshot is not None:
                 key = (commit.snapshot.major, commit.snapshot.object_name)
                 partition.snapshots[key] = commit.snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from mesh.model.names import ProductId, is_object_name, is_slug
 LANDING = "landing"
 """The container that producers write to."""
 
+DROP_ID = re.compile(r"[0-9a-f]{20}-[0-9a-f]{12}")
 PLACE = "landing/DOMAIN/PRODUCT/vMAJOR/OBJECT/FILE"
 UNPLACED = ProductId(domain="unplaced", product="files")
 """Whose record holds the verdict on a file that no product can be found for."""
@@ -78,6 +80,7 @@ class Place:
     Attributes:
         period: of a `rundate=…` folder on the way, which ties the deliveries of several products
             together; None when the path has none.
+        mends: the drop that a `mends=…` folder on the way names; None when the path has none.
     """
 
     product: ProductId
@@ -85,6 +88,7 @@ class Place:
     object_name: str
     file: str
     period: str | None
+    mends: str | None = None
 
     @property
     def folder(self) -> str:
@@ -126,12 +130,16 @@ def place_of(blob: str) -> Place | Misplaced:
     if not is_object_name(object_name):
         return _misplaced(f"{object_name!r} cannot be the name of an object")
     periods = [part.partition("=")[2] for part in parts[4:-1] if part.startswith("rundate=")]
+    mended = [part.partition("=")[2] for part in parts[4:-1] if part.startswith("mends=")]
+    if mended and not DROP_ID.fullmatch(mended[-1]):
+        return _misplaced(f"'mends={mended[-1]}' does not name a drop")
     return Place(
         product=ProductId(domain=domain, product=product),
         major=int(major),
         object_name=object_name,
         file=parts[-1],
         period=periods[-1] if periods else None,
+        mends=mended[-1] if mended else None,
     )
 
 

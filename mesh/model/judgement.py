@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,8 @@ class Judgement:
         published_url: where consumers find the accepted file; None when there is none.
         receipt: location of the receipt.
         references: what the file's relationships were checked against.
+        pieces: the drops that a correction joins, the first file first.
+        kept: good rows of those, which were judged together with this file.
     """
 
     verdict: Verdict
@@ -45,6 +47,8 @@ class Judgement:
     parquet: str | None = None
     quarantined: str | None = None
     references: tuple[ReferredVersion, ...] = ()
+    pieces: Sequence[LedgerEntry] = ()
+    kept: int = 0
 
     def entry(
         self, dropped: DroppedFile, *, received_at: datetime, decided_at: datetime, sequence: int
@@ -69,6 +73,8 @@ class Judgement:
             receipt=self.receipt,
             sequence=sequence,
             summary=self.summary,
+            mends=self.pieces[-1].drop if self.pieces else "",
+            kept=self.kept,
         )
 
     def snapshot(self, dropped: DroppedFile, *, sequence: int) -> Snapshot | None:
@@ -81,13 +87,18 @@ class Judgement:
             major=self.place.major,
             drop=dropped.id,
             location=self.published,
-            rows=self.accepted,
+            rows=self.kept + self.accepted,
             sequence=sequence,
             period=self.place.period,
-            landed_at=dropped.landed_at,
+            landed_at=min([dropped.landed_at, *self._published_before()]),
             parquet=self.parquet,
             references=self.references,
         )
+
+    def _published_before(self) -> list[datetime]:
+        """When the pieces landed whose good rows were published at once."""
+        good = [piece for piece in self.pieces if piece.verdict is Verdict.ACCEPTED]
+        return [piece.landed_at for piece in good]
 
     def announcements(self, dropped: DroppedFile, *, at: datetime) -> tuple[Announcement, ...]:
         """The events that tell of it: good data is published, bad rows are in quarantine, or both.
@@ -103,7 +114,7 @@ class Judgement:
 
     def _updated(self, dropped: DroppedFile, at: datetime) -> Announcement:
         data = self._common(dropped)
-        data["snapshot"] = {"location": self.published, "rows": self.accepted}
+        data["snapshot"] = {"location": self.published, "rows": self.kept + self.accepted}
         if self.parquet is not None:
             parquet = {"parquet": self.parquet, "manifest": f"{self.receipt}#/manifest"}
             data["snapshot"] |= parquet
@@ -136,6 +147,8 @@ class Judgement:
                 "object": self.place.object_name,
                 "period": self.place.period,
             }
+        if self.pieces:
+            data["pieces"] = [*(piece.drop for piece in self.pieces), dropped.id]
         if self.port is not None:
             data |= {
                 "port": self.port.name,

@@ -116,6 +116,10 @@ def _more(receipt: Mapping[str, Any]) -> Iterator[str]:
     left = receipt["counts"]["violations"] - len(receipt["violations"])
     if left > 0:
         yield f"{left:,} more violations are not shown."
+    if joins := receipt.get("joins"):
+        yield f"It joins {joins['rows']:,} good rows of {', '.join(joins['drops'])}."
+    if correction := receipt.get("correction"):
+        yield f"Correct the reject file and drop it at {correction['place']}."
 
 
 def _md(value: object) -> str:

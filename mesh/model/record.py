@@ -66,6 +66,9 @@ class LedgerEntry:
         is_unplaced: whether this only notes that the file was refused before the product was there;
             the decision is in the record of unplaced files.
         duplicates: how many further messages told of this version after it was decided.
+        mends: the drop whose rejected rows this file corrects; empty when it is no correction.
+        kept: good rows of that drop, which were judged together with this file.
+        mended_by: the accepted correction of this drop; empty when there is none.
     """
 
     drop: str
@@ -88,6 +91,9 @@ class LedgerEntry:
     summary: str
     duplicates: int = 0
     is_unplaced: bool = False
+    mends: str = ""
+    kept: int = 0
+    mended_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,6 +174,7 @@ class Commit:
         events: announced by this change, numbered on from the head that was read.
         entry: a new decision.
         repeated: a decision that is on record, with one more duplicate.
+        mended: a decision that is on record, with its correction.
     """
 
     head: Head
@@ -178,6 +185,7 @@ class Commit:
     inputs: tuple[InputState, ...] = ()
     repeated: LedgerEntry | None = None
     awaited: tuple[Awaited, ...] = ()
+    mended: LedgerEntry | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ the standard library.
 from mesh.validation.engine import validate
 from mesh.validation.file_format import FileFormat
 from mesh.validation.good_rows import good_rows
+from mesh.validation.joining import Kept
 from mesh.validation.plan import Plan, compile_object
 from mesh.validation.references import Reference
 from mesh.validation.reject_file import RejectFile
@@ -25,6 +26,7 @@ from mesh.validation.writable import Writable
 __all__ = [
     "FileFormat",
     "FileProblem",
+    "Kept",
     "Limits",
     "NullSink",
     "Plan",

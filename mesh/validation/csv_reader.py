@@ -21,7 +21,14 @@ from mesh.validation.tally import Tally
 class CsvReader:
     """Takes blocks of text, cuts them into records, and tells the tally about each."""
 
-    def __init__(self, plan: Plan, separator: str, tally: Tally, limits: Limits) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        separator: str,
+        tally: Tally,
+        limits: Limits,
+        keys: KeyIndex | None = None,
+    ) -> None:
         self._plan, self._tally, self._limits = plan, tally, limits
         self._grammar = CsvGrammar(plan.dialect, separator)
         self._rest = b""
@@ -33,7 +40,7 @@ class CsvReader:
         self._layout: Layout | None = None
         self._cells: CellReader | None = None
         self._judge: Judge | None = None
-        self._keys = KeyIndex(plan)
+        self._keys = keys or KeyIndex(plan)
         self._quality = tally.quality
         self._fast: CsvExpressions | None = None
         self._questions: CellQuestions | None = None

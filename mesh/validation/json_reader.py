@@ -22,7 +22,9 @@ _LESSONS = 4
 class JsonLinesReader:
     """Takes blocks of text, cuts them into lines, and tells the tally about each."""
 
-    def __init__(self, plan: Plan, tally: Tally, limits: Limits) -> None:
+    def __init__(
+        self, plan: Plan, tally: Tally, limits: Limits, keys: KeyIndex | None = None
+    ) -> None:
         self._plan, self._tally, self._limits = plan, tally, limits
         self._rest = b""
         self._runs: FoundRuns | None = None
@@ -34,7 +36,7 @@ class JsonLinesReader:
         self._fast: JsonExpressions | None = None
         self._order: tuple[str, ...] = ()
         self._lessons = 0
-        self._keys = KeyIndex(plan)
+        self._keys = keys or KeyIndex(plan)
         self._quality = tally.quality
 
     @property

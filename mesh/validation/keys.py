@@ -74,7 +74,8 @@ class KeyIndex:
             said = f"{label} must point at a record of {label_of}; {what} is not there."
         else:
             must = "be unique" if key.rule == "unique" else "identify one record"
-            said = f"{label} must {must}; {what} is already in row {first}."
+            where = f"row {first}" if first > 0 else "the file that this one mends"
+            said = f"{label} must {must}; {what} is already in {where}."
         return Fault(
             field=label,
             rule=key.rule,

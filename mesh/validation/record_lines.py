@@ -15,6 +15,7 @@ from mesh.validation.blocks import text_blocks
 from mesh.validation.faults import Fault
 from mesh.validation.file_format import FileFormat
 from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.keys import KeyIndex
 from mesh.validation.origins import JsonElements, Origin, Rows
 from mesh.validation.plan import Plan
 from mesh.validation.report import Limits
@@ -82,6 +83,7 @@ def judge_records(
     file_format: FileFormat,
     tally: PlacedTally,
     limits: Limits,
+    keys: KeyIndex | None = None,
 ) -> None:
     """Judge a file of any format but text lines.
 
@@ -91,11 +93,12 @@ def judge_records(
         file_format: Which format it has.
         tally: Is told of each record.
         limits: Bounds on memory.
+        keys: Those of records that this file joins.
 
     Raises:
         FileRefusedError: The file cannot be read, or its columns are not the contract's.
     """
-    reader = JsonLinesReader(plan, tally, limits)
+    reader = JsonLinesReader(plan, tally, limits, keys)
     for block in _blocks(plan, pieces, file_format, limits):
         tally.place(block)
         reader.feed(block.data)

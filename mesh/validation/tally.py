@@ -39,8 +39,17 @@ class Tally:
         self._by_rule: Counter[str] = Counter()
         self._by_field: Counter[str] = Counter()
         self._sample: list[Violation] = []
+        self._kept = 0
         self.rows = 0
         self.quality = Quality(plan)
+
+    @property
+    def sink(self) -> Sink:
+        return self._sink
+
+    def follow(self, first: Tally, kept: int, sink: Sink) -> None:
+        """Judge together with so many good records, which `first` has passed on."""
+        self.quality, self._kept, self._sink = first.quality, kept, sink
 
     def header(self, data: bytes) -> None:
         self._sink.header(data)
@@ -111,11 +120,12 @@ class Tally:
 
     def report(self, problems: Sequence[FileProblem], byte_size: int) -> ValidationReport:
         """The verdict on what has been seen."""
-        found, warnings = self.quality.verdict(self.rows) if not problems else ([], [])
+        rows = self.rows + self._kept
+        found, warnings = self.quality.verdict(rows) if not problems else ([], [])
         if not problems:
             warnings += warnings_on_relationships(self._plan)
         problems = (*problems, *found)
-        admitted = self._plan.acceptance.admits(rows=self.rows, rejected=self._rejected)
+        admitted = self._plan.acceptance.admits(rows=rows, rejected=self._rejected)
         return ValidationReport(
             verdict="accepted" if admitted and not problems else "rejected",
             rows=self.rows,

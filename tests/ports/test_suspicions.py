@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mesh import landing
 from mesh.azure.clients import Clients
 from mesh.backbone import Backbone
@@ -32,16 +34,20 @@ def test_a_suspicion_is_kept_replaced_and_forgotten(ports: Backbone, product: Pr
     assert ports.registry.suspicion(product, DROP) is None
 
 
-def test_a_repeated_decision_stands_everywhere(ports: Backbone, product: ProductId) -> None:
+@pytest.mark.parametrize("change", ["repeated", "mended"])
+def test_a_changed_decision_stands_everywhere(
+    ports: Backbone, product: ProductId, change: str
+) -> None:
     entry = nouns.entry(DROP)
     ports.registry.commit(Commit(head=Head.new(product), entry=entry))
-    repeated = replace(entry, duplicates=1)
+    changed = replace(entry, duplicates=1, mended_by=DROP)
 
-    ports.registry.commit(Commit(head=ports.registry.head(product), repeated=repeated))
+    head = ports.registry.head(product)
+    ports.registry.commit(replace(Commit(head=head), **{change: changed}))
 
-    assert ports.registry.entry(product, DROP) == repeated
-    assert ports.registry.versions(product, "a" * 20) == [repeated]
-    assert ports.registry.entries(product, limit=10) == [repeated]
+    assert ports.registry.entry(product, DROP) == changed
+    assert ports.registry.versions(product, "a" * 20) == [changed]
+    assert ports.registry.entries(product, limit=10) == [changed]
 
 
 def test_what_duplicates_and_second_deliveries_cost(

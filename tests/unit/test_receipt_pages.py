@@ -33,6 +33,8 @@ def receipt(text: str, *, shown: int = 1, total: int = 1) -> dict[str, Any]:
         "problems": [{"message": text, "remedy": text}],
         "warnings": [{"message": text, "remedy": text}],
         "violations": [found] * shown,
+        "joins": {"drops": [text], "rows": 3},
+        "correction": {"drop": text, "place": text},
     }  # fmt: skip
 
 

@@ -186,3 +186,39 @@ def test_a_file_of_two_versions_goes_to_the_newest(onboarded, declared, contract
     told = onboarded("drop", good, "--to", PRODUCT)
 
     assert "at landing/geography/countries/v2/countries/countries.csv" in told.stdout
+
+
+def test_a_corrected_reject_file_is_dropped_for_the_drop_it_mends(onboarded, bad, tmp_path):
+    first = onboarded("drop", bad, "--to", PRODUCT, "--period", "2026-11", "--wait")
+    assert "Correct the reject file and drop it at landing/geography/countries/v1" in first.stdout
+    drop = json.loads(onboarded("where", "bad.csv", "--json").stdout)["drop"]
+    mended = tmp_path / "mended.csv"
+    mended.write_bytes(b"code,name,area\nDE,Germany,1\nFR,France,1\n")
+
+    done = onboarded("drop", mended, "--to", PRODUCT, "--mends", drop, "--wait", "--json")
+
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["mends"], told["kept"], told["accepted"]) == (drop, 1, 2)
+    assert f"/countries/mends%3D{drop}/mended.csv" in told["url"].replace("=", "%3D")
+    assert told["receipt_content"]["joins"] == {"drops": [drop], "rows": 1}
+    for name in (drop, told["drop"]):
+        shown = onboarded("where", name).stdout
+        assert f"{drop}  rejected: 3 rows, 1 accepted, 2 rejected" in shown
+        assert "2 rows, 2 accepted, 0 rejected, with 1 good row of those before" in shown
+    page = onboarded("receipt", PRODUCT, told["drop"]).stdout
+    assert f"joined by 1 good row of {drop}" in page
+
+
+def test_a_correction_goes_where_the_drop_went(onboarded, good):
+    done = onboarded("drop", good, "--to", PRODUCT, "--mends", "x", "--period", "2026")
+
+    assert done.exit_code == 2
+    assert "Leave --object, --major and --period out." in done.stderr
+
+
+def test_a_drop_that_cannot_be_mended_for_it_is_none(onboarded, good):
+    done = onboarded("drop", good, "--to", PRODUCT, "--mends", "0" * 20 + "-" + "0" * 12)
+
+    assert done.exit_code == 1
+    assert "has no decision on" in done.stderr
