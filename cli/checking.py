@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from cli.contract_files import CHUNK, contract_of, object_of, unreadable
+from cli.contract_files import CHUNK, contract_of, object_of, refused, unreadable
 from cli.failures import ExitCode, wrong_call
+from cli.known_data import With, known_data, opened, referred_contracts
 from cli.options import AsJson, Form, Format
 from cli.output import console, write_json
 from cli.verdicts import show_receipt, write_page
@@ -61,6 +63,7 @@ def check(
     files: Files = None,
     stdin: Stdin = None,
     object_name: ObjectName = None,
+    known: With = None,
     out: Out = None,
     form: Format = None,
     as_json: AsJson = False,
@@ -80,10 +83,13 @@ def check(
     places = _places(found, out)
     read = contract_of(contract)
     chosen = object_of(read, object_name)
+    data, contracts = known_data(known or []), referred_contracts(read, contract.parent)
+    asking = partial(Check, contract=read, object_name=chosen, known=data, contracts=contracts)
     receipts = []
     for given, place in zip(found, places, strict=True):
-        asked = Check(file=given.name, contract=read, object_name=chosen)
-        receipts.append(_judged(asked, given, place, quiet=as_json or form is not None))
+        receipts.append(
+            _judged(asking(file=given.name), given, place, quiet=as_json or form is not None)
+        )
         if form:
             write_page(receipts[-1], form)
         elif not as_json:
@@ -100,9 +106,15 @@ def check(
 def _judged(asked: Check, given: _Given, out: Path | None, *, quiet: bool) -> dict[str, Any]:
     from datetime import UTC, datetime
 
+    from mesh.errors import Rejected
+
     with _Outputs(out, asked) as outputs, _chunks(given.path, quiet=quiet) as chunks:
         at = datetime.now(UTC)
-        receipt = asked.run(chunks, outputs.sink, at=at, parquet=outputs.parquet)
+        to, again = outputs.parquet, opened(given.path)
+        try:
+            receipt = asked.run(chunks, outputs.sink, at=at, parquet=to, again=again)
+        except Rejected as wrong:
+            raise refused(wrong) from None
         outputs.keep(receipt)
     return receipt
 

@@ -13,6 +13,7 @@ import typer
 
 from cli.contract_files import bytes_of, chunks_of, contract_of
 from cli.failures import ExitCode, Failed, wrong_call
+from cli.known_data import opened, referred_contracts, samples_of
 from cli.options import AsJson
 from cli.output import plural, say, show, table, write_json
 
@@ -92,7 +93,7 @@ def _samples(folder: Path) -> Iterator[Sample]:
         raise wrong_call(message, problem="no-samples")
     for kind, file in files:
         name = file.relative_to(folder).as_posix()
-        yield _judged(file, name, kind, expected.get(name, {}), offered)
+        yield _judged(file, folder, name, kind, expected.get(name, {}), offered)
 
 
 def _offered(folder: Path) -> dict[str, DataContract]:
@@ -127,6 +128,7 @@ def _expectations(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 def _judged(
     file: Path,
+    folder: Path,
     name: str,
     kind: str,
     expected: Mapping[str, Any],
@@ -136,8 +138,16 @@ def _judged(
     from mesh.validation import NullSink
 
     chosen = _object(file, expected.get("object"), offered)
-    check = Check(file=file.name, contract=offered[chosen], object_name=chosen)
-    receipt = check.run(chunks_of(file), NullSink(), at=datetime.now(UTC))
+    contract = offered[chosen]
+    contracts = referred_contracts(contract, folder)
+    check = Check(
+        file=file.name,
+        contract=contract,
+        object_name=chosen,
+        known=samples_of(contract, folder, contracts),
+        contracts=contracts,
+    )
+    receipt = check.run(chunks_of(file), NullSink(), at=datetime.now(UTC), again=opened(file))
     broken = {*receipt["counts"]["byRule"], *(entry["rule"] for entry in receipt["problems"])}
     found = {
         "verdict": receipt["verdict"],

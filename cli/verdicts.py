@@ -42,6 +42,13 @@ def show_receipt(receipt: Receipt) -> None:
     for problem in receipt["problems"]:
         say(f"{problem['message']} {problem['remedy']}")
     show_violations(receipt)
+    for known in receipt.get("references", ()):
+        where = known["file"] if "file" in known else f"sequence {known['sequence']}"
+        say(
+            f"{', '.join(known['fields'])} checked against {known['product']} {known['object']}, "
+            f"{where}: {known['unknown']:,} unknown",
+            style="dim",
+        )
     for place, location in receipt["locations"].items():
         say(f"{place}: {location}", style="dim")
     show_correction(receipt)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from mesh.documents import read_document
 from mesh.errors import Rejected
 from mesh.judging import nothing_read
+from mesh.known_data import KnownData, KnownReferences, Opened, known_references
 from mesh.model.contract import DataContract
 from mesh.model.contract_check import check_contract, is_record_schema
 from mesh.model.findings import Finding
@@ -19,6 +20,7 @@ from mesh.validation import (
     FileFormat,
     FileProblem,
     Limits,
+    Plan,
     PublishedFile,
     PublishingSink,
     RejectFile,
@@ -38,12 +40,16 @@ class Check:
         file: its name, which tells its format.
         contract: the contract; it has the object.
         violations_shown: how many violations the receipt holds in full.
+        known: data for the relationships of the file to point at.
+        contracts: those that its relationships lead to, by the file that they name.
     """
 
     file: str
     contract: DataContract
     object_name: str
     violations_shown: int = 100
+    known: Sequence[KnownData] = ()
+    contracts: Mapping[str, DataContract] = field(default_factory=dict)
 
     def run(
         self,
@@ -52,6 +58,7 @@ class Check:
         *,
         at: datetime,
         parquet: Writable | None = None,
+        again: Opened | None = None,
     ) -> dict[str, Any]:
         """Judge the file; its records go to `sink` while it is read.
 
@@ -60,6 +67,10 @@ class Check:
             sink: what it was given counts only when the verdict is `accepted`.
             at: the time of the verdict.
             parquet: where the good records of an accepted file go, typed by the contract.
+            again: gives the bytes of the file once more, for relationships within it.
+
+        Raises:
+            Rejected: what the file's relationships point at cannot be read.
 
         Returns:
             The receipt (`schemas/receipts/v1.json`).
@@ -70,9 +81,15 @@ class Check:
             contract_version=self.contract.version,
             object_name=self.object_name,
         )
-        report, published = self._report(chunks, sink, parquet)
+        file_format = FileFormat.from_name(self.file)
+        if isinstance(file_format, FileProblem):
+            return receipt(nothing_read(file_format), judged, decided_at=at)
+        plan = compile_object(self.contract, self.object_name)
+        known = self._known(plan, again)
+        plan = replace(plan, references=known.found)
+        report, published = self._report(plan, file_format, chunks, sink, parquet)
         told = None if published is None else manifest(published, judged)
-        return receipt(report, judged, decided_at=at, manifest=told)
+        return receipt(report, judged, decided_at=at, manifest=told, references=known.told())
 
     def rejects(self, *, native: Writable, lines: Writable) -> RejectFile | None:
         """What writes the bad records of the file; None when nothing of it can be read."""
@@ -82,13 +99,21 @@ class Check:
         plan = compile_object(self.contract, self.object_name)
         return RejectFile(plan, file_format, native=native, lines=lines)
 
+    def _known(self, plan: Plan, again: Opened | None) -> KnownReferences:
+        own = None
+        if again is not None:
+            product = f"{self.contract.domain or ''}/{self.contract.data_product or ''}"
+            own = KnownData(product=product, object_name=None, file=self.file, opened=again)
+        return known_references(self.contract, plan, self.known, self.contracts, own)
+
     def _report(
-        self, chunks: Iterable[bytes], sink: Sink, parquet: Writable | None
+        self,
+        plan: Plan,
+        file_format: FileFormat,
+        chunks: Iterable[bytes],
+        sink: Sink,
+        parquet: Writable | None,
     ) -> tuple[ValidationReport, PublishedFile | None]:
-        file_format = FileFormat.from_name(self.file)
-        if isinstance(file_format, FileProblem):
-            return nothing_read(file_format), None
-        plan = compile_object(self.contract, self.object_name)
         publishing = None if parquet is None else PublishingSink(sink, plan, file_format)
         report = validate(
             plan,

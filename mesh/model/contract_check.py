@@ -8,6 +8,7 @@ from typing import Any
 
 from mesh.model.findings import Finding
 from mesh.model.odcs_problem import Problem
+from mesh.model.odcs_relationships import relationship_problems
 from mesh.model.odcs_rules import record_schema_problems, text_problems
 from mesh.model.odcs_schema import SUPPORTED, minor_version, official_schema, profile_schema
 
@@ -96,6 +97,8 @@ def _odcs_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         for problem in text_problems(document, profile_schema())
         if problem.path not in broken
     )
+    if not found:
+        yield from relationship_problems(document, profile_schema())
 
 
 def _schema_problems(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Problem]:

@@ -18,11 +18,12 @@ OPERATORS = (
     "mustBeBetween",
     "mustNotBeBetween",
 )
-_OLD_METRICS = {
+METRIC_NAMES: Mapping[str, str] = {
     "nullCheck": "nullValues",
     "duplicateCount": "duplicateValues",
     "rowCountCheck": "rowCount",
 }
+"""The metrics that ODCS 3.0 has other names for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +70,7 @@ def _rules(element: Mapping[str, Any], pointer: str, *, field: str | None) -> It
         yield QualityRule(
             pointer=f"{pointer}/quality/{index}",
             kind=kind,
-            metric=rule.get("query") if kind == "sql" else _OLD_METRICS.get(metric, metric),
+            metric=rule.get("query") if kind == "sql" else METRIC_NAMES.get(metric, metric),
             field=field,
             operator=operator,
             limit=rule.get(operator) if operator else None,

@@ -11,14 +11,17 @@ from mesh.model.odcs_problem import Problem
 
 
 def profile_problems(
-    element: Mapping[str, Any], path: str, profile: Mapping[str, Any]
+    element: Mapping[str, Any],
+    path: str,
+    profile: Mapping[str, Any],
+    names: tuple[str, ...] = (DIALECT, ACCEPTANCE),
 ) -> Iterator[Problem]:
-    """What is wrong with the profile's custom properties of a contract or an object."""
+    """What is wrong with the profile's custom properties of a contract, object or relationship."""
     import jsonschema
 
     entries = element.get("customProperties")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        for name in (DIALECT, ACCEPTANCE):
+        for name in names:
             if not is_profile_property(entry, name):
                 continue
             at = f"{path}/customProperties/{index}/value"

@@ -11,8 +11,11 @@ from mesh.model.contract import major_version
 from mesh.model.contract_schema import column_name
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.model.jdk_dates import UnsupportedLayoutError, layout_expression, parse
+from mesh.model.odcs_names import element_problems, identifier_problems
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_profile import profile_problems
+from mesh.model.odcs_quality import quality_problems
+from mesh.model.odcs_service import service_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _TEMPORAL = {"date", "timestamp", "time"}
@@ -53,6 +56,8 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
         if isinstance(element, Mapping)
     ]
     yield from _duplicates(elements, "name", "odcs.object.duplicate", "objects")
+    yield from service_problems(document)
+    yield from identifier_problems(document)
     for element, path in elements:
         yield from _object_problems(element, path)
         yield from profile_problems(element, path, profile)
@@ -123,6 +128,10 @@ def _object_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]
             f"Object {name!r} has no properties: no record could be checked.",
             "List its fields under `properties`.",
         )
+    properties = [item for item in _list(element.get("properties")) if isinstance(item, Mapping)]
+    fields = [str(item.get("name")) for item in properties]
+    yield from quality_problems(element, path, fields=fields)
+    yield from element_problems(element, path)
     yield from _properties_problems(element, path)
 
 
@@ -177,6 +186,8 @@ def _property_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
         at = f"{path}/logicalTypeOptions"
         yield from _option_problems(item.get("logicalType"), options, at)
     yield from _enum_problems(item, path)
+    yield from quality_problems(item, path, fields=None)
+    yield from element_problems(item, path)
     yield from _properties_problems(item, path)
     entry = item.get("map")
     nested = [(item.get("items"), f"{path}/items")]

@@ -18,6 +18,9 @@ from mesh.model.contract_profile import REFERENCE, custom_value
 from mesh.model.contract_schema import column_name
 
 RULE: Literal["relationship"] = "relationship"
+NESTED = "only fields at the top of a record can be checked"
+"""The obstacle of relationships that are right and cannot be checked all the same."""
+
 _SCHEME = re.compile(r"[a-z]+://[^/]*/?")
 _IDS = re.compile(r"/?schema/([^/]+)/properties/([^/]+)")
 
@@ -32,6 +35,7 @@ class Relationship:
         product: `DOMAIN/PRODUCT` of the contract that is pointed at; None for the same contract.
         object_name: Id or name of the object that is pointed at.
         properties: Ids or names of its properties, one for each field.
+        file: The contract that is pointed at, as the reference names it; empty for the same one.
         major: Of the output port; None takes the lowest that offers the object.
         severity: `error`: a record that points at nothing is refused. `warning`: it is reported.
         when_unpublished: What to do with files as long as nothing is published to point at.
@@ -43,6 +47,7 @@ class Relationship:
     product: str | None
     object_name: str
     properties: tuple[str, ...]
+    file: str = ""
     major: int | None = None
     severity: Literal["error", "warning"] = "error"
     when_unpublished: Literal["reject", "accept"] = "reject"
@@ -113,6 +118,15 @@ def relationships(
             yield from _of(element, inner, nested, (), contract)
 
 
+def relationship_elements(
+    element: Mapping[str, Any], pointer: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every relationship within a schema object, as it is written, with its pointer."""
+    for at, holder in [(pointer, element), *_nested(element, pointer)]:
+        for index, entry in enumerate(holder.get("relationships") or ()):
+            yield f"{at}/relationships/{index}", entry
+
+
 def find_target(
     document: Mapping[str, Any], object_name: str, properties: Sequence[str]
 ) -> Target | None:
@@ -170,6 +184,7 @@ def _of(
             product=told.get("product") or _product(file, contract),
             object_name=targets[0][1] if targets else "",
             properties=tuple(name for _, _, name in targets),
+            file=file,
             major=told.get("major"),
             severity=told.get("severity", "error"),
             when_unpublished=told.get("whenUnpublished", "reject"),
@@ -190,7 +205,7 @@ def _own(element: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[tuple[st
 
 def _obstacle(fields: tuple[str, ...], targets: Sequence[tuple[str, str, str]]) -> str:
     if not fields or any("." in name for _, _, name in targets):
-        return "only fields at the top of a record can be checked"
+        return NESTED
     if any(not name for _, _, name in targets):
         return "it does not name an object and its properties"
     if len({target[:2] for target in targets}) > 1:

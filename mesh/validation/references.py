@@ -34,6 +34,7 @@ class Reference:
 
     Attributes:
         unknown: How many records pointed at nothing.
+        is_empty: Whether there is nothing to point at.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Reference:
     ) -> None:
         self.label = label
         self.unknown = 0
+        self.is_empty = True
         self._first: int | None = None
         self._relationship = relationship
         self._columns = list(columns)
@@ -113,6 +115,7 @@ class Reference:
 
     def _take(self, columns: Sequence[Sequence[bytes | None]]) -> None:
         keys = {key for key in _wholes(columns) if key is not None}
+        self.is_empty &= not keys
         if keys and not self._seen.add_new(list(keys), 0):
             for key in keys:
                 self._seen.add(key, 0)

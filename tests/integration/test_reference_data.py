@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ from mesh.validation import (
     FileProblem,
     NullSink,
     Plan,
+    Reference,
     RejectedRecord,
     ValidationReport,
     compile_object,
+    good_rows,
     validate,
 )
 
@@ -74,15 +76,39 @@ def plan(product: str) -> Plan:
     return compile_object(DataContract.from_document(contract.document), PRODUCTS[product])
 
 
-def judged(product: str, file: Path) -> tuple[ValidationReport | FileProblem, Faults]:
+COUNTRIES = EXAMPLES / "geography" / "countries" / "good" / "countries.csv"
+
+
+def judged(
+    product: str, file: Path, *, countries: Path = COUNTRIES
+) -> tuple[ValidationReport | FileProblem, Faults]:
+    """What becomes of a file when `countries` is what was published of them."""
     layout = FileFormat.from_name(file.name)
     if isinstance(layout, FileProblem):
         return layout, {}
     sink = Faulty()
-    with file.open("rb") as stream:
-        chunks = iter(lambda: stream.read(1 << 20), b"")
-        report = validate(plan(product), chunks, file_format=layout, sink=sink)
+    bound = replace(plan(product), references=references(plan(product), countries))
+    report = validate(bound, chunks_of(file), file_format=layout, sink=sink)
     return report, sink.rows
+
+
+def references(own: Plan, countries: Path) -> dict[str, Reference]:
+    found = {}
+    for one in own.relationships:
+        assert (one.product, one.object_name) == ("geography/countries", "countries")
+        layout = FileFormat.from_name(countries.name)
+        assert isinstance(layout, FileFormat)
+        rows = good_rows(plan("geography/countries"), chunks_of(countries), file_format=layout)
+        assert not isinstance(rows, FileProblem)
+        found[one.pointer] = Reference(own, one, label=one.target, columns=one.properties)
+        with rows:
+            found[one.pointer].fill_from(rows)
+    return found
+
+
+def chunks_of(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        yield from iter(lambda: stream.read(1 << 20), b"")
 
 
 def test_the_examples_are_the_products_named_here() -> None:
@@ -312,6 +338,42 @@ needs_whole_files = pytest.mark.skipif(
 )
 
 
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@needs_whole_files
+@pytest.mark.parametrize("product", ["geography/regions", "aerodromes/navaids"])
+@pytest.mark.parametrize("left_out", [None, 2, 5])
+def test_each_row_points_at_a_country_that_is_listed(
+    product: str, left_out: int | None, tmp_path: Path
+) -> None:
+    """All do; so that it is seen to be looked for, countries are left out of the list, too."""
+    listed = rows_of(WHOLE / "countries.csv")
+    listed = [row for at, row in enumerate(listed) if left_out is None or at % left_out]
+    shorter = tmp_path / "countries.csv"
+    with shorter.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(listed[0]))
+        writer.writeheader()
+        writer.writerows(listed)
+    codes = {row["code"] for row in listed}
+    file = WHOLE / f"{WHOLE_FILES[product].name}.csv"
+    wanted = {
+        number
+        for number, row in enumerate(rows_of(file), start=1)
+        if row["iso_country"] not in codes
+    }
+
+    _, faults = judged(product, file, countries=shorter)
+
+    orphans = {row for row, found in faults.items() if ("iso_country", "relationship") in found}
+    assert orphans == wanted
+    assert bool(wanted) == (left_out is not None)
+    others = {row for row, found in faults.items() if found != {("iso_country", "relationship")}}
+    assert len(others) == WHOLE_FILES[product].rejected
+
+
 @needs_whole_files
 @pytest.mark.parametrize("product", WHOLE_FILES)
 def test_whole_files_get_the_verdict_they_deserve(product: str) -> None:
@@ -324,7 +386,7 @@ def test_whole_files_get_the_verdict_they_deserve(product: str) -> None:
             if (found := set(whole.suspects(row)))
         }
 
-    report, faults = judged(product, file)
+    report, faults = judged(product, file, countries=WHOLE / "countries.csv")
 
     assert isinstance(report, ValidationReport)
     assert faults == wanted

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
 
+from cli.main import app
 from mesh.model.names import ProductId
 from mesh.model.record import Verdict
 from mesh.schemas import load
@@ -456,6 +458,122 @@ def test_a_file_that_cannot_be_read_is_refused_for_that(world, declare):
     _, told = land(world, "locode\tcountry\nA\tB\n")
 
     assert [problem["rule"] for problem in told["problems"]] == ["separator"]
+
+
+# -- Offline ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def check(tmp_path):
+    """`mesh check` of a file of ports, in a folder beside that of `geography/countries`."""
+
+    def run(data, *arguments, document=None, name="ports.csv"):
+        own = tmp_path / "shipping" / "ports"
+        own.mkdir(parents=True, exist_ok=True)
+        (own / "ports.odcs.json").write_text(json.dumps(document or referring()))
+        (own / name).write_text(data)
+        files = {"countries.csv": LIST.decode(), "c.jsonl": '{"code": "FR"}\n'}
+        for file, text in (files | {"other.jsonl": '{"kode": "FR"}\n'}).items():
+            (tmp_path / file).write_text(text)
+        contract = ["--contract", str(own / "ports.odcs.json")]
+        words = [word.replace("=", f"={tmp_path}/") for word in arguments]
+        return CliRunner(env={"COLUMNS": "200"}).invoke(
+            app, ["check", str(own / name), *contract, *words, "--json"], catch_exceptions=False
+        )
+
+    return run
+
+
+def told(done):
+    receipt = json.loads(done.stdout)
+    Draft202012Validator(load("receipts/v1")).validate(receipt)
+    return receipt
+
+
+FRENCH = "locode,country\nCHBSL,CH\nFRMRS,FR\n"
+
+
+@pytest.mark.parametrize(("file", "orphan"), [("countries.csv", (2, "FR")), ("c.jsonl", (1, "CH"))])
+@pytest.mark.parametrize("address", ["geography/countries", "geography/countries/countries"])
+def test_a_check_is_given_what_is_pointed_at(check, address, file, orphan):
+    done = check(FRENCH, "--with", f"{address}={file}")
+
+    assert done.exit_code == 1
+    [violation] = told(done)["violations"]
+    assert (violation["row"], violation["value"]) == orphan
+    assert f"(code), in {file}; '{orphan[1]}' is not there." in violation["message"]
+    assert told(done)["references"] == [
+        {
+            "path": "/schema/0/properties/1/relationships/0",
+            "fields": ["country"],
+            "product": "geography/countries",
+            "object": "countries",
+            "properties": ["code"],
+            "file": file,
+            "unknown": 1,
+        }
+    ]
+
+
+def test_a_check_says_what_it_did_not_check(check):
+    done = check(FRENCH)
+
+    assert done.exit_code == 0
+    [warning] = told(done)["warnings"]
+    assert "was not checked: there was nothing to check it against" in warning["message"]
+
+
+def test_data_is_read_by_the_contract_that_the_reference_leads_to(check, tmp_path, contract_of):
+    """That contract alone knows that the column is called otherwise, and how it is separated."""
+    document = contract_of()
+    field = document["schema"][0]["properties"][0]
+    field |= {"physicalName": "ISO", "id": "code"}
+    document["customProperties"] = [{"property": "fileDialect", "value": {"separator": ";"}}]
+    (tmp_path / "geography" / "countries").mkdir(parents=True)
+    path = tmp_path / "geography" / "countries" / "countries.odcs.yaml"
+    path.write_text(json.dumps(document))
+    (tmp_path / "own.csv").write_text("ISO;name\nFR;France\n")
+
+    done = check(FRENCH, "--with", "geography/countries=own.csv")
+
+    assert [v["value"] for v in told(done)["violations"]] == ["CH"]
+
+
+def test_a_check_reads_a_file_twice_that_points_at_itself(check):
+    done = check("locode,country\nA,B\nB,X\n", document=referring("ports.locode"))
+
+    assert [v["value"] for v in told(done)["violations"]] == ["X"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("countries=countries.csv", "is not of the form DOMAIN/PRODUCT[/OBJECT]=FILE"),
+        ("geography/countries=no.csv", "no.csv' of --with does not exist"),
+        ("geography/lands=countries.csv", "No relationship of ports points at geography/lands."),
+        (
+            "geography/countries/lands=countries.csv",
+            "No relationship of ports points at geography/countries/lands.",
+        ),
+        (
+            "geography/countries=shipping/ports/ports.csv",
+            "ports.csv cannot be what geography/countries has published: The first line names none",
+        ),
+        (
+            "geography/countries=other.jsonl",
+            "other.jsonl cannot be what geography/countries has published: no good record",
+        ),
+        (
+            "geography/countries=shipping/ports/ports.odcs.json",
+            "ports.odcs.json cannot be what geography/countries has published: ",
+        ),
+    ],
+)
+def test_what_cannot_be_pointed_at_ends_the_check(check, given, message):
+    done = check(FRENCH, "--with", given)
+
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
 
 
 # -- Onboarding ------------------------------------------------------------------------------------

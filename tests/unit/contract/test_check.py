@@ -20,6 +20,12 @@ def changed(**values: Any) -> dict[str, Any]:
     return {**contract([{"name": "a", "logicalType": "string"}]), **values}
 
 
+def whole(**values: Any) -> dict[str, Any]:
+    document = changed()
+    document["schema"] = [{**document["schema"][0], **values}]
+    return document
+
+
 def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in changed().items() if key != name}
 
@@ -183,6 +189,182 @@ CASES: list[tuple[str, object, str, str, str]] = [
         "/customProperties/0/value",
         "profile.fileAcceptance",
         "'maxRejectedShare' is a required property",
+    ),
+    (
+        "a between that is upside down",
+        prop(quality=[{"metric": "nullValues", "mustBeBetween": [5, 1]}]),
+        f"{AT}/quality/0/mustBeBetween",
+        "odcs.quality.between",
+        "mustBeBetween [5, 1] has the greater number first",
+    ),
+    (
+        "a limit that no count can be",
+        prop(quality=[{"metric": "nullValues", "mustBe": "none"}]),
+        f"{AT}/quality/0/mustBe",
+        "odcs.quality.limit",
+        "mustBe 'none' cannot be compared",
+    ),
+    (
+        "a text for the answer of a query",
+        prop(quality=[{"type": "sql", "query": "SELECT 1", "mustNotBe": "x"}]),
+        f"{AT}/quality/0/mustNotBe",
+        "odcs.quality.limit",
+        "mustNotBe 'x' cannot be compared",
+    ),
+    (
+        "a metric of objects at a property",
+        prop(quality=[{"metric": "rowCount", "mustBe": 1}]),
+        f"{AT}/quality/0",
+        "odcs.quality.level",
+        "rowCount is a metric of an object",
+    ),
+    (
+        "a metric of properties at an object",
+        whole(quality=[{"metric": "nullValues", "mustBe": 1}]),
+        "/schema/0/quality/0",
+        "odcs.quality.level",
+        "nullValues is a metric of a property",
+    ),
+    (
+        "an unknown argument",
+        prop(quality=[{"metric": "nullValues", "mustBe": 0, "arguments": {"values": [1]}}]),
+        f"{AT}/quality/0/arguments",
+        "odcs.quality.arguments",
+        "nullValues knows no argument values.",
+    ),
+    (
+        "no list of missing values",
+        prop(quality=[{"metric": "missingValues", "mustBe": 0}]),
+        f"{AT}/quality/0",
+        "odcs.quality.arguments",
+        "missingValues counts the values of a list that it lacks.",
+    ),
+    (
+        "nothing to be valid by",
+        prop(quality=[{"metric": "invalidValues", "mustBe": 0}]),
+        f"{AT}/quality/0",
+        "odcs.quality.arguments",
+        "invalidValues has neither valid values nor a pattern.",
+    ),
+    (
+        "a pattern of a metric",
+        prop(quality=[{"metric": "invalidValues", "mustBe": 0, "arguments": {"pattern": "("}}]),
+        f"{AT}/quality/0/arguments/pattern",
+        "contract.pattern",
+        "cannot be checked as ECMA-262 means it",
+    ),
+    (
+        "duplicates of nothing",
+        whole(quality=[{"metric": "duplicateValues", "mustBe": 0}]),
+        "/schema/0/quality/0",
+        "odcs.quality.arguments",
+        "duplicateValues of an object lacks the properties.",
+    ),
+    (
+        "duplicates of an unknown property",
+        whole(
+            quality=[{"metric": "duplicateValues", "mustBe": 0, "arguments": {"properties": ["x"]}}]
+        ),
+        "/schema/0/quality/0/arguments/properties",
+        "odcs.quality.arguments",
+        "The object has no property 'x'.",
+    ),
+    (
+        "a share of the rows among the rows",
+        whole(quality=[{"metric": "rowCount", "mustBe": 0, "unit": "percent"}]),
+        "/schema/0/quality/0/unit",
+        "odcs.quality.unit",
+        "The number of rows is no share of the rows",
+    ),
+    (
+        "a service level of nothing",
+        changed(slaProperties=[{"property": "latency", "value": 1, "element": "rows.b"}]),
+        "/slaProperties/0/element",
+        "odcs.sla.element",
+        "The contract describes no 'rows.b'",
+    ),
+    (
+        "an id twice",
+        contract([{"name": n, "id": "x", "logicalType": "string"} for n in "ab"]),
+        "/schema/0/properties/1/id",
+        "odcs.id.duplicate",
+        "Another element of the same list has the id 'x', too.",
+    ),
+    (
+        "a value twice",
+        prop(enum=[{"value": "x"}, {"value": "x", "label": "again"}]),
+        f"{AT}/enum/1/value",
+        "odcs.enum.duplicate",
+        'The enum has the value "x" twice.',
+    ),
+    (
+        "an unknown field is required",
+        prop(
+            logicalType="object",
+            properties=[{"name": "b", "logicalType": "string"}],
+            logicalTypeOptions={"required": ["c"]},
+        ),
+        f"{OPTIONS}/required",
+        "odcs.required.unknown",
+        "'c' is required and no property of the object",
+    ),
+    (
+        "a relationship to nothing",
+        prop(relationships=[{"to": "rows.x"}]),
+        f"{AT}/relationships/0/to",
+        "odcs.relationship",
+        "The contract has no rows (x).",
+    ),
+    (
+        "a key of more fields than point at it",
+        whole(relationships=[{"from": ["rows.a"], "to": ["rows.a", "rows.a"]}]),
+        "/schema/0/relationships/0",
+        "odcs.relationship",
+        "it has not as many fields on both sides.",
+    ),
+    (
+        "a key in two objects",
+        whole(relationships=[{"from": ["rows.a", "rows.a"], "to": ["rows.a", "others.a"]}]),
+        "/schema/0/relationships/0",
+        "odcs.relationship",
+        "it points at several objects.",
+    ),
+    (
+        "a relationship that starts elsewhere",
+        whole(relationships=[{"from": "others.a", "to": "rows.a"}]),
+        "/schema/0/relationships/0",
+        "odcs.relationship",
+        "it starts from another object.",
+    ),
+    (
+        "a relationship that starts nowhere",
+        whole(relationships=[{"from": "rows.x", "to": "rows.a"}]),
+        "/schema/0/relationships/0",
+        "odcs.relationship",
+        "it starts from no field of the object.",
+    ),
+    (
+        "a relationship to an object",
+        prop(relationships=[{"to": "schema/rows"}]),
+        f"{AT}/relationships/0",
+        "odcs.relationship",
+        "it does not name an object and its properties.",
+    ),
+    (
+        "an unknown severity",
+        prop(
+            relationships=[
+                {
+                    "to": "rows.a",
+                    "customProperties": [
+                        {"property": "referenceCheck", "value": {"severity": "info"}}
+                    ],
+                }
+            ]
+        ),
+        f"{AT}/relationships/0/customProperties/0/value/severity",
+        "profile.referenceCheck",
+        "'info' is not one of ['error', 'warning']",
     ),
     (
         "a JSON Schema of another draft",
