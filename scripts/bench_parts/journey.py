@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def _one_by_one(storage: BlobServiceClient, consumer: Consumer, data: bytes) -> 
 
 def _together(storage: BlobServiceClient, consumer: Consumer, data: bytes) -> dict[str, float]:
     before = len(consumer.told)
+    burnt = _processor_time()
     started = time.time()
     with ThreadPoolExecutor(UPLOADERS) as pool:
         list(pool.map(lambda n: _upload(storage, f"many-{n}.csv", data), range(TOGETHER)))
@@ -85,10 +87,27 @@ def _together(storage: BlobServiceClient, consumer: Consumer, data: bytes) -> di
     if len(told) < TOGETHER:
         message = f"only {len(told)} of {TOGETHER} files were told of within {PATIENCE_S} s"
         raise RuntimeError(message)
+    spent = {
+        f"processor time of {name} a file, ms": 1e3 * (seconds - burnt.get(name, 0.0)) / TOGETHER
+        for name, seconds in _processor_time().items()
+    }
+    cores = psutil.cpu_count() or 1
     return {
         "files told of per second, sustained": TOGETHER / (told[-1] - started),
         "of which uploading took, s": uploaded,
+        **spent,
+        "limit: files per second of these processors": cores * 1e3 / sum(spent.values()),
     }
+
+
+def _processor_time() -> dict[str, float]:
+    """Seconds, user and system, of this process (uploads, receives) and all it has started."""
+    found: dict[str, float] = {}
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        name = "the bench itself" if process.pid == os.getpid() else _name(process)
+        times = process.cpu_times()
+        found[name] = found.get(name, 0.0) + times.user + times.system
+    return found
 
 
 def _limit(storage: BlobServiceClient, data: bytes) -> dict[str, float]:
