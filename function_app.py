@@ -11,6 +11,7 @@ from handlers import (
     notifications,
     onboarding,
     outbox,
+    templates,
 )
 from mesh import telemetry
 
@@ -25,5 +26,6 @@ for blueprint in (
     notifications.blueprint,
     expectations.blueprint,
     api.blueprint,
+    templates.blueprint,
 ):
     app.register_functions(blueprint)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import CloudEvent
+from cli.answers import CloudEvent, TemplateUse
 from cli.answers import Product as ProductPage
 from cli.client import PAGE, MeshClient
 from cli.options import AsJson, Product, State, mesh_at
@@ -126,6 +126,7 @@ def _show_page(page: ProductPage) -> None:
         page["purpose"],
         f"Owner: {owner['name']}, {owner['contact']}",
         f"Tags: {', '.join(page['tags']) or 'none'}",
+        *_template_lines(page["template"]),
     )
     ports = [
         (port["name"], port["version"], place)
@@ -152,3 +153,15 @@ def _show_page(page: ProductPage) -> None:
         )
         columns = ("object", "rows", "period", "location", "sequence", "checked against")
         show(table(columns, rows, title="Last good versions"))
+
+
+def _template_lines(use: TemplateUse | None) -> list[str]:
+    if use is None:
+        return []
+    lines = [f"Template: {use['name']}@{use['version']}"]
+    if use["waiver"] is not None:
+        waived = use["waiver"]
+        lines.append(
+            f"Waived: {', '.join(waived['profiles'])}, for {waived['by']}: {waived['reason']}"
+        )
+    return lines

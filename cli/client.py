@@ -21,8 +21,10 @@ from cli.answers import (
     Receipt,
     Replayed,
     Resumed,
+    SecurityProfile,
     Subscribed,
     Subscription,
+    Template,
 )
 from cli.connection import Connection
 from cli.failures import ExitCode, Failed, wrong_call
@@ -47,9 +49,12 @@ class MeshClient:
         self._connection = connection
         self._http = http
 
-    def request_onboarding(self, files: Mapping[str, str], *, by: str) -> Onboarding:
+    def request_onboarding(
+        self, files: Mapping[str, str], *, by: str, template: Mapping[str, object] | None = None
+    ) -> Onboarding:
+        body = {"files": dict(files), "requested_by": by}
         found: Onboarding = self._ask(
-            "POST", "onboardings", body={"files": dict(files), "requested_by": by}
+            "POST", "onboardings", body=body | ({"template": template} if template else {})
         )
         return found
 
@@ -61,6 +66,19 @@ class MeshClient:
         body = {"decision": decision, "approver": approver, "reason": reason}
         path = f"onboardings/{_part(identity)}/approval"
         found: Onboarding = self._ask("POST", path, body=body)
+        return found
+
+    def register_template(self, described: Mapping[str, object]) -> Template:
+        found: Template = self._ask("POST", "templates", body=described)
+        return found
+
+    def templates(self) -> tuple[list[Template], list[SecurityProfile]]:
+        """All templates, and the profiles that they are to satisfy."""
+        found = self._ask("GET", "templates")
+        return found["templates"], found["profiles"]
+
+    def template(self, name: str, version: str) -> Template:
+        found: Template = self._ask("GET", f"templates/{_part(name)}/{_part(version)}")
         return found
 
     def products(self, words: str = "") -> list[ProductSummary]:

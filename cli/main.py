@@ -24,6 +24,7 @@ from cli import (
     onboarding,
     replaying,
     subscribing,
+    templates,
     up,
 )
 from cli.demo.command import demo
@@ -99,6 +100,7 @@ app.command()(onboarding.refuse)
 app.command()(checking.check)
 app.add_typer(contracts.app)
 app.add_typer(dead_letters.app)
+app.add_typer(templates.app)
 app.command()(dropping.drop)
 app.command()(journeys.where)
 app.command()(journeys.receipt)

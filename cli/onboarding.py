@@ -23,6 +23,7 @@ from cli.output import (
     since,
     write_json,
 )
+from cli.templates import template_named
 from cli.waiting import wait_for
 
 STEPS = ("received", "checked", "approved", "provisioned", "registered")
@@ -46,6 +47,21 @@ def onboard(
         str | None,
         typer.Option("--by", metavar="NAME", help="Who asks. [default: the user]"),
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="NAME@VERSION",
+            help="Registered template that the product's infrastructure is deployed from. "
+            "[default: the one it has]",
+        ),
+    ] = None,
+    waiver: Annotated[
+        str | None,
+        typer.Option(
+            "--waiver", metavar="REASON", help="Why it may be used where it satisfies too little."
+        ),
+    ] = None,
     timeout: Timeout = 120,
     state: State = None,
     as_json: AsJson = False,
@@ -56,8 +72,9 @@ def onboard(
     approval. Exits with 1 when it is refused; all reasons are told at once.
     """
     files = read_declaration_files(directory)
+    used = _template_use(template, waiver)
     with mesh_at(state) as mesh:
-        saga = mesh.request_onboarding(files, by=by or _user())
+        saga = mesh.request_onboarding(files, by=by or _user(), template=used)
         saga = _followed(mesh, saga, timeout_s=timeout, quiet=as_json)
     _tell(saga, as_json=as_json)
 
@@ -113,6 +130,15 @@ def read_declaration_files(directory: Path) -> dict[str, str]:
         )
         raise wrong_call(message, problem="no-declaration")
     return files
+
+
+def _template_use(template: str | None, waiver: str | None) -> dict[str, object] | None:
+    if template is None:
+        if waiver is not None:
+            raise wrong_call("--waiver is for a template: name it with --template.")
+        return None
+    reason: dict[str, object] = {} if waiver is None else {"waiver": {"reason": waiver}}
+    return {**template_named(template), **reason}
 
 
 def _text(file: Path) -> str:

@@ -17,6 +17,7 @@ from mesh import (
     schemas,
     subscriptions,
     suspensions,
+    templates,
     tracking,
 )
 from mesh.backbone import backbone
@@ -50,7 +51,8 @@ def openapi(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - a tri
 def request_onboarding(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/onboarding.v1")
     by = asked.get("requested_by", "http")
-    saga = onboarding.request(backbone(), asked["files"], requested_by=by)
+    use = templates.asked_for(asked, by=by)
+    saga = onboarding.request(backbone(), asked["files"], requested_by=by, template=use)
     location = f"/api/onboardings/{saga.id}"
     return answer(shown.onboarding(saga), status=202, location=location)
 

@@ -13,6 +13,7 @@ from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.record import LedgerEntry
 from mesh.model.subscription import Subscription
+from mesh.model.template import SecurityProfile, Template, TemplateUse
 from mesh.subscriptions import Subscribed
 from mesh.tracking import Announced, Journey, Told
 
@@ -29,12 +30,40 @@ def onboarding(saga: Onboarding) -> dict[str, Any]:
         "status": saga.status.value,
         "product": None if saga.product is None else str(saga.product),
         "requested_by": saga.requested_by,
+        "template": template_use(saga.template),
         "steps": [
             {"step": done.step.value, "at": time(done.at), "detail": done.detail}
             for done in saga.steps
         ],
         "findings": [asdict(finding) for finding in saga.findings],
     }
+
+
+def template_use(use: TemplateUse | None) -> dict[str, Any] | None:
+    if use is None:
+        return None
+    waiver = use.waiver
+    return {
+        **asdict(use.template),
+        "waiver": None if waiver is None else {**asdict(waiver), "profiles": list(waiver.profiles)},
+    }
+
+
+def template(found: Template) -> dict[str, Any]:
+    return {
+        **asdict(found.id),
+        "kind": found.kind,
+        "description": found.description,
+        "source": found.source,
+        "parameters": [asdict(parameter) for parameter in found.parameters],
+        "satisfies": list(found.satisfies),
+        "registered_by": found.registered_by,
+        "registered_at": time(found.registered_at),
+    }
+
+
+def profile(found: SecurityProfile) -> dict[str, Any]:
+    return {**asdict(found), "classifications": list(found.classifications)}
 
 
 def summary(entry: ProductSummary) -> dict[str, Any]:
@@ -62,6 +91,7 @@ def product(page: ProductPage) -> dict[str, Any]:
         "purpose": found.purpose,
         "tags": list(found.tags),
         "owner": asdict(found.owner),
+        "template": template_use(found.template),
         "output_ports": [
             {
                 "name": port.name,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Registry,
         Storage,
         Subscriptions,
+        Templates,
         Topic,
         Webhooks,
     )
@@ -52,6 +53,7 @@ class Backbone:
     registry: Registry
     catalogue: Catalogue
     onboardings: Onboardings
+    templates: Templates
     subscriptions: Subscriptions
     deliveries: Deliveries
     storage: Storage
@@ -117,6 +119,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         TableDeliveries,
         TableOnboardings,
         TableSubscriptions,
+        TableTemplates,
     )
     from mesh.azure.topic_subscriptions import TopicSubscriptions
     from mesh.webhooks.secrets import SigningSecrets
@@ -127,6 +130,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         registry=TableRegistry(clients),
         catalogue=TableCatalogue(clients),
         onboardings=TableOnboardings(clients),
+        templates=TableTemplates(clients),
         subscriptions=TableSubscriptions(clients),
         deliveries=TableDeliveries(clients),
         storage=BlobStorage(clients),
@@ -155,6 +159,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         registry=memory.Registry(),
         catalogue=memory.Catalogue(),
         onboardings=memory.Onboardings(),
+        templates=memory.Templates(),
         subscriptions=memory.Subscriptions(),
         deliveries=memory.Deliveries(),
         storage=memory.Storage(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mesh import outbox, provisioning, schemas, telemetry
+from mesh import outbox, provisioning, schemas, telemetry, templates
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.documents import read_declaration
@@ -17,22 +17,31 @@ from mesh.model.catalogue import ProductSummary
 from mesh.model.declaration import Declaration
 from mesh.model.findings import Finding
 from mesh.model.onboarding import Onboarding, Status, Step, StepRecord, onboarding_id
-from mesh.model.product import DataProduct
 from mesh.model.record import Commit, Head, number
+from mesh.model.template import TemplateUse
 from mesh.onboarding_checks import check_against_record, classifications
 from mesh.ports import Message
 
 QUEUE = "onboarding"
 
 
-def request(backbone: Backbone, files: Mapping[str, str], *, requested_by: str) -> Onboarding:
+def request(
+    backbone: Backbone,
+    files: Mapping[str, str],
+    *,
+    requested_by: str,
+    template: TemplateUse | None = None,
+) -> Onboarding:
     """Take in a declaration: its files, by name. The rest happens step by step, on the queue.
 
     A declaration that is on its way, or whose product is registered just so, is not taken in again.
+
+    Args:
+        template: that the product's infrastructure is deployed from; None keeps what it has.
     """
-    identity = onboarding_id(files)
+    identity = onboarding_id(files, template)
     known = backbone.onboardings.get(identity)
-    if known is not None and (not known.has_ended or _is_in_force(backbone, known)):
+    if known is not None and (not known.has_ended or _is_in_force(backbone, known, template)):
         _send_on(backbone, known)
         return known
     body = json.dumps(dict(files), sort_keys=True, ensure_ascii=False).encode()
@@ -43,6 +52,7 @@ def request(backbone: Backbone, files: Mapping[str, str], *, requested_by: str) 
         requested_by=requested_by,
         status=Status.RUNNING,
         steps=(StepRecord(step=Step.RECEIVED, at=backbone.now()),),
+        template=template,
         etag=None if known is None else known.etag,
     )
     backbone.onboardings.put(received)
@@ -56,7 +66,7 @@ def handle(backbone: Backbone, message: Any) -> Onboarding:
     What is neither is refused with findings, under the id that its digest makes.
 
     Args:
-        message: `{"files": {NAME: TEXT, …}, "requested_by": …}`, or `{"onboarding": ID}`.
+        message: a request as `schemas/requests/onboarding.v1.json` says, or `{"onboarding": ID}`.
 
     Raises:
         NotFound: there is no such onboarding; the queue dead-letters the message in the end.
@@ -67,7 +77,8 @@ def handle(backbone: Backbone, message: Any) -> Onboarding:
     if findings:
         return _refused_message(backbone, message, findings)
     by = str(message.get("requested_by", "queue"))
-    return request(backbone, message["files"], requested_by=by)
+    use = templates.asked_for(message, by=by)
+    return request(backbone, message["files"], requested_by=by, template=use)
 
 
 def _refused_message(
@@ -166,11 +177,13 @@ def _waiting(backbone: Backbone, identity: str) -> Onboarding:
     return saga
 
 
-def _is_in_force(backbone: Backbone, saga: Onboarding) -> bool:
+def _is_in_force(backbone: Backbone, saga: Onboarding, asked: TemplateUse | None) -> bool:
     if saga.product is None or saga.status is not Status.REGISTERED:
         return False
     product = backbone.registry.head(saga.product).product
-    return product is not None and product.digest == saga.digest
+    if product is None or product.digest != saga.digest:
+        return False
+    return asked is None or product.template == saga.template
 
 
 def _send_on(backbone: Backbone, saga: Onboarding) -> None:
@@ -187,16 +200,20 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
     if not isinstance(declaration, Declaration):
         return saga.refused(declaration)
     saga = replace(saga, product=declaration.product.id, digest=declaration.product.digest)
-    findings = check_against_record(backbone, declaration)
+    use, unfit = templates.settle(backbone, declaration, saga.template)
+    findings = check_against_record(backbone, declaration) + unfit
     if findings:
         return saga.refused(findings)
-    return saga.done(Step.CHECKED, backbone.now(), f"{len(declaration.contracts)} contract(s)")
+    told = f"{len(declaration.contracts)} contract(s)" + templates.in_words(use)
+    return replace(saga, template=use).done(Step.CHECKED, backbone.now(), told)
 
 
 def _approve(backbone: Backbone, saga: Onboarding) -> Onboarding:
+    declaration = _declaration(backbone, saga)
     asked = backbone.policy.approval_classifications
-    sensitive = sorted(classifications(_declaration(backbone, saga)) & asked)
-    if sensitive:
+    if classifications(declaration) & asked or templates.waives_anew(
+        backbone, declaration, saga.template
+    ):
         return replace(saga, status=Status.WAITING)
     return saga.done(Step.APPROVED, backbone.now(), "policy asks for nobody's approval")
 
@@ -214,13 +231,13 @@ def _provision(backbone: Backbone, saga: Onboarding) -> Onboarding:
 
 def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
     declaration = _declaration(backbone, saga)
-    product = declaration.product
+    product = replace(declaration.product, template=saga.template)
     entries = provisioning.publish_contracts(backbone, declaration)
     found: tuple[Finding, ...] = ()
 
     def decide(head: Head) -> Commit | None:
         nonlocal found
-        if head.product is not None and head.product.digest == product.digest:
+        if head.product is not None and head.product.is_declared_as(product):
             return None
         # Another declaration may have been registered since this one was checked.
         found = check_against_record(backbone, declaration)
@@ -245,7 +262,9 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
     else:
         outbox.publish(backbone, product.id, done.events)
     provisioning.backfill_inputs(backbone, product)
-    backbone.catalogue.put(_summary(backbone.registry.head(product.id), product))
+    onboarded_at = backbone.registry.head(product.id).onboarded_at
+    assert onboarded_at is not None  # the commit has set it
+    backbone.catalogue.put(ProductSummary.of(product, onboarded_at))
     return saga.done(Step.REGISTERED, backbone.now(), "" if done else "nothing had changed")
 
 
@@ -276,21 +295,3 @@ def _declaration(backbone: Backbone, saga: Onboarding) -> Declaration:
         message = f"The declaration of onboarding {saga.id} was good and is not any more."
         raise Unavailable(message)
     return declaration
-
-
-def _summary(head: Head, product: DataProduct) -> ProductSummary:
-    assert head.onboarded_at is not None  # the commit before has set it
-    return ProductSummary(
-        id=product.id,
-        name=product.name,
-        purpose=product.purpose,
-        version=product.version,
-        status=product.status,
-        owner=product.owner.name,
-        tags=product.tags,
-        ports=tuple(f"{port.name}:{port.version}" for port in product.output_ports),
-        objects=tuple(
-            f"v{port.major}/{name}" for port in product.output_ports for name in port.objects
-        ),
-        onboarded_at=head.onboarded_at,
-    )

@@ -13,9 +13,10 @@ from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
-from mesh.model.names import ProductId, major_of
+from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.product import InputPort
 from mesh.model.record import ContractEntry
+from mesh.model.template import UNCLASSIFIED
 from mesh.reference_checks import wrong_references
 
 
@@ -34,13 +35,12 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
 
 
 def classifications(declaration: Declaration) -> frozenset[str]:
-    """The classifications of all fields of all contracts, in lower case."""
+    """The classifications of all fields of all contracts, in lower case; `unclassified` is one."""
     return frozenset(
-        field.classification.lower()
+        (field.classification or UNCLASSIFIED).lower()
         for declared in declaration.contracts
         for item in DataContract.from_document(declared.document).objects.values()
         for field in item.fields
-        if field.classification
     )
 
 
@@ -82,7 +82,7 @@ def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract
     ]
     if port.version in {entry.version for entry in published}:
         return []
-    published.sort(key=lambda entry: [int(part) for part in entry.version.split(".")])
+    published.sort(key=lambda entry: version_order(entry.version))
     olds = [_published(backbone, entry) for entry in published]
     remedy = (
         f"Publish it as {port.major + 1}.0.0 in an output port of its own, beside the old one, or "

@@ -27,6 +27,7 @@ from mesh.model.record import (
     Suspicion,
 )
 from mesh.model.subscription import Channel, Filter, Subscription
+from mesh.model.template import Template, TemplateName
 
 
 class Registry(Protocol):
@@ -105,6 +106,18 @@ class Onboardings(Protocol):
         """
 
     def of_product(self, product: ProductId) -> Sequence[Onboarding]: ...
+
+
+class Templates(Protocol):
+    """The templates of infrastructure that were registered."""
+
+    def add(self, template: Template) -> Template:
+        """Write, unless one of its name and version is there; returns what is there then."""
+
+    def get(self, name: TemplateName) -> Template | None: ...
+
+    def all(self) -> Iterator[Template]:
+        """Every template, in no particular order."""
 
 
 class Subscriptions(Protocol):

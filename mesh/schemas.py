@@ -34,6 +34,7 @@ def openapi() -> dict[str, Any]:
     components = {
         "OnboardingRequest": load("requests/onboarding.v1"),
         "ApprovalRequest": load("requests/approval.v1"),
+        "TemplateRequest": load("requests/template.v1"),
         "SubscriptionRequest": load("requests/subscription.v1"),
         "SuspensionRequest": load("requests/suspension.v1"),
         "ResumptionRequest": load("requests/resumption.v1"),

@@ -1,8 +1,9 @@
-"""Catalogue, sagas, subscriptions and deliveries, each in a table of its own.
+"""Catalogue, sagas, templates, subscriptions and deliveries, each in a table of its own.
 
     table          PartitionKey      RowKey                       holds
     catalogue      products          DOMAIN.PRODUCT               ProductSummary
     onboardings    onboardings       ID                           Onboarding; column `product`
+    templates      templates         NAME:VERSION                 Template
     subscriptions  DOMAIN.PRODUCT    ID                           Subscription
     deliveries     DOMAIN.PRODUCT    SEQUENCE:SUBSCRIPTION        attempt_001, … (`_attempt_column`)
 
@@ -43,6 +44,7 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.subscription import Subscription
+from mesh.model.template import Template, TemplateName
 
 if TYPE_CHECKING:
     from azure.data.tables import TableEntity
@@ -106,6 +108,32 @@ class TableOnboardings:
         table, column = self._clients.table("onboardings"), ("product", product.key)
         found = between(table, self._PARTITION, _FIRST, _LAST, column=column)
         return [_saga(entity) for entity in found]
+
+
+class TableTemplates:
+    """`mesh.ports.Templates` on Azure Table storage."""
+
+    _PARTITION = "templates"
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def add(self, template: Template) -> Template:
+        entity = row(self._PARTITION, _template_key(template.id), template)
+        with unavailable(f"Writing template {template.id}"):
+            try:
+                self._clients.table("templates").create_entity(entity)
+            except ResourceExistsError:  # and there it stays: no template is ever removed
+                return self.get(template.id) or template
+        return template
+
+    def get(self, name: TemplateName) -> Template | None:
+        found = get(self._clients.table("templates"), self._PARTITION, _template_key(name))
+        return None if found is None else noun(Template, found)
+
+    def all(self) -> Iterator[Template]:
+        for entity in between(self._clients.table("templates"), self._PARTITION, _FIRST, _LAST):
+            yield noun(Template, entity)
 
 
 class TableSubscriptions:
@@ -201,6 +229,10 @@ class TableDeliveries:
 
 def _saga(entity: Any) -> Onboarding:
     return replace(noun(Onboarding, entity), etag=entity.metadata["etag"])
+
+
+def _template_key(name: TemplateName) -> str:
+    return row_key(name.name, name.version)
 
 
 def _attempt_column(attempt: RecordedAttempt) -> str:

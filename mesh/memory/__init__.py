@@ -17,7 +17,7 @@ from mesh.memory.messaging import (
 )
 from mesh.memory.registry import Registry
 from mesh.memory.storage import Storage
-from mesh.memory.tables import Catalogue, Deliveries, Onboardings, Subscriptions
+from mesh.memory.tables import Catalogue, Deliveries, Onboardings, Subscriptions, Templates
 
 __all__ = [
     "Catalogue",
@@ -30,6 +30,7 @@ __all__ = [
     "Registry",
     "Storage",
     "Subscriptions",
+    "Templates",
     "Topic",
     "Webhooks",
 ]

@@ -1,4 +1,4 @@
-"""Catalogue, sagas, subscriptions and deliveries, in memory."""
+"""Catalogue, sagas, templates, subscriptions and deliveries, in memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.subscription import Subscription
+from mesh.model.template import Template, TemplateName
 
 
 class Catalogue:
@@ -56,6 +57,26 @@ class Onboardings:
         with self._lock:
             sagas = [self._sagas[key] for key in sorted(self._sagas)]
         return [saga for saga in sagas if saga.product == product]
+
+
+class Templates:
+    """`mesh.ports.Templates` in memory."""
+
+    def __init__(self) -> None:
+        self._templates: dict[TemplateName, Template] = {}
+        self._lock = threading.Lock()
+
+    def add(self, template: Template) -> Template:
+        with self._lock:
+            return self._templates.setdefault(template.id, template)
+
+    def get(self, name: TemplateName) -> Template | None:
+        with self._lock:
+            return self._templates.get(name)
+
+    def all(self) -> Iterator[Template]:
+        with self._lock:
+            return iter(list(self._templates.values()))
 
 
 class Subscriptions:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mesh.model.names import ProductId
+from mesh.model.product import DataProduct
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,23 @@ class ProductSummary:
     ports: tuple[str, ...]
     objects: tuple[str, ...]
     onboarded_at: datetime
+
+    @classmethod
+    def of(cls, product: DataProduct, onboarded_at: datetime) -> ProductSummary:
+        """What is told of a product."""
+        ports = product.output_ports
+        return cls(
+            id=product.id,
+            name=product.name,
+            purpose=product.purpose,
+            version=product.version,
+            status=product.status,
+            owner=product.owner.name,
+            tags=product.tags,
+            ports=tuple(f"{port.name}:{port.version}" for port in ports),
+            objects=tuple(f"v{port.major}/{name}" for port in ports for name in port.objects),
+            onboarded_at=onboarded_at,
+        )
 
     def mentions(self, words: str) -> bool:
         """Whether each of `words` stands somewhere in the entry, whatever its case."""

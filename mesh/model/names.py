@@ -39,6 +39,11 @@ def major_of(version: str) -> int:
     return int(found[1])
 
 
+def version_order(version: str) -> tuple[int, ...]:
+    """What orders versions: the numbers of a version that `major_of` takes."""
+    return tuple(int(part) for part in version.split("."))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class ProductId:
     """A product's address: the domain that owns it, and its name within that domain."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId
+from mesh.model.template import TemplateUse
 
 
 class Step(StrEnum):
@@ -45,9 +46,11 @@ class Onboarding:
     """One declaration on its way to a product.
 
     Attributes:
-        id: digest of the declaration's files: the same files are the same onboarding.
+        id: digest of the declaration's files and the template that was asked for: the same again
+            is the same onboarding.
         run: 1 for the first time, higher when the same declaration was sent again after its end.
         product, digest: known once the declaration was checked.
+        template: what was asked for, and, once checked, what holds.
         findings: all that is wrong, when refused.
         etag: of the row when it was read; None before it was first written.
     """
@@ -59,6 +62,7 @@ class Onboarding:
     steps: tuple[StepRecord, ...]
     product: ProductId | None = None
     digest: str = ""
+    template: TemplateUse | None = None
     findings: tuple[Finding, ...] = ()
     etag: str | None = None
 
@@ -85,11 +89,14 @@ class Onboarding:
         return replace(self, status=Status.REFUSED, findings=findings)
 
 
-def onboarding_id(files: Mapping[str, str]) -> str:
-    """Digest of a declaration's files, by name."""
+def onboarding_id(files: Mapping[str, str], template: TemplateUse | None = None) -> str:
+    """Digest of a declaration's files, by name, and of the template that is asked for."""
     digest = hashlib.sha256()
-    for name in sorted(files):
-        for part in (name, files[name]):
+    named = {} if template is None else {"@": str(template.template)}
+    if template is not None and template.waiver is not None:
+        named["@waiver"] = template.waiver.reason
+    for name, text in (*sorted(files.items()), *named.items()):
+        for part in (name, text):
             data = part.encode()
             digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()[:24]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from mesh.model.events import (
     CONTRACT_PUBLISHED,
@@ -13,6 +14,7 @@ from mesh.model.events import (
 )
 from mesh.model.product import DataProduct
 from mesh.model.record import ContractEntry
+from mesh.model.template import TemplateUse
 
 
 def announcements(
@@ -65,6 +67,21 @@ def announcements(
                 }
                 for port in product.output_ports
             ],
+            **_template(product.template),
         },
     )
     return (*contracts, told)
+
+
+def _template(use: TemplateUse | None) -> dict[str, Any]:
+    """What is told of the template; a waiver's reason is for those who may see the onboarding."""
+    if use is None:
+        return {}
+    waived = () if use.waiver is None else use.waiver.profiles
+    return {
+        "template": {
+            "name": use.template.name,
+            "version": use.template.version,
+            "waived": list(waived),
+        }
+    }

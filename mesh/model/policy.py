@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
+from mesh.model.template import Encryption, Network, SecurityProfile
+
+_ALLOWED = {"network": get_args(Network), "encryption": get_args(Encryption)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +28,7 @@ class Policy:
         violations_shown: how many violations a receipt holds in full; all are in the reject files.
         compatibility: what a new version of a contract must keep to be published under the same
             major version (`docs/compatibility.md`).
+        profiles: what infrastructure has to offer, by classification (`docs/templates.md`).
     """
 
     approval_classifications: frozenset[str] = frozenset({"restricted"})
@@ -34,6 +38,7 @@ class Policy:
     at_once: int = 2
     violations_shown: int = 100
     compatibility: Mode = "forward_transitive"
+    profiles: tuple[SecurityProfile, ...] = ()
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -53,6 +58,7 @@ class Policy:
                 at_once=int(told["at_once_per_subscriber"]),
                 violations_shown=int(data["receipts"]["violations_shown"]),
                 compatibility=_mode(data["contracts"]["compatibility"]),
+                profiles=_profiles(data["security"]["profiles"]),
             )
         except (KeyError, TypeError, ValueError) as wrong:
             message = f"policy.json cannot be read: {type(wrong).__name__}: {wrong}."
@@ -76,3 +82,31 @@ def _mode(name: str) -> Mode:
             return mode
     message = f"contracts.compatibility is {name!r}, not one of {', '.join(MODES).upper()}"
     raise ValueError(message)
+
+
+def _profiles(data: Mapping[str, Mapping[str, Any]]) -> tuple[SecurityProfile, ...]:
+    """The security profiles by name; a classification belongs to one of them."""
+    found = tuple(_profile(name, given) for name, given in data.items())
+    named = [one for profile in found for one in profile.classifications]
+    twice = sorted({one for one in named if named.count(one) > 1})
+    if twice:
+        message = f"security.profiles has {', '.join(twice)} in more than one profile"
+        raise ValueError(message)
+    return found
+
+
+def _profile(name: str, given: Mapping[str, Any]) -> SecurityProfile:
+    for member, allowed in _ALLOWED.items():
+        if given[member] not in allowed:
+            told = f"security.profiles.{name}.{member} is {given[member]!r}"
+            message = f"{told}, not one of {', '.join(allowed)}"
+            raise ValueError(message)
+    return SecurityProfile(
+        name=name,
+        classifications=tuple(text.lower() for text in given["classifications"]),
+        network=given["network"],
+        encryption=given["encryption"],
+        retention_days=int(given["retention_days"]),
+        readers=str(given["readers"]),
+        writers=str(given["writers"]),
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesh.model.names import ProductId, major_of
+from mesh.model.names import ProductId, major_of, version_order
+from mesh.model.template import TemplateUse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +58,8 @@ class DataProduct:
     Attributes:
         version: of the product (ODPS `version`); free of the versions of its contracts.
         digest: SHA-256 of the declaration's files; the same declaration again changes nothing.
+        template: that its infrastructure is deployed from, as the onboarding named it; it holds
+            until another is named.
     """
 
     id: ProductId
@@ -69,6 +72,11 @@ class DataProduct:
     output_ports: tuple[OutputPort, ...]
     input_ports: tuple[InputPort, ...]
     digest: str
+    template: TemplateUse | None = None
+
+    def is_declared_as(self, other: DataProduct) -> bool:
+        """Whether registering `other` would change nothing."""
+        return self.digest == other.digest and self.template == other.template
 
     def port_for(self, *, major: int, object_name: str) -> OutputPort | None:
         """The newest port of `major` that offers `object_name`; None when there is none."""
@@ -77,8 +85,4 @@ class DataProduct:
             for port in self.output_ports
             if port.major == major and object_name in port.objects
         ]
-        return max(candidates, key=lambda port: _comparable(port.version), default=None)
-
-
-def _comparable(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+        return max(candidates, key=lambda port: version_order(port.version), default=None)

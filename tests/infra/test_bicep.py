@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from mesh.documents import read_document
+from mesh.schemas import findings
 from tests.infra.bicep.checking import INFRA, SCENARIOS, bicep_files, check, plan, schemas, sources
 from tests.infra.bicep.mutants import mutants
+from tests.infra.bicep.parameters import parameters_of
 from tests.infra.bicep.plan import Sources
 
 FLOORS = {
@@ -30,6 +33,17 @@ EVERY = int(os.environ.get("MESH_MUTANTS_EVERY", "8"))
 
 def test_nothing_is_wrong() -> None:
     assert [str(problem) for problem in check()] == []
+
+
+def test_the_module_of_a_node_is_described_as_it_is() -> None:
+    """Its description as a template names each parameter, and which have to be given."""
+    described = read_document("t.yaml", (INFRA / "domain-node.template.yaml").read_bytes())
+
+    assert isinstance(described, dict)
+    assert findings(described, "requests/template.v1") == ()
+    assert (INFRA.parent / described["source"]).is_file()
+    told = {name: one.get("required", False) for name, one in described["parameters"].items()}
+    assert told == parameters_of(sources().file(INFRA / "modules" / "node.bicep"))
 
 
 def test_every_declaration_is_deployed_by_some_scenario() -> None:

@@ -27,6 +27,7 @@ from mesh.model.record import (
     number,
 )
 from mesh.model.subscription import Channel, Filter, State, Subscription
+from mesh.model.template import Parameter, Template, TemplateName, TemplateUse, Waiver
 
 AT = datetime(2026, 11, 22, 9, 30, 15, 123456, tzinfo=UTC)
 
@@ -158,6 +159,20 @@ def saga(**fields: Any) -> Onboarding:
     return Onboarding(**values | fields)
 
 
+def template(**fields: Any) -> Template:
+    values: dict[str, Any] = {
+        "id": TemplateName(name=f"node-{uuid.uuid4().hex[:8]}", version="1.0.0"),
+        "kind": "bicep",
+        "description": "A node",
+        "source": "infra/modules/node.bicep",
+        "parameters": (Parameter(name="domain", description="Its name", required=True),),
+        "satisfies": ("standard",),
+        "registered_by": "somebody",
+        "registered_at": AT,
+    }
+    return Template(**values | fields)
+
+
 def summary(product: ProductId, **fields: Any) -> ProductSummary:
     values: dict[str, Any] = {
         "id": product,
@@ -189,6 +204,12 @@ values = st.recursive(
     max_leaves=5,
 )
 
+uses = st.builds(
+    TemplateUse,
+    template=st.builds(TemplateName, name=slugs, version=versions),
+    waiver=st.none()
+    | st.builds(Waiver, reason=texts, by=texts, profiles=st.lists(texts, max_size=2).map(tuple)),
+)
 data_products = st.builds(
     DataProduct,
     id=product_ids,
@@ -212,6 +233,7 @@ data_products = st.builds(
         st.builds(InputPort, name=slugs, product=product_ids, contract_id=texts), max_size=2
     ).map(tuple),
     digest=hexes,
+    template=st.none() | uses,
 )
 entries = st.builds(
     LedgerEntry,
@@ -336,10 +358,24 @@ sagas = st.builds(
         st.builds(StepRecord, step=st.sampled_from(Step), at=times, detail=texts), max_size=5
     ).map(tuple),
     product=st.none() | product_ids,
+    template=st.none() | uses,
     findings=st.lists(
         st.builds(Finding, file=texts, path=texts, rule=texts, message=texts, remedy=texts),
         max_size=3,
     ).map(tuple),
+)
+templates = st.builds(
+    Template,
+    id=st.builds(TemplateName, name=slugs, version=versions),
+    kind=st.sampled_from(["bicep", "terraform"]),
+    description=texts,
+    source=texts,
+    parameters=st.lists(
+        st.builds(Parameter, name=texts, description=texts, required=st.booleans()), max_size=2
+    ).map(tuple),
+    satisfies=st.lists(texts, max_size=2).map(tuple),
+    registered_by=texts,
+    registered_at=times,
 )
 summaries = st.builds(
     ProductSummary,

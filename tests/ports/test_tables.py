@@ -14,6 +14,7 @@ from mesh.errors import Conflict
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Step
 from mesh.model.subscription import Subscription
+from mesh.model.template import TemplateName
 from tests.ports import nouns
 from tests.ports.test_registry import SHARED
 
@@ -67,6 +68,19 @@ def test_sagas_are_found_by_product(ports: Backbone, product: ProductId) -> None
 
     assert sorted(saga.id for saga in found) == sorted(saga.id for saga in of_product)
     assert all(saga.etag for saga in found)
+
+
+def test_a_template_stays_as_it_was_registered_first(ports: Backbone) -> None:
+    first, other = nouns.template(), nouns.template()
+    assert ports.templates.get(first.id) is None
+
+    assert ports.templates.add(first) == first
+    assert ports.templates.add(replace(first, source="elsewhere")) == first
+    ports.templates.add(other)
+
+    assert ports.templates.get(first.id) == first
+    found = {found.id: found for found in ports.templates.all()}
+    assert (found[first.id], found[other.id]) == (first, other)
 
 
 def test_subscriptions_are_added_changed_and_removed(ports: Backbone, product: ProductId) -> None:
@@ -134,19 +148,22 @@ def test_attempts_recorded_at_the_same_time_are_all_kept(
 @given(
     summary=nouns.summaries,
     saga=nouns.sagas,
+    template=nouns.templates,
     subscription=nouns.subscriptions,
     attempt=nouns.attempts,
     product=st.builds(nouns.new_product),
 )
 def test_whatever_is_written_is_read_again(
-    ports: Backbone, summary, saga, subscription, attempt, product: ProductId
+    ports: Backbone, summary, saga, template, subscription, attempt, product: ProductId
 ) -> None:
     saga = replace(saga, id=uuid.uuid4().hex)
+    template = replace(template, id=TemplateName(name=product.product, version="1.0.0"))
     subscription = replace(subscription, product=product)
     attempt = replace(attempt, product=product)
 
     ports.catalogue.put(summary)
     ports.onboardings.put(saga)
+    assert ports.templates.add(template) == template
     ports.subscriptions.add(subscription)
     ports.deliveries.record(attempt)
 
@@ -154,6 +171,7 @@ def test_whatever_is_written_is_read_again(
     read = ports.onboardings.get(saga.id)
     assert read is not None
     assert replace(read, etag=None) == saga
+    assert ports.templates.get(template.id) == template
     assert ports.subscriptions.get(product, subscription.id) == subscription
     assert list(ports.subscriptions.of_product(product)) == [subscription]
     delivery = ports.deliveries.get(product, attempt.sequence, attempt.subscription)

@@ -148,7 +148,7 @@ def test_whatever_is_asked_the_answer_is_as_described(
 
 def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
     """A mesh with something of everything; ids that exist, by the name of the path parameter."""
-    from mesh import subscriptions
+    from mesh import subscriptions, templates
     from mesh.model.names import ProductId
     from mesh.model.subscription import Filter, webhook
 
@@ -166,6 +166,9 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
     secret = contract_of(version="2.0.0", classification="restricted")
     waiting = world.onboard(declare(product, secret, ports=(("countries", "2.0.0"),)))
     assert waiting.status == "waiting"
+    node = {"name": "node", "version": "1.0.0", "kind": "bicep", "description": "A node."}
+    asked = {**node, "source": "infra", "satisfies": [], "parameters": {"x": {"description": ""}}}
+    templates.register(world.backbone, asked, registered_by="test")
     return {
         "domain": "geography",
         "product": "countries",
@@ -174,6 +177,7 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
         "port": "countries",
         "version": "1.0.0",
         "object": "countries",
+        "template": "node",
         "subscription": made.subscription.id,
     }
 
@@ -212,6 +216,8 @@ def described_shape(schema: Mapping[str, Any]) -> object:
         return schema["$ref"].split("/")[-1]
     if "enum" in schema:
         return set(schema["enum"])
+    if "anyOf" in schema:
+        return {described_shape(one) for one in schema["anyOf"]}
     if schema["type"] == "array":
         return [described_shape(schema["items"])]
     return set(schema["type"]) if isinstance(schema["type"], list) else schema["type"]

@@ -17,7 +17,8 @@ from cli.main import app
 from mesh.model.names import ProductId
 from tests.unit.test_dead_letters import letter
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+DOCUMENT = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 COUNTRIES = ProductId(domain="geography", product="countries")
 GROUP = typer.main.get_command(app)
 LEAVES = {
@@ -72,7 +73,7 @@ def test_its_commands_run(run, world, declared, contract_of, good, tmp_path, mon
     (folder / "good").mkdir()
     shutil.copy(good, folder / "good")
     monkeypatch.chdir(tmp_path)
-    known: dict[str, str] = {"LETTER": "7", "POISON": "8"}
+    known = {"LETTER": "7", "POISON": "8", "REPOSITORY": str(ROOT)}
     world.dead_letters.letters += [
         letter("landed-files", 7),
         letter("onboarding", 8, b"?"),

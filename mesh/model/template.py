@@ -1,0 +1,134 @@
+"""An organisation's own templates of infrastructure, and the security profiles they satisfy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from mesh.errors import Rejected
+from mesh.model.names import SLUG_RULE, is_slug, major_of
+
+UNCLASSIFIED = "unclassified"
+"""What a field without a classification counts as."""
+
+Network = Literal["public", "private_endpoint"]
+Encryption = Literal["platform_key", "customer_key"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecurityProfile:
+    """What infrastructure has to offer to hold data of some classifications (`policy.json`).
+
+    Attributes:
+        classifications: of fields, in lower case; each belongs to one profile.
+        retention_days: how long data is kept at most.
+        readers, writers: groups with access, by names in which `{domain}` stands for the domain.
+    """
+
+    name: str
+    classifications: tuple[str, ...]
+    network: Network
+    encryption: Encryption
+    retention_days: int
+    readers: str
+    writers: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class TemplateName:
+    """A template in one version; written `NAME@VERSION`."""
+
+    name: str
+    version: str
+
+    def __post_init__(self) -> None:
+        if not is_slug(self.name):
+            message = f"{self.name!r} cannot name a template. A template's name has {SLUG_RULE}."
+            raise Rejected(message, problem="invalid-name")
+        major_of(self.version)
+
+    @classmethod
+    def parse(cls, text: str) -> TemplateName:
+        """Read `NAME@VERSION`.
+
+        Raises:
+            Rejected: `text` has another form, or its name or version is not allowed.
+        """
+        name, at, version = text.partition("@")
+        if not at:
+            message = f"{text!r} names no template. Write it as NAME@VERSION."
+            raise Rejected(message, problem="invalid-name")
+        return cls(name=name, version=version)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameter:
+    """What a template has to be told when it is deployed."""
+
+    name: str
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Template:
+    """A module of Bicep or Terraform, as somebody registered it; its version never changes.
+
+    Attributes:
+        source: where the module is, for people and pipelines; nothing here reads it.
+        satisfies: names of the profiles that whoever registered it says it satisfies.
+    """
+
+    id: TemplateName
+    kind: Literal["bicep", "terraform"]
+    description: str
+    source: str
+    parameters: tuple[Parameter, ...]
+    satisfies: tuple[str, ...]
+    registered_by: str
+    registered_at: datetime
+
+    def says_the_same(self, other: Template) -> bool:
+        """Whether both are one template, whoever registered it and when."""
+        mine, others = (
+            (one.id, one.kind, one.description, one.source, one.parameters, one.satisfies)
+            for one in (self, other)
+        )
+        return mine == others
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiver:
+    """That a product is deployed from a template which does not satisfy all it has to.
+
+    Attributes:
+        by: who asks for it; who approved it stands in the steps of the onboarding.
+        profiles: that the template does not satisfy, once they are known.
+    """
+
+    reason: str
+    by: str
+    profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TemplateUse:
+    """The template that a product's infrastructure is deployed from."""
+
+    template: TemplateName
+    waiver: Waiver | None = None
+
+
+def profiles_of(
+    profiles: Collection[SecurityProfile], classifications: Collection[str]
+) -> Mapping[str, SecurityProfile | None]:
+    """The profile that each classification asks for; None where the policy has none for it."""
+    return {
+        name: next((one for one in profiles if name in one.classifications), None)
+        for name in sorted(classifications)
+    }
