@@ -16,7 +16,7 @@ from handlers import (
 from mesh import telemetry
 
 telemetry.configure()
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 for blueprint in (
     onboarding.blueprint,
     landing.blueprint,

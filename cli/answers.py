@@ -76,6 +76,13 @@ class SecurityProfile(TypedDict):
     writers: str
 
 
+class Caller(TypedDict):
+    id: str
+    name: str
+    ops: bool
+    roles: dict[str, list[str]]
+
+
 class Onboarding(TypedDict):
     """One declaration on its way to a product."""
 

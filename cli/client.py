@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from cli.answers import (
     Attempt,
+    Caller,
     CloudEvent,
     DeadLetter,
     Drop,
@@ -28,6 +29,7 @@ from cli.answers import (
 )
 from cli.connection import Connection
 from cli.failures import ExitCode, Failed, wrong_call
+from cli.tokens import token
 
 if TYPE_CHECKING:
     import httpx
@@ -49,6 +51,10 @@ class MeshClient:
         self._connection = connection
         self._http = http
 
+    def whoami(self) -> Caller:
+        found: Caller = self._ask("GET", "whoami")
+        return found
+
     def request_onboarding(
         self, files: Mapping[str, str], *, by: str, template: Mapping[str, object] | None = None
     ) -> Onboarding:
@@ -62,8 +68,11 @@ class MeshClient:
         found: Onboarding = self._ask("GET", f"onboardings/{_part(identity)}")
         return found
 
-    def decide(self, identity: str, *, decision: str, approver: str, reason: str) -> Onboarding:
-        body = {"decision": decision, "approver": approver, "reason": reason}
+    def decide(
+        self, identity: str, *, decision: str, approver: str | None, reason: str
+    ) -> Onboarding:
+        body = {"decision": decision, "reason": reason}
+        body |= {} if approver is None else {"approver": approver}
         path = f"onboardings/{_part(identity)}/approval"
         found: Onboarding = self._ask("POST", path, body=body)
         return found
@@ -243,17 +252,23 @@ class MeshClient:
 
 @contextmanager
 def open_client(connection: Connection) -> Iterator[MeshClient]:
-    """A client with connections of its own."""
+    """A client with connections of its own, and a token if there is one to be had."""
+    with http_client(connection) as http:
+        if found := token(connection, http):
+            http.headers["Authorization"] = f"Bearer {found}"
+        yield MeshClient(connection, http)
+
+
+def http_client(connection: Connection) -> httpx.Client:
+    """An HTTP client fit for where the mesh is."""
     import httpx
 
-    headers = {"x-functions-key": connection.key} if connection.key else {}
     parts = urlsplit(connection.url)
     # Reading the authorities to trust takes longer than a local call; without TLS there are none.
     verify = True if parts.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # A proxy of the environment would look for the local Azure on its own machine.
     proxied = parts.hostname not in {"127.0.0.1", "localhost", "::1"}
-    with httpx.Client(headers=headers, timeout=TIMEOUT_S, verify=verify, trust_env=proxied) as http:
-        yield MeshClient(connection, http)
+    return httpx.Client(timeout=TIMEOUT_S, verify=verify, trust_env=proxied)
 
 
 def _part(text: str) -> str:
@@ -296,10 +311,10 @@ def _content(answer: httpx.Response, connection: Connection) -> Any:
     if kind == "application/problem+json" and isinstance(document, dict):
         raise _refused(document)
     if answer.status_code in {401, 403}:
+        sent = "Authorization" in answer.request.headers
         message = (
-            f"{connection.url} does not accept the function key "
-            f"({'one was sent' if connection.key else 'none was sent'}). Set MESH_KEY to a key of "
-            f"the Functions app."
+            f"{connection.url} does not accept the token ({'one' if sent else 'none'} was sent). "
+            f"Set MESH_SCOPE to the scope of the API, and sign in with `az login`."
         )
         raise Failed(message, problem="unauthorized", code=ExitCode.REFUSED)
     if answer.status_code >= 500:

@@ -16,6 +16,8 @@ READY_FILE = Path(".local/state/azure.json")
 
 PATIENCE_S = 30.0
 
+_API = ("MESH_URL", "MESH_TOKEN", "MESH_SCOPE", "MESH_TOKEN_URL", "MESH_CLIENT_SECRET")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Connection:
@@ -23,7 +25,10 @@ class Connection:
 
     Attributes:
         url: of the HTTP API, without a slash at the end.
-        key: function key; empty when none is needed.
+        acting: the domain to act for (`--as`, `MESH_AS`); empty for one's own identity.
+        token: an access token that was given as it is (`MESH_TOKEN`).
+        scope: what to ask a token for, such as `api://mesh/.default`.
+        token_url, secret: the token endpoint of the local issuer, and what it wants to know.
         storage: connection string of the storage account; empty with `storage_account`.
         storage_account: name of the account that is reached by identity.
         storage_of_domains: name of the account of each domain that has one of its own.
@@ -32,7 +37,11 @@ class Connection:
     """
 
     url: str
-    key: str = field(default="", repr=False)
+    acting: str = ""
+    token: str = field(default="", repr=False)
+    scope: str = ""
+    token_url: str = ""
+    secret: str = field(default="", repr=False)
     storage: str = field(default="", repr=False)
     storage_account: str = ""
     storage_of_domains: Mapping[str, str] = field(default_factory=dict)
@@ -47,8 +56,8 @@ class Connection:
 def find_connection(environ: Mapping[str, str], state: Path | None, start: Path) -> Connection:
     """Work out the connection.
 
-    Settings of the environment go first. Each of the pairs URL and key, account and connection
-    string comes from one place, so that the key of the local Azure is never sent elsewhere.
+    Settings of the environment go first. What reaches the API comes from one place, and so does
+    what reaches the storage, so that no secret of the local Azure is ever sent elsewhere.
 
     Args:
         state: folder of the local Azure's state; None looks for `.local/state` in `start` and the
@@ -59,13 +68,16 @@ def find_connection(environ: Mapping[str, str], state: Path | None, start: Path)
     """
     file = _ready_file(state, start)
     local = {} if file is None else _settings(file)
-    api, origin = _first(environ, local, file, "MESH_URL", "MESH_KEY")
+    api, origin = _first(environ, local, file, *_API)
     storage, stored_by = _first(
         environ, local, file, "STORAGE", "STORAGE__accountName", "STORAGE_OF_DOMAINS"
     )
     return Connection(
         url=_checked_url(api.get("MESH_URL") or DEFAULT_URL, origin),
-        key=api.get("MESH_KEY", ""),
+        token=api.get("MESH_TOKEN", ""),
+        scope=api.get("MESH_SCOPE", ""),
+        token_url=api.get("MESH_TOKEN_URL", ""),
+        secret=api.get("MESH_CLIENT_SECRET", ""),
         storage=storage.get("STORAGE", ""),
         storage_account=storage.get("STORAGE__accountName", ""),
         storage_of_domains=_accounts(storage.get("STORAGE_OF_DOMAINS", ""), stored_by),

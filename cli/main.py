@@ -20,6 +20,7 @@ from cli import (
     contracts,
     dead_letters,
     dropping,
+    identity,
     journeys,
     onboarding,
     replaying,
@@ -29,6 +30,7 @@ from cli import (
 )
 from cli.demo.command import demo
 from cli.failures import ExitCode, Failed
+from cli.options import acting_for
 from cli.output import report
 
 
@@ -84,14 +86,26 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has dealt with it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    acting: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="DOMAIN",
+            envvar="MESH_AS",
+            help="Act for this domain, in a local Azure; elsewhere you are who you are.",
+        ),
+    ] = "",
 ) -> None:
-    """Talk to the local Azure (`mesh up`), or to the mesh that MESH_URL and MESH_KEY name."""
+    """Talk to the local Azure (`mesh up`), or to the mesh that MESH_URL and MESH_SCOPE name."""
+    acting_for.set(acting)
 
 
 app.command()(up.up)
+app.command()(identity.whoami)
+app.command()(identity.token)
 app.command()(demo)
 app.command()(onboarding.onboard)
 app.command()(onboarding.onboarding)

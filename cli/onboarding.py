@@ -29,7 +29,10 @@ from cli.waiting import wait_for
 STEPS = ("received", "checked", "approved", "provisioned", "registered")
 
 Identity = Annotated[str, typer.Argument(metavar="ID", help="Id of the onboarding.")]
-Approver = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
+Approver = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", help="In whose name. [default: your own]"),
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
 
@@ -91,8 +94,8 @@ def onboarding(identity: Identity, state: State = None, as_json: AsJson = False)
 
 def approve(
     identity: Identity,
-    by: Approver,
     reason: Reason,
+    by: Approver = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
@@ -102,8 +105,8 @@ def approve(
 
 def refuse(
     identity: Identity,
-    by: Approver,
     reason: Reason,
+    by: Approver = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
@@ -218,7 +221,7 @@ def _step_line(step: Step, saga: Onboarding) -> str:
 
 
 def _decide(
-    identity: str, decision: str, by: str, reason: str, state: Path | None, *, as_json: bool
+    identity: str, decision: str, by: str | None, reason: str, state: Path | None, *, as_json: bool
 ) -> None:
     with mesh_at(state) as mesh:
         saga = mesh.decide(identity, decision=decision, approver=by, reason=reason)

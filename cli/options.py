@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +29,9 @@ class Form(StrEnum):
     HTML = "html"
     CSV = "csv"
 
+
+acting_for: ContextVar[str] = ContextVar("acting_for", default="")
+"""The domain of `mesh --as DOMAIN …`; empty for none."""
 
 Format = Annotated[
     Form | None,
@@ -51,13 +56,14 @@ Timeout = Annotated[
 ]
 
 
-def connection(state: Path | None) -> Connection:
-    """How to reach the mesh from here."""
-    return find_connection(os.environ, state, Path.cwd())
+def connection(state: Path | None, *, acting: str = "") -> Connection:
+    """How to reach the mesh from here, for a domain if one is to be acted for."""
+    found = find_connection(os.environ, state, Path.cwd())
+    return replace(found, acting=acting or acting_for.get())
 
 
 @contextmanager
-def mesh_at(state: Path | None) -> Iterator[MeshClient]:
+def mesh_at(state: Path | None, *, acting: str = "") -> Iterator[MeshClient]:
     """The mesh that the environment, or the local Azure, tells of."""
-    with open_client(connection(state)) as client:
+    with open_client(connection(state, acting=acting)) as client:
         yield client

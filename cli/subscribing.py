@@ -111,7 +111,7 @@ def subscribe(
         raise wrong_call(message)
     route |= {"copies": True} if copies else {}
     route |= {"signature": "v1a"} if ed25519 else {}
-    with mesh_at(state) as mesh:
+    with mesh_at(state, acting=subscriber) as mesh:
         made = mesh.subscribe(
             product,
             subscriber=subscriber,

@@ -9,6 +9,7 @@ from typing import Any
 
 import azure.functions as func
 
+from handlers.callers import admit
 from mesh.errors import Rejected, Unavailable
 
 PROBLEMS = "urn:mesh:problems:"
@@ -39,11 +40,16 @@ def problem(refusal: Rejected) -> func.HttpResponse:
 def answers(
     handle: Callable[[func.HttpRequest], func.HttpResponse],
 ) -> Callable[[func.HttpRequest], func.HttpResponse]:
-    """Let a handler raise: `Rejected` becomes its problem, `Unavailable` 503 with Retry-After."""
+    """Let in who may call a handler, and let it raise.
+
+    Its name is that of its operation, whose rule (`mesh.model.entitlement`) is asked first.
+    `Rejected` becomes its problem, `Unavailable` 503 with Retry-After.
+    """
 
     @functools.wraps(handle)
     def wrapped(req: func.HttpRequest) -> func.HttpResponse:
         try:
+            admit(req, handle.__name__)
             return handle(req)
         except Rejected as refusal:
             return problem(refusal)

@@ -11,6 +11,7 @@ from mesh.model.dead_letter import DeadLetter
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
+from mesh.model.principal import Caller
 from mesh.model.record import LedgerEntry
 from mesh.model.subscription import Subscription
 from mesh.model.template import SecurityProfile, Template, TemplateUse
@@ -21,6 +22,15 @@ from mesh.tracking import Announced, Journey, Told
 def time(at: datetime | None) -> str | None:
     """RFC 3339, in UTC."""
     return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def caller(who: Caller) -> dict[str, Any]:
+    return {
+        "id": who.principal.id,
+        "name": who.principal.name,
+        "ops": who.is_ops,
+        "roles": {role.value: sorted(domains) for role, domains in sorted(who.held.items())},
+    }
 
 
 def onboarding(saga: Onboarding) -> dict[str, Any]:

@@ -44,6 +44,9 @@ param runbook string = 'https://github.com/your-organisation/mvmesh/blob/main/do
 @description('Who the mesh says it is to webhooks; empty for the app\'s host name.')
 param webhookOrigin string = ''
 
+@description('Client id of the app registration that tokens for the HTTP API are issued to; empty when there is none yet: then the API answers nobody.')
+param apiClientId string = ''
+
 @description('Python of the app: 3.11 or 3.12.')
 param pythonVersion string = '3.11'
 
@@ -130,6 +133,7 @@ module hub 'modules/hub.bicep' = {
     alertEmails: alertEmails
     runbook: runbook
     webhookOrigin: webhookOrigin
+    apiClientId: apiClientId
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
@@ -182,6 +186,7 @@ output AZURE_LOCATION string = location
 output MESH_RESOURCE_GROUP string = hubGroup.name
 output MESH_APP_NAME string = hub.outputs.appName
 output MESH_API string = 'https://${hub.outputs.appHostName}'
+output MESH_SCOPE string = empty(apiClientId) ? '' : 'api://${apiClientId}/.default'
 output MESH_STORAGE_ACCOUNT string = hub.outputs.storageAccountName
 output MESH_STORAGE_OF_DOMAINS string = string(storageOfDomains)
 output MESH_SERVICE_BUS_ID string = hub.outputs.namespaceId

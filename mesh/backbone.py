@@ -47,6 +47,8 @@ class Backbone:
     """The ports, and what else a verb cannot know by itself.
 
     Attributes:
+        easy_auth: whether the platform has authenticated callers before their calls arrive (App
+            Service authentication); when not, nobody is believed who they say they are.
         now: the clock; its times are in UTC and say so.
     """
 
@@ -65,6 +67,7 @@ class Backbone:
     destinations: Destinations
     signing: SigningSecrets
     policy: Policy
+    easy_auth: bool
     now: Callable[[], datetime]
 
 
@@ -146,6 +149,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         destinations=AzureDestinations(clients),
         signing=SigningSecrets.from_setting(settings.webhook_signing_key),
         policy=_policy(),
+        easy_auth=settings.easy_auth,
         now=_utc_now,
     )
 
@@ -171,6 +175,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         destinations=memory.Destinations(),
         signing=SigningSecrets(master_keys=(bytes(MASTER_KEY_BYTES),)),
         policy=_policy(),
+        easy_auth=True,
         now=now or _utc_now,
     )
 

@@ -31,6 +31,7 @@ def request(
     *,
     requested_by: str,
     template: TemplateUse | None = None,
+    asker: str = "",
 ) -> Onboarding:
     """Take in a declaration: its files, by name. The rest happens step by step, on the queue.
 
@@ -38,6 +39,7 @@ def request(
 
     Args:
         template: that the product's infrastructure is deployed from; None keeps what it has.
+        asker: object id of the principal that asks, if one does.
     """
     identity = onboarding_id(files, template)
     known = backbone.onboardings.get(identity)
@@ -50,6 +52,7 @@ def request(
         id=identity,
         run=1 if known is None else known.run + 1,
         requested_by=requested_by,
+        asker=asker,
         status=Status.RUNNING,
         steps=(StepRecord(step=Step.RECEIVED, at=backbone.now()),),
         template=template,

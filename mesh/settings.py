@@ -37,6 +37,7 @@ class Settings:
             this machine; the local Azure only.
         destination_hosts: where consumers' own topics, queues and containers may be; whoever owns
             such a host is shown a token of the app's identity. None for those of Azure.
+        easy_auth: whether App Service authentication is on, so that its headers can be believed.
         identity_client_id: of the user-assigned identity (`AZURE_CLIENT_ID`).
     """
 
@@ -53,6 +54,7 @@ class Settings:
     webhook_origin: str
     allow_loopback_webhooks: bool = False
     destination_hosts: tuple[str, ...] = ()
+    easy_auth: bool = False
     identity_client_id: str = ""
 
     @classmethod
@@ -66,7 +68,7 @@ class Settings:
         wrong: list[str] = []
         for name, variable in VARIABLES.items():
             text = environ.get(variable, "")
-            if name == "allow_loopback_webhooks":
+            if name in {"allow_loopback_webhooks", "easy_auth"}:
                 if text.lower() not in {"", "true", "false"}:
                     wrong.append(f"{variable} is {text!r}, and may be true or false")
                 values[name] = text.lower() == "true"
@@ -112,6 +114,7 @@ VARIABLES = {
     "webhook_origin": "WEBHOOK_ORIGIN",
     "allow_loopback_webhooks": "ALLOW_LOOPBACK_WEBHOOKS",
     "destination_hosts": "DESTINATION_HOSTS",
+    "easy_auth": "EASY_AUTH",
     "identity_client_id": "AZURE_CLIENT_ID",
 }
 """The environment variable of each setting."""

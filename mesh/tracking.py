@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 from mesh.backbone import Backbone
 from mesh.catalogue import find_product
 from mesh.errors import NotFound
-from mesh.model.dropped_file import UNPLACED
+from mesh.model.dropped_file import UNPLACED, DroppedFile
 from mesh.model.events import ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery
@@ -70,20 +71,46 @@ def journey(backbone: Backbone, product: ProductId, drop: str) -> Journey:
 
 
 def find(
-    backbone: Backbone, *, file: str | None, product: ProductId | None, limit: int
+    backbone: Backbone,
+    *,
+    file: str | None,
+    product: ProductId | None,
+    limit: int,
+    domains: AbstractSet[str] | None = None,
 ) -> Sequence[tuple[ProductId, LedgerEntry]]:
-    """The newest decisions, newest first: of one product or of all, about one file name or any."""
+    """The newest decisions, newest first: of one product or of all, about one file name or any.
+
+    Args:
+        domains: of whose files; None for all.
+    """
     if product is not None and product != UNPLACED:
         find_product(backbone, product)
-    products = [product] if product else [UNPLACED, *(s.id for s in backbone.catalogue.products())]
+    everywhere = [UNPLACED, *(s.id for s in backbone.catalogue.products())]
+    products = [product] if product else everywhere
     found = [
         (place, entry)
         for place in products
+        if domains is None or place.domain in domains or place == UNPLACED
         for entry in backbone.registry.entries(place, file=file, limit=limit)
+        if domains is None or domain_of(place, entry) in domains
         if product or not entry.is_unplaced  # it stands in the record of unplaced files too
     ]
     found.sort(key=lambda pair: pair[1].decided_at, reverse=True)
     return found[:limit]
+
+
+def domain_of(product: ProductId, entry: LedgerEntry) -> str:
+    """Whose file it was: of one that no product was found for, as its path says."""
+    if product != UNPLACED:
+        return product.domain
+    dropped = DroppedFile(
+        url=entry.url,
+        etag=entry.etag,
+        size=entry.size,
+        sequencer=entry.sequencer,
+        landed_at=entry.landed_at,
+    )
+    return dropped.blob.partition("/")[0]
 
 
 def receipt(backbone: Backbone, product: ProductId, drop: str) -> bytes:

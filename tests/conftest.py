@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,31 @@ import pytest
 
 from tests.indexed import functions
 
-FUNCTION_KEY = "test-key-of-the-functions-app"
+EVERYTHING = "developer"
+"""The token of somebody who may do everything."""
+
+
+def easy_auth(token: str | None) -> dict[str, str]:
+    """The headers that App Service authentication makes of a token; of tests' own kind.
+
+    `NAME` has the roles of the domain NAME, `NAME=ROLE,ROLE` just these.
+    """
+    if token is None:
+        return {}
+    name, given, roles = token.partition("=")
+    if not given:
+        domain = "*" if name == EVERYTHING else name
+        roles = f"{domain}.producer,{domain}.consumer,{domain}.owner"
+        roles += ",ops" if name == EVERYTHING else ""
+    claims = [{"typ": "oid", "val": f"id-of-{name}"}, {"typ": "azp", "val": f"app-of-{name}"}]
+    claims += [{"typ": "roles", "val": role} for role in roles.split(",") if role]
+    told = {"auth_typ": "aad", "name_typ": "name", "role_typ": "roles", "claims": claims}
+    return {
+        "x-ms-client-principal": base64.b64encode(json.dumps(told).encode()).decode(),
+        "x-ms-client-principal-id": f"id-of-{name}",
+        "x-ms-client-principal-name": name,
+        "x-ms-client-principal-idp": "aad",
+    }
 
 
 @dataclass(frozen=True)
@@ -22,14 +47,14 @@ class HttpFunction:
     name: str
     route: str
     methods: frozenset[str]
-    needs_key: bool
+    auth_level: str
     call: Callable[[Any], Any]
 
 
 class FunctionsOverHttp:
-    """A WSGI app with all HTTP functions of `function_app`, under `/api`, asking for the key.
+    """A WSGI app with all HTTP functions of `function_app`, under `/api`, behind Easy Auth.
 
-    What the functions host does is done here in its smallest form: a route, a key, a request
+    What the platform does is done here in its smallest form: a route, a principal, a request
     decoded, an answer encoded. Which backbone they work on says `mesh.backbone`.
     """
 
@@ -68,13 +93,12 @@ class FunctionsOverHttp:
         if matched is None:
             return Response(status=404)(environ, start_response)
         function, parts = matched
-        if function.needs_key and request.headers.get("x-functions-key") != FUNCTION_KEY:
-            return Response(status=401)(environ, start_response)
+        told = request.headers.get("Authorization", "").partition("Bearer ")[2]
         answer = self.call(
             function,
             method=request.method,
             url=request.url,
-            headers=dict(request.headers),
+            headers={**dict(request.headers), **easy_auth(told or None)},
             query=request.args.to_dict(),
             parts=parts,
             body=request.get_data(),
@@ -121,7 +145,7 @@ def _http_function(function: Any) -> HttpFunction | None:
         name=function.get_function_name(),
         route=trigger["route"],
         methods=frozenset(trigger["methods"]),
-        needs_key=trigger["authLevel"] != "ANONYMOUS",
+        auth_level=trigger["authLevel"],
         call=function.get_user_function(),
     )
 
@@ -149,9 +173,9 @@ class Api:
         *,
         data: bytes = b"",
         query: Mapping[str, object] | None = None,
-        key: str | None = FUNCTION_KEY,
+        by: str | None = EVERYTHING,
     ) -> Answer:
-        """Call `/api{path}` with a JSON `body`, or with `data` as it is."""
+        """Call `/api{path}` with a JSON `body`, or with `data` as it is, and the token `by`."""
         from werkzeug.test import Client, EnvironBuilder
 
         builder = EnvironBuilder(
@@ -159,7 +183,7 @@ class Api:
             method=method,
             query_string={name: str(value) for name, value in (query or {}).items()},
             data=data if body is None else json.dumps(body),
-            headers={} if key is None else {"x-functions-key": key},
+            headers={} if by is None else {"Authorization": f"Bearer {by}"},
         )
         environ = builder.get_environ()
         builder.close()
@@ -209,9 +233,9 @@ def functions_over_http() -> FunctionsOverHttp:
 
 
 @pytest.fixture(scope="session")
-def function_key() -> str:
-    """The key that the HTTP functions ask for."""
-    return FUNCTION_KEY
+def token() -> str:
+    """The token of somebody who may do everything."""
+    return EVERYTHING
 
 
 @pytest.fixture

@@ -33,6 +33,9 @@ param signingKeyName string
 @description('Who the mesh says it is to webhooks; empty for the app\'s own host name.')
 param webhookOrigin string = ''
 
+@description('Client id of the app registration that tokens for the HTTP API are issued to; empty when there is none yet: then the API answers nobody.')
+param apiClientId string = ''
+
 @allowed([
   '3.11'
   '3.12'
@@ -66,6 +69,7 @@ type appIdentity = {
 }
 
 var roles = loadJsonContent('roles.json')
+var authentication = loadJsonContent('../authentication.json')
 
 resource hostAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: hostAccountName
@@ -177,6 +181,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       EVENT_GRID_TOPIC: eventGridEndpoint
       WEBHOOK_SIGNING_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${signingKeyName})'
       WEBHOOK_ORIGIN: empty(webhookOrigin) ? app.properties.defaultHostName : webhookOrigin
+      // The app believes the headers of App Service authentication only where that is on: below.
+      EASY_AUTH: empty(apiClientId) ? 'false' : 'true'
       AZURE_CLIENT_ID: identity.clientId
       APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.clientId};Authorization=AAD'
@@ -186,6 +192,44 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       OTEL_TRACES_SAMPLER_ARG: '1.0'
       // The mesh's own spans tell of each hop; these would add one for each storage request, with blob names.
       OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
+    }
+  }
+
+  // Who calls is checked before the app is asked; what they may do says the app (docs/security.md).
+  resource signIn 'config' = {
+    name: 'authsettingsV2'
+    properties: {
+      platform: {
+        enabled: !empty(apiClientId)
+      }
+      globalValidation: {
+        requireAuthentication: authentication.requireAuthentication
+        unauthenticatedClientAction: authentication.unauthenticatedClientAction
+        excludedPaths: authentication.excludedPaths
+      }
+      identityProviders: {
+        azureActiveDirectory: {
+          enabled: true
+          registration: {
+            clientId: apiClientId
+            openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+          }
+          validation: {
+            allowedAudiences: [
+              apiClientId
+              'api://${apiClientId}'
+            ]
+          }
+        }
+      }
+      httpSettings: {
+        requireHttps: true
+      }
+      login: {
+        tokenStore: {
+          enabled: false
+        }
+      }
     }
   }
 

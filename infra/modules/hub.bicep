@@ -32,6 +32,7 @@ param consumers array = []
 param alertEmails string[] = []
 param runbook string
 param webhookOrigin string = ''
+param apiClientId string = ''
 param pythonVersion string = '3.11'
 param instanceMemoryMB int = 2048
 param maximumInstanceCount int = 40
@@ -321,6 +322,7 @@ module app 'function-app.bicep' = {
     vaultUri: vaultReader.outputs.vaultUri
     signingKeyName: signingKeyName
     webhookOrigin: webhookOrigin
+    apiClientId: apiClientId
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from local.functions_host.easy_auth import Authentication
 from local.functions_host.host import Host, Options
 from local.functions_host.host_json import read_host_json
 from local.functions_host.indexing import index_app
@@ -65,6 +66,13 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         "--keys", type=Path, metavar="FILE", help="JSON object with keys to use, e.g. host.master"
     )
     parser.add_argument(
+        "--authentication",
+        type=Path,
+        metavar="FILE",
+        help="check tokens as App Service authentication does; a file in the form of "
+        "authsettingsV2. Without it, nobody is checked",
+    )
+    parser.add_argument(
         "--grace", type=float, default=10.0, help="seconds for running functions at a stop (10)"
     )
     parser.add_argument(
@@ -95,6 +103,7 @@ async def serve(options: argparse.Namespace, bound: socket.socket, stop: asyncio
     app = options.app.resolve()
     state = (options.state or app / ".local" / "functions_host").resolve()
     keys = options.keys.resolve() if options.keys else None
+    wanted = Authentication.read(options.authentication) if options.authentication else None
     apply_settings(app, options.settings)
     host_json = read_host_json(app)
     configure_logging(host_json.log_levels)
@@ -103,7 +112,9 @@ async def serve(options: argparse.Namespace, bound: socket.socket, stop: asyncio
     host = Host(
         functions,
         host_json,
-        Options(state=state, keys=keys, grace=options.grace, host_id=host_id),
+        Options(
+            state=state, keys=keys, grace=options.grace, host_id=host_id, authentication=wanted
+        ),
     )
     port = bound.getsockname()[1]
     announce_ready(
@@ -141,7 +152,7 @@ def absolute(options: argparse.Namespace) -> list[str]:
     arguments = ["--app", str(options.app.resolve()), "--grace", str(options.grace)]
     for path in options.settings:
         arguments += ["--settings", str(path.resolve())]
-    for name in ("state", "keys"):
+    for name in ("state", "keys", "authentication"):
         if (path := getattr(options, name)) is not None:
             arguments += [f"--{name}", str(path.resolve())]
     return arguments

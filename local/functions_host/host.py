@@ -15,6 +15,7 @@ from aiohttp import web
 
 from local.functions_host.admin import AdminApi
 from local.functions_host.clients import Clients
+from local.functions_host.easy_auth import Authentication, EasyAuth
 from local.functions_host.host_json import HostJson
 from local.functions_host.indexing import IndexedFunction
 from local.functions_host.invocation import Invoker, Worker, thread_count
@@ -35,12 +36,16 @@ _LARGEST_BODY = 100 * 1024 * 1024  # Azure's default limit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How to run: `state` keeps keys and timers; `grace` is seconds for running functions."""
+    """How to run: `state` keeps keys and timers; `grace` is seconds for running functions.
+
+    With `authentication`, requests are checked before they reach a function.
+    """
 
     state: Path
     keys: Path | None
     grace: float
     host_id: str
+    authentication: Authentication | None = None
 
 
 class Host:
@@ -173,7 +178,11 @@ class Host:
             _log.warning("Function '%s': its listener did not close: %r", name, error)
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=_LARGEST_BODY)
+        wanted = self._options.authentication
+        application = web.Application(
+            client_max_size=_LARGEST_BODY,
+            middlewares=() if wanted is None else (EasyAuth(wanted).middleware(),),
+        )
         application.router.add_route("GET", "/admin/host/status", self._admin.status)
         application.router.add_route("GET", "/admin/host/ping", self._admin.ping)
         application.router.add_route("GET", "/admin/functions", self._admin.list_functions)

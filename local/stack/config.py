@@ -22,6 +22,8 @@ class StackConfig:
         storage: `{"containers": […], "tables": […], "queues": […]}`.
         settings: the app's settings; `{storage}`, `{service_bus}`, … in a value stand for what is
             known only once the parts run (`local.stack.stack.Addresses`).
+        identity: registrations of the token issuer, if there is to be one.
+        authentication: which paths take a token of it (`globalValidation` of `authsettingsV2`).
         queries: folder of `*.kql` files and workbooks that the telemetry page is to offer, if any.
     """
 
@@ -31,6 +33,8 @@ class StackConfig:
     storage: Path
     settings: Mapping[str, str]
     queries: Path | None = None
+    identity: Path | None = None
+    authentication: Path | None = None
 
     @classmethod
     def read(cls, path: Path) -> StackConfig:
@@ -45,19 +49,21 @@ class StackConfig:
             raise LocalError(message)
         required = ("app", "serviceBus", "eventGrid", "storage")
         missing = [key for key in required if not isinstance(data.get(key), str)]
-        unknown = sorted(set(data) - {*required, "settings", "queries"})
+        optional = ("queries", "identity", "authentication")
+        unknown = sorted(set(data) - {*required, "settings", *optional})
         if missing or unknown:
             wrong = [f"{key} is missing" for key in missing] + [
                 f"{key} is unknown" for key in unknown
             ]
             message = f"{path}: {'; '.join(wrong)}."
             raise LocalError(message)
-        settings, queries = data.get("settings", {}), data.get("queries")
+        settings = data.get("settings", {})
         if not isinstance(settings, dict) or not all(isinstance(v, str) for v in settings.values()):
             message = f"{path}: settings holds texts only."
             raise LocalError(message)
-        if not isinstance(queries, str | None):
-            message = f"{path}: queries must be the name of a folder."
+        chosen = {name: _optional(path, data, name) for name in optional}
+        if (chosen["identity"] is None) != (chosen["authentication"] is None):
+            message = f"{path}: identity and authentication go together."
             raise LocalError(message)
         app, service_bus, event_grid, storage = (path.parent / data[key] for key in required)
         return cls(
@@ -66,8 +72,17 @@ class StackConfig:
             event_grid=event_grid.resolve(),
             storage=storage.resolve(),
             settings=settings,
-            queries=None if queries is None else (path.parent / queries).resolve(),
+            **chosen,
         )
+
+
+def _optional(path: Path, data: Mapping[str, Any], name: str) -> Path | None:
+    value = data.get(name)
+    if not isinstance(value, str | None):
+        kind = "folder" if name == "queries" else "file"
+        message = f"{path}: {name} must be the name of a {kind}."
+        raise LocalError(message)
+    return None if value is None else (path.parent / value).resolve()
 
 
 def _json(path: Path) -> Any:

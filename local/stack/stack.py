@@ -40,6 +40,7 @@ class Ports:
     event_grid: int = 10010
     functions: int = 7071
     telemetry: int = 4318
+    identity: int = 10020
 
 
 class Stack:
@@ -90,6 +91,7 @@ class Stack:
             storage = group.create_task(self._azurite(names))
             bus = group.create_task(self._service_bus())
             telemetry = group.create_task(self._telemetry())
+            issuer = group.create_task(self._identity())
         addresses = _addresses(storage.result(), bus.result())
         grid = await self._event_grid(addresses)
         addresses |= {
@@ -100,7 +102,7 @@ class Stack:
             "telemetry": telemetry.result().ready["url"],
         }
         self.settings = self._resolve(addresses)
-        host = await self._functions_host()
+        host = await self._functions_host(issuer.result())
         self.reached = {
             "storage": storage.result().ready["blob"],
             "service_bus": f"amqp://127.0.0.1:{bus.result().ready['port']}",
@@ -109,8 +111,7 @@ class Stack:
             "functions": host.ready["url"],
             "telemetry": addresses["telemetry"],
         }
-        reached = {"MESH_URL": host.ready["url"] + "/api", "MESH_KEY": addresses["functions_key"]}
-        self._tell({**self.settings, **reached})
+        self._tell({**self.settings, **_client_settings(host, issuer.result())})
 
     async def _run(
         self, name: str, *arguments: str, environ: Mapping[str, str] | None = None
@@ -128,6 +129,16 @@ class Stack:
             f"--port={self._ports.telemetry}",
             f"--state={self._state / 'telemetry'}",
             *(() if queries is None else (f"--queries={queries}",)),
+        )
+
+    async def _identity(self) -> Part | None:
+        if self._config.identity is None:
+            return None
+        return await self._run(
+            "identity",
+            f"--registrations={self._config.identity}",
+            f"--port={self._ports.identity}",
+            f"--state={self._state / 'identity'}",
         )
 
     async def _azurite(self, names: dict[str, list[str]]) -> Part:
@@ -164,15 +175,31 @@ class Stack:
             },
         )
 
-    async def _functions_host(self) -> Part:
+    async def _functions_host(self, issuer: Part | None) -> Part:
         return await self._run(
             "functions_host",
             f"--app={self._config.app}",
             f"--state={self._state / 'functions'}",
             f"--keys={self._state / 'keys.json'}",
             f"--port={self._ports.functions}",
+            *(() if issuer is None else (f"--authentication={self._authentication(issuer)}",)),
             environ=self.settings,
         )
+
+    def _authentication(self, issuer: Part) -> Path:
+        """A file in the form of `authsettingsV2`: the config's rules, for tokens of the issuer."""
+        assert self._config.authentication is not None  # it goes with an issuer
+        entra = {
+            "registration": {"openIdIssuer": issuer.ready["issuer"]},
+            "validation": {"allowedAudiences": [issuer.ready["audience"]]},
+        }
+        whole = {
+            "globalValidation": json.loads(self._config.authentication.read_text("utf-8")),
+            "identityProviders": {"azureActiveDirectory": entra},
+        }
+        path = self._state / "authentication.json"
+        _write_private(path, json.dumps(whole, indent=2))
+        return path
 
     def _resolve(self, addresses: Mapping[str, str]) -> dict[str, str]:
         resolved = {}
@@ -200,6 +227,18 @@ def _addresses(storage: Part, bus: Part) -> dict[str, str]:
         "service_bus_admin": bus.ready["admin_connection_string"],
         "service_bus_certificate": bus.ready["certificate"],
     }
+
+
+def _client_settings(host: Part, issuer: Part | None) -> dict[str, str]:
+    """How a client reaches the app's HTTP functions, and gets a token for them."""
+    reached = {"MESH_URL": host.ready["url"] + "/api"}
+    if issuer is not None:
+        reached |= {
+            "MESH_SCOPE": f"{issuer.ready['audience']}/.default",
+            "MESH_TOKEN_URL": issuer.ready["token_url"],
+            "MESH_CLIENT_SECRET": issuer.ready["secret"],
+        }
+    return reached
 
 
 def _make_folder(state: Path) -> None:

@@ -49,6 +49,7 @@ class Onboarding:
         id: digest of the declaration's files and the template that was asked for: the same again
             is the same onboarding.
         run: 1 for the first time, higher when the same declaration was sent again after its end.
+        asker: object id of the principal that sent it; empty when it came by the queue.
         product, digest: known once the declaration was checked.
         template: what was asked for, and, once checked, what holds.
         findings: all that is wrong, when refused.
@@ -60,6 +61,7 @@ class Onboarding:
     requested_by: str
     status: Status
     steps: tuple[StepRecord, ...]
+    asker: str = ""
     product: ProductId | None = None
     digest: str = ""
     template: TemplateUse | None = None

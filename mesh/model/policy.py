@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
+from mesh.model.principal import Grant
 from mesh.model.template import Encryption, Network, SecurityProfile
 
 _ALLOWED = {"network": get_args(Network), "encryption": get_args(Encryption)}
@@ -29,6 +30,7 @@ class Policy:
         compatibility: what a new version of a contract must keep to be published under the same
             major version (`docs/compatibility.md`).
         profiles: what infrastructure has to offer, by classification (`docs/templates.md`).
+        grants: what principals may do, beside what their app roles say (`docs/security.md`).
     """
 
     approval_classifications: frozenset[str] = frozenset({"restricted"})
@@ -39,6 +41,7 @@ class Policy:
     violations_shown: int = 100
     compatibility: Mode = "forward_transitive"
     profiles: tuple[SecurityProfile, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -59,6 +62,7 @@ class Policy:
                 violations_shown=int(data["receipts"]["violations_shown"]),
                 compatibility=_mode(data["contracts"]["compatibility"]),
                 profiles=_profiles(data["security"]["profiles"]),
+                grants=tuple(Grant.from_data(entry) for entry in data["access"]["grants"]),
             )
         except (KeyError, TypeError, ValueError) as wrong:
             message = f"policy.json cannot be read: {type(wrong).__name__}: {wrong}."

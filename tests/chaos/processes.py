@@ -193,6 +193,7 @@ class Stack:
             "SERVICE_BUS_ADMIN": self.bus.ready["admin_connection_string"],
             "SERVICE_BUS_ADMIN_CERTIFICATE": str(self.bus.ready["certificate"]),
             "EVENT_GRID_TOPIC": f"{grid}/mesh-events/api/events",
+            "EASY_AUTH": "true",
             "EVENT_GRID_KEY": self.grid.ready["key"],
             "WEBHOOK_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
             "WEBHOOK_ORIGIN": "mesh.localhost",

@@ -159,6 +159,4 @@ def test_event_grid_may_keep_trying_as_long_as_duplicates_are_known() -> None:
 
 
 def _app_settings() -> dict[str, Any]:
-    [found] = plan("public").deployed("Microsoft.Web/sites/config")
-    settings: dict[str, Any] = found.body["properties"]
-    return settings
+    return plan("public").config("appsettings")

@@ -171,8 +171,7 @@ def needs(made: Plan) -> Iterator[tuple[str, str]]:
 
 def _of_the_host(made: Plan) -> Iterator[tuple[str, str]]:
     """What triggers, the Functions host, the exporter and the platform do in the app's name."""
-    [settings] = made.deployed("Microsoft.Web/sites/config")
-    host = settings.body["properties"]["AzureWebJobsStorage__accountName"]
+    host = made.config("appsettings")["AzureWebJobsStorage__accountName"]
     for account in made.deployed("Microsoft.Storage/storageAccounts"):
         if account.name == host:
             yield "blobDataOwner", account.id

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from mesh.model.entitlement import OPEN
+from mesh.schemas import openapi
 from mesh.settings import VARIABLES, Settings
 from tests.infra.bicep.checking import plan
 from tests.infra.entities import ROOT
@@ -15,9 +17,7 @@ PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
 def deployed(scenario: str = "public") -> dict[str, Any]:
-    [found] = plan(scenario).deployed("Microsoft.Web/sites/config")
-    settings: dict[str, Any] = found.body["properties"]
-    return settings
+    return plan(scenario).config("appsettings")
 
 
 def explained(heading: str) -> dict[str, tuple[str, str]]:
@@ -81,3 +81,26 @@ def test_the_vault_holds_the_key_under_the_name_that_is_asked_for() -> None:
     assert asked.endswith(f"secrets/{plan('public').outputs['MESH_SIGNING_KEY_NAME']})")
     for output in re.findall(r"\$\{(MESH_\w+)", hook):
         assert output in plan("public").outputs
+
+
+def test_identities_are_believed_only_where_they_are_checked() -> None:
+    for scenario in ("public", "private"):
+        on = plan(scenario).config("authsettingsV2")["platform"]["enabled"]
+        assert deployed(scenario)["EASY_AUTH"] == ("true" if on else "false")
+
+    assert deployed("public")["EASY_AUTH"] == "true"
+    assert deployed("private")["EASY_AUTH"] == "false"  # it has no app registration yet
+
+
+def test_only_what_takes_no_identity_is_reached_without_a_token() -> None:
+    checked = plan("public").config("authsettingsV2")
+    rules, entra = checked["globalValidation"], checked["identityProviders"]["azureActiveDirectory"]
+
+    assert rules["requireAuthentication"] is True
+    assert rules["unauthenticatedClientAction"] == "Return401"
+    paths = {operation["get"]["operationId"]: f"/api{path}"
+             for path, operation in openapi()["paths"].items() if "get" in operation}  # fmt: skip
+    assert set(rules["excludedPaths"]) == {paths[operation] for operation in OPEN}
+    assert entra["registration"]["openIdIssuer"].startswith("https://login.microsoftonline.com/")
+    assert entra["validation"]["allowedAudiences"] == ["an-api", "api://an-api"]
+    assert checked["httpSettings"]["requireHttps"] is True

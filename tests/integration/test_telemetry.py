@@ -285,7 +285,7 @@ def test_no_secret_and_no_file_name_is_in_telemetry(run: Run) -> None:
         *(secret.removeprefix("whsec_") for secret in run.consumer.secrets),
         run.settings["EVENT_GRID_KEY"],
         run.settings["WEBHOOK_SIGNING_KEY"],
-        run.settings["MESH_KEY"],
+        run.settings["MESH_CLIENT_SECRET"],
         *re.findall(r"AccountKey=([^;]+)", run.settings["STORAGE"]),
         *re.findall(r"SharedAccessKey=([^;]+)", run.settings["SERVICE_BUS"]),
     }

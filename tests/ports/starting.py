@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +39,18 @@ def _ready(process: subprocess.Popen[str], module: str) -> dict[str, Any]:
             return told
     message = f"{module} ended with {process.wait()} before it was ready"
     raise AssertionError(message)
+
+
+def token_of(settings: Mapping[str, str], client: str = "developer") -> str:
+    """A token of the local issuer, for an application of its registrations."""
+    import httpx
+
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client,
+        "client_secret": settings["MESH_CLIENT_SECRET"],
+        "scope": settings["MESH_SCOPE"],
+    }
+    answer = httpx.post(settings["MESH_TOKEN_URL"], data=form, timeout=30)
+    found: str = answer.raise_for_status().json()["access_token"]
+    return found

@@ -33,15 +33,9 @@ def waiting(world, declare, contract_of):
     return world.onboard(files).id
 
 
-def test_health_and_description_need_no_key(api):
-    assert api("GET", "/health", key=None).json == {"status": "ok"}
-    assert api("GET", "/openapi.json", key=None).json["openapi"] == "3.1.0"
-
-
-def test_everything_else_needs_the_key(functions_over_http):
-    open_ = {function.name for function in functions_over_http.functions if not function.needs_key}
-
-    assert open_ == {"health", "openapi"}
+def test_health_and_description_need_no_token(api):
+    assert api("GET", "/health", by=None).json == {"status": "ok"}
+    assert api("GET", "/openapi.json", by=None).json["openapi"] == "3.1.0"
 
 
 def test_a_declaration_is_taken_in_and_becomes_a_product(api, world, declare):

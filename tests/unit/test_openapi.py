@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from cli import answers
 from mesh.backbone import replace_backbone
+from mesh.model.entitlement import RULES
 from mesh.model.events import EVENT_TYPES
 from mesh.schemas import load, openapi
 
@@ -58,13 +59,12 @@ def test_it_describes_each_route_and_no_other(functions_over_http):
     assert described == real
 
 
-def test_it_asks_for_the_key_where_the_app_does(functions_over_http):
-    needs_key = {function.name: function.needs_key for function in functions_over_http.functions}
+def test_it_asks_for_a_token_where_there_is_a_rule():
     for path, method in OPERATIONS:
         operation = openapi()["paths"][path][method]
         said = operation.get("security", openapi()["security"]) != []
-        assert said == needs_key[operation["operationId"]], path
-        assert ("401" in operation["responses"]) == said, path
+        assert said == (operation["operationId"] in RULES), path
+        assert ({"401", "403"} <= set(operation["responses"])) == said, path
 
 
 def test_it_declares_the_parameters_of_each_path():
@@ -121,7 +121,7 @@ def test_the_command_reads_answers_as_they_are_described(name):
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_whatever_is_asked_the_answer_is_as_described(
-    path, method, countries, contract_of, declare, functions_over_http, function_key
+    path, method, countries, contract_of, declare, functions_over_http, token
 ):
     known = fill(countries, contract_of, declare)
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", functions_over_http)
@@ -140,7 +140,7 @@ def test_whatever_is_asked_the_answer_is_as_described(
         for name in set(case.path_parameters or ()) & set(known):
             if data.draw(st.integers(0, 3), label=f"a {name} that exists"):
                 case.path_parameters[name] = known[name]
-        case.call_and_validate(headers={"x-functions-key": function_key}, checks=CHECKS)
+        case.call_and_validate(headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
 
     with replace_backbone(countries.backbone):
         ask()

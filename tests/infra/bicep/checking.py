@@ -91,6 +91,7 @@ SCENARIOS = (
         file="main.bicep",
         given={
             **_MAIN,
+            "apiClientId": "an-api",
             "domains": [
                 _GEO,
                 {

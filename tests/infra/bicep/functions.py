@@ -170,7 +170,9 @@ def _to_object(
 
 
 def _environment() -> dict[str, Any]:
-    return {"name": "AzureCloud", "suffixes": {"storage": "core.windows.net"}}
+    login = {"loginEndpoint": "https://login.microsoftonline.com/"}
+    suffixes = {"storage": "core.windows.net"}
+    return {"name": "AzureCloud", "authentication": login, "suffixes": suffixes}
 
 
 KNOWN: Mapping[str, Callable[..., Any]] = {

@@ -31,6 +31,14 @@ class Plan:
         made = (found for found in self.resources if found.is_deployed and not found.is_existing)
         return [found for found in made if not kind or found.kind == kind]
 
+    def config(self, name: str) -> dict[str, Any]:
+        """The properties of one of the app's configurations, `appsettings` or another."""
+        [found] = (
+            one for one in self.deployed("Microsoft.Web/sites/config") if one.name.endswith(name)
+        )
+        properties: dict[str, Any] = found.body["properties"]
+        return properties
+
 
 class Sources:
     """Parsed files, each read once; `replaced` stands in for what is on disk."""

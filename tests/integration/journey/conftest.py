@@ -16,7 +16,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from standardwebhooks import Webhook
 
-from tests.ports.starting import part
+from tests.ports.starting import part, token_of
 from tests.unit.conftest import declaration
 
 PLACE = "geography/countries/v1/countries"
@@ -121,7 +121,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 def mesh(stack: dict[str, Any]) -> Iterator[Mesh]:
     """The mesh, with the product `geography/countries`."""
     settings = stack["settings"]
-    key = {"x-functions-key": settings["MESH_KEY"]}
+    key = {"Authorization": f"Bearer {token_of(settings)}"}
     with (
         httpx.Client(base_url=settings["MESH_URL"], headers=key, timeout=30) as api,
         BlobServiceClient.from_connection_string(settings["STORAGE"]) as blobs,

@@ -20,7 +20,7 @@ import psutil
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from tests.ports.starting import ROOT
+from tests.ports.starting import ROOT, token_of
 from tests.unit.conftest import declaration
 
 PATIENCE_S = 30.0
@@ -129,7 +129,7 @@ def test_what_was_dropped_before_a_kill_is_judged_after_the_restart(tmp_path):
 
 def api(ready: dict[str, Any]) -> httpx.Client:
     settings = ready["settings"]
-    key = {"x-functions-key": settings["MESH_KEY"]}
+    key = {"Authorization": f"Bearer {token_of(settings)}"}
     return httpx.Client(base_url=settings["MESH_URL"], headers=key, timeout=30)
 
 

@@ -158,11 +158,11 @@ def server(world: Any, functions_over_http: Any) -> Iterator[MeshServer]:
 
 
 @pytest.fixture
-def settings(server: MeshServer, function_key: str) -> dict[str, str | None]:
+def settings(server: MeshServer, token: str) -> dict[str, str | None]:
     """The environment in which the command finds the served mesh."""
     return {
         "MESH_URL": server.url,
-        "MESH_KEY": function_key,
+        "MESH_TOKEN": token,
         "STORAGE": server.storage,
         "STORAGE__accountName": None,
         "STORAGE_OF_DOMAINS": None,

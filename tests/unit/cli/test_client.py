@@ -41,12 +41,21 @@ def test_an_answer_that_does_not_come(run, monkeypatch):
     assert f"{url} did not answer within 0 s. Try again" in done.stderr
 
 
-@pytest.mark.parametrize(("key", "says"), [(None, "(none was sent)"), ("wrong", "(one was sent)")])
-def test_a_key_that_is_not_accepted(run, key, says):
-    done = run("products", env={"MESH_KEY": key})
+def test_a_call_without_a_token_is_refused_by_the_mesh(run):
+    done = run("products", "--json", env={"MESH_TOKEN": None})
 
     assert done.exit_code == 1
-    assert f"does not accept the function key {says}. Set MESH_KEY to a key" in done.stderr
+    assert json.loads(done.stderr)["type"] == "urn:mesh:problems:not-signed-in"
+
+
+@pytest.mark.parametrize(("token", "says"), [(None, "(none was sent)"), ("bad", "(one was sent)")])
+def test_a_token_that_the_platform_does_not_accept(run, server, token, says):
+    server.broken = (401, "text/plain", b"", {})
+
+    done = run("products", env={"MESH_TOKEN": token})
+
+    assert done.exit_code == 1
+    assert f"does not accept the token {says}. Set MESH_SCOPE" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -131,14 +140,14 @@ def test_patience_ends(run, declared, world):
     assert "Try again in a moment" in problem["detail"]
 
 
-def test_a_rotation_is_not_repeated(server, function_key):
+def test_a_rotation_is_not_repeated(server, token):
     server.broken = (
         503,
         "application/problem+json",
         b'{"type": "urn:mesh:problems:unavailable", "status": 503, "title": "Unavailable"}',
         {"Retry-After": "0"},
     )
-    connection = Connection(url=server.url, key=function_key, patience_s=60)
+    connection = Connection(url=server.url, token=token, patience_s=60)
 
     with open_client(connection) as mesh, pytest.raises(Failed, match="Unavailable"):
         mesh.rotate_secret("geography/countries", "x")

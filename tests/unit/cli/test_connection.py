@@ -11,7 +11,9 @@ from cli.failures import Failed
 
 LOCAL = {
     "MESH_URL": "http://127.0.0.1:4711/api",
-    "MESH_KEY": "local-key",
+    "MESH_SCOPE": "api://local/.default",
+    "MESH_TOKEN_URL": "http://127.0.0.1:4712/token",
+    "MESH_CLIENT_SECRET": "local-secret",
     "STORAGE": "local-storage",
     "SERVICE_BUS": "Endpoint=sb://x",
 }
@@ -29,7 +31,7 @@ def ready(tmp_path):
 def test_nothing_is_known(tmp_path):
     found = find_connection({}, None, tmp_path)
 
-    assert (found.url, found.key, found.storage) == (DEFAULT_URL, "", "")
+    assert (found.url, found.token, found.secret, found.storage) == (DEFAULT_URL, "", "", "")
 
 
 def test_the_ready_file_is_found_here_and_above(ready):
@@ -38,7 +40,8 @@ def test_the_ready_file_is_found_here_and_above(ready):
     deep.mkdir(parents=True)
     for start in (project, deep):
         found = find_connection({}, None, start)
-        assert (found.url, found.key) == (LOCAL["MESH_URL"], LOCAL["MESH_KEY"])
+        assert (found.url, found.secret) == (LOCAL["MESH_URL"], "local-secret")
+        assert (found.scope, found.token_url) == (LOCAL["MESH_SCOPE"], LOCAL["MESH_TOKEN_URL"])
         assert found.storage == LOCAL["STORAGE"]
         assert found.origin == str(ready / "azure.json")
 
@@ -48,18 +51,18 @@ def test_the_folder_of_the_state_is_named(ready, tmp_path):
 
 
 def test_the_environment_goes_first(ready, tmp_path):
-    environ = {"MESH_URL": "https://mesh.example/api/", "MESH_KEY": "k", "STORAGE": "s"}
+    environ = {"MESH_URL": "https://mesh.example/api/", "MESH_TOKEN": "k", "STORAGE": "s"}
 
     found = find_connection(environ, ready, tmp_path)
 
-    assert (found.url, found.key, found.storage) == ("https://mesh.example/api", "k", "s")
+    assert (found.url, found.token, found.storage) == ("https://mesh.example/api", "k", "s")
     assert found.origin == "the environment"
 
 
-def test_the_local_key_is_not_sent_elsewhere(ready, tmp_path):
+def test_the_local_secret_is_not_sent_elsewhere(ready, tmp_path):
     found = find_connection({"MESH_URL": "https://mesh.example/api"}, ready, tmp_path)
 
-    assert found.key == ""
+    assert (found.secret, found.token_url, found.scope) == ("", "", "")
 
 
 def test_an_account_is_not_mixed_with_the_local_connection_string(ready, tmp_path):
@@ -88,7 +91,9 @@ def test_accounts_that_are_none(tmp_path, text):
 
 
 def test_empty_settings_are_none(ready, tmp_path):
-    assert find_connection({"MESH_URL": "", "STORAGE": ""}, ready, tmp_path).key == "local-key"
+    found = find_connection({"MESH_URL": "", "STORAGE": ""}, ready, tmp_path)
+
+    assert found.secret == "local-secret"
 
 
 def test_secrets_are_not_shown(ready, tmp_path):
@@ -133,7 +138,7 @@ def test_a_ready_file_that_is_none(ready, tmp_path, text):
 def test_the_command_uses_the_state_that_it_is_given(onboarded, settings, tmp_path):
     state = tmp_path / "state"
     state.mkdir()
-    known = {name: settings[name] for name in ("MESH_URL", "MESH_KEY", "STORAGE")}
+    known = {name: settings[name] for name in ("MESH_URL", "MESH_TOKEN", "STORAGE")}
     (state / "azure.json").write_text(json.dumps({"settings": known}), encoding="utf-8")
 
     done = onboarded("products", "--state", state, env=dict.fromkeys(known))

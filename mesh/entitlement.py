@@ -1,0 +1,146 @@
+"""Hold a call against the rule of its operation, before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from mesh import schemas, subscriptions, tracking
+from mesh.backbone import Backbone
+from mesh.documents import read_declaration
+from mesh.errors import Rejected
+from mesh.model.declaration import Declaration
+from mesh.model.dropped_file import UNPLACED
+from mesh.model.entitlement import RULES, Need, Of, Rule
+from mesh.model.names import ProductId
+from mesh.model.principal import ANY_DOMAIN, Caller, Principal, Role, caller_of
+from mesh.model.subscription import Subscription
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """What is asked for, as far as it says whom it is about.
+
+    Attributes:
+        parts: of the path, by name.
+    """
+
+    operation: str
+    parts: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def identify(backbone: Backbone, principal: Principal | None) -> Caller:
+    """Who calls, and what they may do.
+
+    Args:
+        principal: None when the call carries no identity.
+
+    Raises:
+        Rejected: it carries none, or nobody has checked the one that it carries.
+    """
+    if not backbone.easy_auth:
+        message = (
+            "This app takes no identity from anybody, for App Service authentication is not on. "
+            "Configure it, then set EASY_AUTH to true (docs/security.md)."
+        )
+        raise Rejected(message, problem="not-signed-in", status=401)
+    if principal is None:
+        message = "The call carries no identity. Send a token of Microsoft Entra for this API."
+        raise Rejected(message, problem="not-signed-in", status=401)
+    return caller_of(principal, backbone.policy.grants)
+
+
+def check(backbone: Backbone, caller: Caller, call: Call) -> None:
+    """Let a call through that its rule allows.
+
+    Raises:
+        Rejected: the rule does not, or the body is not as its schema says.
+        NotFound: what the call is about does not exist.
+    """
+    rule = RULES[call.operation]
+    if caller.is_stranger:
+        raise _stranger(caller.principal)
+    if (rule.ops and caller.is_ops) or any(
+        _fulfils(backbone, caller, need, call) for need in rule.needs
+    ):
+        return
+    if rule.asker and _began(backbone, caller, call):
+        return
+    raise _refused(caller, rule, call)
+
+
+TEAM = frozenset({Role.PRODUCER, Role.OWNER})
+"""Who sees what becomes of a product's files."""
+
+
+def seen_by(caller: Caller, roles: AbstractSet[Role]) -> AbstractSet[str] | None:
+    """The domains of which a caller may see what is not everybody's; None for all."""
+    domains = frozenset[str]().union(*(caller.held.get(role, frozenset()) for role in roles))
+    return None if caller.is_ops or ANY_DOMAIN in domains else domains
+
+
+def shown_to(
+    caller: Caller, product: ProductId, found: Iterable[Subscription]
+) -> list[Subscription]:
+    """The subscriptions to a product that a caller may see: its domains' own, or all of them."""
+    if caller.is_ops or caller.holds(TEAM, product.domain):
+        return list(found)
+    return [one for one in found if caller.holds({Role.CONSUMER}, one.subscriber)]
+
+
+def _fulfils(backbone: Backbone, caller: Caller, need: Need, call: Call) -> bool:
+    if not caller.holds_anywhere(need.roles):
+        return False
+    if need.of is Of.ANY:
+        return True
+    domain = _domain(backbone, need.of, call)
+    return domain is None or caller.holds(need.roles, domain)
+
+
+def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
+    """The domain that a call is about; None when there is none to protect (a bad declaration)."""
+    if of is Of.PRODUCT:
+        return _of_product(backbone, call)
+    if of is Of.DECLARATION:
+        asked = schemas.parse(call.body, "requests/onboarding.v1")
+        declaration = read_declaration(asked["files"])
+        return declaration.product.id.domain if isinstance(declaration, Declaration) else None
+    if of is Of.ONBOARDING:
+        saga = backbone.onboardings.get(call.parts["onboarding"])
+        return "" if saga is None or saga.product is None else saga.product.domain
+    if "subscription" in call.parts:
+        product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
+        return subscriptions.find(backbone, product, call.parts["subscription"]).subscriber
+    subscriber: str = schemas.parse(call.body, "requests/subscription.v1")["subscriber"]
+    return subscriber
+
+
+def _of_product(backbone: Backbone, call: Call) -> str:
+    product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
+    entry = None
+    if product == UNPLACED and "drop" in call.parts:
+        entry = backbone.registry.entry(product, call.parts["drop"])
+    return product.domain if entry is None else tracking.domain_of(product, entry)
+
+
+def _began(backbone: Backbone, caller: Caller, call: Call) -> bool:
+    saga = backbone.onboardings.get(call.parts["onboarding"])
+    return saga is not None and saga.asker == caller.principal.id
+
+
+def _stranger(principal: Principal) -> Rejected:
+    message = (
+        f"{principal.name} (object id {principal.id}) has no role in this mesh. Ask whoever runs "
+        "it for an app role such as DOMAIN.producer, or an entry in policy.json."
+    )
+    return Rejected(message, problem="not-entitled", status=403)
+
+
+def _refused(caller: Caller, rule: Rule, call: Call) -> Rejected:
+    message = (
+        f"{caller.principal.name} may not {call.operation.replace('_', ' ')} here: it takes "
+        f"{rule.in_words}."
+    )
+    return Rejected(message, problem="not-entitled", status=403)
