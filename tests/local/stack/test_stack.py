@@ -223,6 +223,10 @@ def test_a_state_folder_that_is_a_file_is_refused(tmp_path):
             '{"app":".","serviceBus":"b","eventGrid":"g","storage":"nowhere.json"}',
             "nowhere.json cannot be read",
         ),
+        (
+            '{"app": ".", "serviceBus": "a", "eventGrid": "b", "storage": "c", "identity": "d"}',
+            "identity and authentication go together",
+        ),
     ],
 )
 def test_a_config_that_makes_no_sense_is_refused(tmp_path, config, message):
@@ -238,7 +242,7 @@ def test_a_config_that_is_not_there_is_named(tmp_path):
 
 def test_a_setting_with_an_unknown_placeholder_is_refused(tmp_path):
     config = json.loads((ROOT / "infra" / "local.json").read_text())
-    for key in ("serviceBus", "eventGrid", "storage"):
+    for key in ("serviceBus", "eventGrid", "storage", "identity", "authentication"):
         config[key] = str(ROOT / "infra" / config[key])
     config["settings"] = {"SECRET": "{key_vault}"}
     path = tmp_path / "local.json"
