@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+from mesh.validation.arrow_text import column_texts
 from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
 from mesh.validation.csv_header import Layout, read_header
 from mesh.validation.csv_values import ABSENT, CellReader
@@ -23,6 +24,9 @@ class Rows(Protocol):
     @property
     def count(self) -> int: ...
 
+    def column(self, name: str) -> Any:
+        """A column as an Arrow array of its own type; None where the file does not say types."""
+
     def texts(self, name: str) -> Any:
         """The cells of a column as an Arrow array, null where they mean null; None if unknown."""
 
@@ -37,11 +41,37 @@ class Records:
         self._records = records
         self.count = len(records)
 
+    def column(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
+        return None
+
     def texts(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
         return None
 
     def values(self, name: str) -> Sequence[Any] | None:
         return [record.get(name) for record in self._records]
+
+
+class Columns:
+    """Records that came as one Arrow record batch."""
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+        self._names = batch.schema.names
+        self.count: int = batch.num_rows
+
+    def column(self, name: str) -> Any:
+        return self._batch.column(self._names.index(name)) if name in self._names else None
+
+    def texts(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
+        return None
+
+    def values(self, name: str) -> Sequence[Any] | None:
+        column = self.column(name)
+        if column is None:
+            return None
+        texts = column_texts(column).to_pylist()
+        told = {text: parse_json(text) for text in set(texts)}
+        return [told[text] for text in texts]
 
 
 def json_rows(data: bytes) -> Rows:
@@ -135,6 +165,9 @@ class _Cells:
         self._keeps_empty = plan.dialect.quoted_empty == "string"
         self._texts = {column.name for column in plan.columns if column.reading == "text"}
         self.count: int = table.num_rows
+
+    def column(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
+        return None
 
     def texts(self, name: str) -> Any:
         import pyarrow as pa

@@ -29,7 +29,7 @@ def _json_type(kind: Any) -> tuple[str | None, str | None]:
         (types.is_integer, "integer"),
         (types.is_floating, "number"),
         (types.is_decimal, "number"),
-        (_is_text, "string"),
+        (is_text, "string"),
         (types.is_map, "object"),
         (types.is_struct, "object"),
         (_is_list, "array"),
@@ -44,7 +44,8 @@ def _json_type(kind: Any) -> tuple[str | None, str | None]:
     return ("string", "local-time") if types.is_time(kind) else (None, None)
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is one of texts."""
     from pyarrow import types
 
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
@@ -67,11 +68,18 @@ def batch_lines(batch: Any, names: Sequence[str]) -> bytes:
     mark = "{"
     for name in names:
         parts += [pa.scalar(f"{mark}{json.dumps(name)}: ", pa.large_string())]
-        parts += [compute.fill_null(_texts(batch.column(name)), "null")]
+        parts += [column_texts(batch.column(name))]
         mark = ", "
     end = pa.scalar("}\n", pa.large_string())
     whole = compute.binary_join_element_wise(*parts, end, pa.scalar("", pa.large_string()))
     return _bytes_of(whole)
+
+
+def column_texts(column: Any) -> Any:
+    """The JSON text of each value of an array; null is a text, too."""
+    from pyarrow import compute
+
+    return compute.fill_null(_texts(column), "null")
 
 
 def _bytes_of(texts: Any) -> bytes:
@@ -100,7 +108,7 @@ def _texts(column: Any) -> Any:
         found = wide.cast(pa.string()).cast(text)
         # JSON has no word for these; the reader of the line says so.
         return compute.if_else(compute.is_finite(wide), found, pa.scalar("NaN", text))
-    if _is_text(kind):
+    if is_text(kind):
         return _quoted(column.cast(text))
     if types.is_date(kind) or types.is_time(kind):
         return _between_quotes(column.cast(pa.string()).cast(text))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
+from mesh.validation.arrow_casts import plain_texts, same_values
 from mesh.validation.arrow_types import TypedColumn
 from mesh.validation.instants import instant
 from mesh.validation.sentences import to_json
@@ -91,6 +92,18 @@ class Converter:
         except (pa.ArrowException, OverflowError, ValueError):
             return None
         return None
+
+    def column(self, column: Any) -> Any:
+        """An array of the values of a file's own typed column.
+
+        None when no cast is sure to be exact.
+        """
+        import pyarrow as pa
+
+        texts = plain_texts(column)
+        if texts is None:
+            return same_values(column, self.type)
+        return texts if pa.types.is_string(self.type) else self.texts(texts)
 
     def texts(self, texts: Any) -> Any:
         """An array of texts as they stand in a file, null where they mean null.

@@ -73,7 +73,7 @@ class CsvExpressions:
 
 def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressions | None:
     """The expressions for files of this layout; None when the contract has no fast path."""
-    if not _is_plain(plan) or layout.lenient or plan.dialect.escape:
+    if not is_plain(plan) or layout.lenient or plan.dialect.escape:
         return None
     if plan.dialect.encoding.lower().replace("_", "-").startswith("utf-16"):
         return None
@@ -128,7 +128,7 @@ def _lines(
         return None
 
 
-def _is_plain(plan: Plan) -> bool:
+def is_plain(plan: Plan) -> bool:
     """Whether each field is judged alone: no rule of the record spans fields."""
     record: Mapping[str, Any] = plan.record
     names = {column.name for column in plan.columns}

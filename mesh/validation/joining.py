@@ -15,7 +15,13 @@ from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.keys import KeyIndex, Parts
 from mesh.validation.plan import Plan
 from mesh.validation.references import Reference
-from mesh.validation.report import FileRefusedError, Limits, RejectedRecord, Sink
+from mesh.validation.report import (
+    ColumnRows,
+    FileRefusedError,
+    Limits,
+    RejectedRecord,
+    Sink,
+)
 from mesh.validation.tally import Tally
 
 _IN_MEMORY = 8 << 20
@@ -129,6 +135,9 @@ class _JoinedSink:
 
     def accepted(self, data: bytes) -> None:
         self._sink.accepted(data)
+
+    def accepted_columns(self, rows: ColumnRows) -> None:
+        self._sink.accepted_columns(rows)
 
     def rejected(self, record: RejectedRecord) -> None:
         self._sink.rejected(record)

@@ -1,16 +1,20 @@
-"""Reads Parquet files batch by batch, once their columns are known to be the contract's."""
+"""Judges Parquet files block by block, once their columns are known to be the contract's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from mesh.validation.arrow_text import batch_lines, file_column
+from mesh.validation.column_blocks import ParquetColumns
+from mesh.validation.column_reader import ColumnReader, can_judge
 from mesh.validation.file_columns import compare_columns
+from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.keys import KeyIndex
 from mesh.validation.origins import ParquetRows
 from mesh.validation.plan import Plan
-from mesh.validation.record_lines import RecordLines
-from mesh.validation.report import FileRefusedError
+from mesh.validation.record_lines import PlacedTally, RecordLines
+from mesh.validation.report import FileRefusedError, Limits
 from mesh.validation.spool import spooled
 
 MOST_GROUP = 2 << 30
@@ -19,34 +23,50 @@ _BATCH_ROWS = 1 << 13
 _ENCRYPTED = b"PARE"
 
 
-def parquet_blocks(plan: Plan, pieces: Iterable[bytes]) -> Iterator[RecordLines]:
-    """The rows of a Parquet file, as lines.
+def judge_parquet(
+    plan: Plan,
+    pieces: Iterable[bytes],
+    tally: PlacedTally,
+    limits: Limits,
+    keys: KeyIndex | None = None,
+) -> None:
+    """Judge a Parquet file; `keys` are those of records that it joins.
 
     Raises:
         FileRefusedError: It cannot be read, or its columns are not the contract's.
     """
-    with spooled(pieces) as file:
-        yield from _blocks(plan, file)
-
-
-def _blocks(plan: Plan, file: IO[bytes]) -> Iterator[RecordLines]:
     import pyarrow as pa
 
-    parquet = _opened(file)
-    try:
-        columns = [file_column(field) for field in parquet.schema_arrow]
-        names = compare_columns(plan, columns)
-        _refuse_huge(parquet.metadata)
-        rows = _rows_per_batch(parquet.metadata)
-        codec = _codec(parquet.metadata)
-        for batch in parquet.iter_batches(batch_size=rows, columns=names, use_threads=False):
-            batch.validate(full=True)
-            origin = ParquetRows(batch=batch, codec=codec)
-            yield RecordLines(data=batch_lines(batch, names), origin=origin)
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise _unreadable(error) from None
-    finally:
-        parquet.close()
+    with spooled(pieces) as file:
+        parquet = _opened(file)
+        try:
+            columns = [file_column(field) for field in parquet.schema_arrow]
+            names = compare_columns(plan, columns)
+            _refuse_huge(parquet.metadata)
+            found = ParquetColumns(file, parquet, names)
+            if limits.fast and keys is None and can_judge(plan, found):
+                reader = ColumnReader(plan, found, _codec(parquet.metadata), tally, limits)
+                for block in found.blocks():
+                    reader.feed(block)
+            else:
+                _judge_lines(JsonLinesReader(plan, tally, limits, keys), parquet, names, tally)
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise _unreadable(error) from None
+        finally:
+            parquet.close()
+
+
+def _judge_lines(
+    reader: JsonLinesReader, parquet: Any, names: Sequence[str], tally: PlacedTally
+) -> None:
+    """Judge row by row, as lines of JSON."""
+    rows = _rows_per_batch(parquet.metadata)
+    codec = _codec(parquet.metadata)
+    for batch in parquet.iter_batches(batch_size=rows, columns=list(names), use_threads=False):
+        batch.validate(full=True)
+        data = batch_lines(batch, names)
+        tally.place(RecordLines(data=data, origin=ParquetRows(batch=batch, codec=codec)))
+        reader.feed(data)
 
 
 def _opened(file: IO[bytes]) -> Any:

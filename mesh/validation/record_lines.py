@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from mesh.validation.blocks import text_blocks
@@ -18,7 +19,7 @@ from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.keys import KeyIndex
 from mesh.validation.origins import JsonElements, Origin, Rows
 from mesh.validation.plan import Plan
-from mesh.validation.report import Limits
+from mesh.validation.report import ColumnRows, Limits
 from mesh.validation.tally import Tally
 
 
@@ -50,10 +51,33 @@ class PlacedTally(Tally):
 
     _block = RecordLines(data=b"")
     _before = 0
+    _refused: list[int] | None = None
 
-    def place(self, block: RecordLines) -> None:
-        """The records that come next are those of this block."""
-        self._block, self._before = block, self.rows
+    def place(self, block: RecordLines, index: int = 0) -> None:
+        """The records that come next are those of this block, from the one at an index on."""
+        self._block, self._before = block, self.rows - index
+
+    @contextmanager
+    def apart(self) -> Iterator[list[int]]:
+        """Count good records, but do not pass them on: that is done by `columns`.
+
+        Gives the numbers of the bad ones.
+        """
+        self._refused = []
+        try:
+            yield self._refused
+        finally:
+            self._refused = None
+
+    def columns(self, rows: ColumnRows) -> None:
+        """Pass on good records that are counted."""
+        self._sink.accepted_columns(rows)
+
+    def good(self, data: bytes, records: int) -> None:
+        if self._refused is None:
+            super().good(data, records)
+        else:
+            self.rows += records
 
     def bad(
         self,
@@ -66,6 +90,8 @@ class PlacedTally(Tally):
         size: int | None = None,
         origin: Origin | None = None,
     ) -> None:
+        if self._refused is not None:
+            self._refused.append(self.rows + 1)
         at, block = self.rows - self._before, self._block
         line = block.lines[at] if block.lines else self.rows + 1
         start = block.starts[at] if block.starts else 0
@@ -98,6 +124,11 @@ def judge_records(
     Raises:
         FileRefusedError: The file cannot be read, or its columns are not the contract's.
     """
+    if file_format.kind == "parquet":
+        from mesh.validation.parquet_reader import judge_parquet
+
+        judge_parquet(plan, pieces, tally, limits, keys)
+        return
     reader = JsonLinesReader(plan, tally, limits, keys)
     for block in _blocks(plan, pieces, file_format, limits):
         tally.place(block)
@@ -113,10 +144,6 @@ def _blocks(
         from mesh.validation.json_array import array_blocks
 
         return array_blocks(text_blocks(pieces, "utf-8"), limits)
-    if file_format.kind == "parquet":
-        from mesh.validation.parquet_reader import parquet_blocks
-
-        return parquet_blocks(plan, pieces)
     if file_format.kind == "avro":
         from mesh.validation.avro_reader import avro_blocks
 

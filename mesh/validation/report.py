@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from mesh.validation.origins import Origin
 
@@ -141,14 +141,33 @@ class Limits:
     block_bytes: int = 1 << 20
 
 
+class ColumnRows(Protocol):
+    """Good records that came as columns.
+
+    Attributes:
+        count: How many.
+    """
+
+    count: int
+
+    def batch(self) -> Any:
+        """As one Arrow record batch, typed as the file says."""
+
+    def lines(self) -> bytes:
+        """As JSON Lines."""
+
+
 class Sink(Protocol):
-    """Where the records go, in the order of the file."""
+    """Where the records go: the good ones, and the bad ones, in the order of the file."""
 
     def header(self, data: bytes) -> None:
         """The header with its line end, as it came; at most once, before any record."""
 
     def accepted(self, data: bytes) -> None:
         """One or more good records with their line ends, as they came."""
+
+    def accepted_columns(self, rows: ColumnRows) -> None:
+        """The same of a file of columns."""
 
     def rejected(self, record: RejectedRecord) -> None:
         """One bad record."""

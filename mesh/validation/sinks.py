@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 from mesh.validation.reject_file import RejectFile
-from mesh.validation.report import RejectedRecord, Violation
+from mesh.validation.report import ColumnRows, RejectedRecord, Violation
 from mesh.validation.writable import Writable
 
 
@@ -42,6 +42,10 @@ class StreamSink:
         if self._accepted is not None:
             self._accepted.write(data)
 
+    def accepted_columns(self, rows: ColumnRows) -> None:
+        if self._accepted is not None:
+            self._accepted.write(rows.lines())
+
     def rejected(self, record: RejectedRecord) -> None:
         if self._rejects is not None:
             self._rejects.add(record)
@@ -57,6 +61,9 @@ class NullSink:
 
     def accepted(self, data: bytes) -> None:
         """Drop it."""
+
+    def accepted_columns(self, rows: ColumnRows) -> None:
+        """Drop them."""
 
     def rejected(self, record: RejectedRecord) -> None:
         """Drop it."""

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from mesh.validation.accepted_rows import CsvBlocks, Rows, json_rows
+from mesh.validation.accepted_rows import Columns, CsvBlocks, Rows, json_rows
 from mesh.validation.arrow_types import typed_columns
 from mesh.validation.arrow_values import Converter, TooNarrowError
 from mesh.validation.column_statistics import ColumnStatistics
 from mesh.validation.file_format import FileFormat
 from mesh.validation.plan import Plan
-from mesh.validation.report import RejectedRecord, Sink
+from mesh.validation.report import ColumnRows, RejectedRecord, Sink
 from mesh.validation.writable import Writable
 
 _GROUP_BYTES = 8 << 20
@@ -72,6 +72,11 @@ class PublishingSink:
         if self._parquet is not None:
             self._parquet.add(data)
 
+    def accepted_columns(self, rows: ColumnRows) -> None:
+        self._sink.accepted_columns(rows)
+        if self._parquet is not None:
+            self._parquet.add_columns(rows)
+
     def rejected(self, record: RejectedRecord) -> None:
         self._sink.rejected(record)
         if not self._splits:
@@ -105,6 +110,7 @@ class TypedParquet:
             ColumnStatistics(sensitive=column.sensitive) for column in self._columns
         ]
         self._held: list[bytes] = []
+        self._blocks: list[Rows] = []
         self._size = 0
         self._rows = 0
         self._file = _temporary()
@@ -121,6 +127,15 @@ class TypedParquet:
         """Accepted records, whole, with their line ends."""
         self._held.append(data)
         self._size += len(data)
+        if self._size >= _GROUP_BYTES:
+            self._flush()
+
+    def add_columns(self, rows: ColumnRows) -> None:
+        """Accepted records that came as columns."""
+        self._take()
+        batch = rows.batch()
+        self._blocks.append(Columns(batch))
+        self._size += batch.nbytes
         if self._size >= _GROUP_BYTES:
             self._flush()
 
@@ -155,29 +170,38 @@ class TypedParquet:
         """Let go of the temporary file."""
         self._file.close()
 
-    def _flush(self) -> None:
+    def _take(self) -> None:
+        """Make rows of the text that is held."""
         data = b"".join(self._held)
-        self._held, self._size = [], 0
-        if not data:
-            return
-        rows = self._csv.rows(data) if self._csv else json_rows(data)
-        if rows.count:
-            arrays = [self._array(i, rows, c.name) for i, c in enumerate(self._columns)]
-            self._write(arrays, rows.count)
+        self._held = []
+        if data:
+            self._blocks.append(self._csv.rows(data) if self._csv else json_rows(data))
 
-    def _array(self, index: int, rows: Rows, name: str) -> Any:
+    def _flush(self) -> None:
+        self._take()
+        blocks, self._blocks, self._size = self._blocks, [], 0
+        count = sum(rows.count for rows in blocks)
+        if count:
+            names = [column.name for column in self._columns]
+            arrays = [
+                self._array(made, blocks, n)
+                for made, n in zip(self._converters, names, strict=True)
+            ]
+            self._write(arrays, count)
+
+    def _array(self, made: Converter, blocks: Sequence[Rows], name: str) -> Any:
         """The array of one column; widens the column as far as its values need it."""
-        made = self._converters[index]
-        texts = rows.texts(name)
-        if texts is not None and (array := made.texts(texts)) is not None:
-            return array
-        values = rows.values(name)
-        while values is not None:
+        import pyarrow as pa
+
+        before = made.rounded
+        while True:
             try:
-                return made.array(values)
+                parts = [_part(made, rows, name) for rows in blocks]
             except TooNarrowError:
+                made.rounded = before
                 self._widen(made)
-        return None
+            else:
+                return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
     def _widen(self, made: Converter) -> None:
         """Give a column its next type, in what is written too."""
@@ -198,15 +222,10 @@ class TypedParquet:
     def _write(self, arrays: Sequence[Any], rows: int) -> None:
         import pyarrow as pa
 
-        schema = self._schema()
-        whole = [
-            pa.nulls(rows, field.type) if array is None else array
-            for array, field in zip(arrays, schema, strict=True)
-        ]
-        table = pa.Table.from_arrays(whole, schema=schema)
+        table = pa.Table.from_arrays(list(arrays), schema=self._schema())
         self._opened().write_table(table)
         self._rows += rows
-        for told, array in zip(self._statistics, whole, strict=True):
+        for told, array in zip(self._statistics, arrays, strict=True):
             told.add(array)
 
     def _schema(self) -> Any:
@@ -221,6 +240,24 @@ class TypedParquet:
         if self._writer is None:
             self._writer = parquet.ParquetWriter(self._file, self._schema(), compression="zstd")
         return self._writer
+
+
+def _part(made: Converter, rows: Rows, name: str) -> Any:
+    """One column of some rows.
+
+    Raises:
+        TooNarrowError: A value does not fit; the column has to be widened first.
+    """
+    import pyarrow as pa
+
+    column = rows.column(name)
+    if column is not None and (array := made.column(column)) is not None:
+        return array
+    texts = rows.texts(name)
+    if texts is not None and (array := made.texts(texts)) is not None:
+        return array
+    values = rows.values(name)
+    return pa.nulls(rows.count, made.type) if values is None else made.array(values)
 
 
 def _temporary() -> IO[bytes]:

@@ -1,0 +1,215 @@
+"""Judges the rows of typed columns: all at once where that is certain, the others one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mesh.validation.arrow_text import batch_lines, column_texts
+from mesh.validation.column_blocks import ColumnBlock, ParquetColumns
+from mesh.validation.column_keys import RepeatedKeys
+from mesh.validation.column_questions import ColumnQuestions
+from mesh.validation.column_rules import column_rule, total
+from mesh.validation.fast_csv import is_plain
+from mesh.validation.json_reader import JsonLinesReader
+from mesh.validation.json_values import parse_json
+from mesh.validation.lines import record_too_long
+from mesh.validation.origins import ParquetRows
+from mesh.validation.pattern_bytes import BeyondSubsetError
+from mesh.validation.plan import Plan
+from mesh.validation.record_lines import PlacedTally, RecordLines
+from mesh.validation.report import FileRefusedError, Limits
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_AT_ONCE = 1 << 13
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Rules:
+    """What is looked at in blocks of the same types.
+
+    Attributes:
+        good: One rule per column.
+        size: Bytes that the JSON of a row has at most, without the columns that are asked about.
+        asked: Positions of the columns that no rule is for.
+    """
+
+    good: tuple[pl.Expr, ...]
+    size: pl.Expr
+    asked: tuple[int, ...]
+
+
+class GoodRows:
+    """Good rows of one block (`mesh.validation.report.ColumnRows`)."""
+
+    def __init__(self, block: ColumnBlock, names: Sequence[str], good: pl.Series) -> None:
+        self.count = int(good.sum())
+        self._block, self._names = block, names
+        self._good = None if self.count == block.rows else good
+        self._batch: Any = None
+
+    def batch(self) -> Any:
+        if self._batch is None:
+            self._batch = self._block.taken(self._good)
+        return self._batch
+
+    def lines(self) -> bytes:
+        return batch_lines(self.batch(), self._names)
+
+
+class ColumnReader:
+    """Takes blocks of columns and tells the tally about each row.
+
+    A row that the rules do not accept, and one whose key may stand elsewhere, too, is judged as the
+    line of JSON that it is: `JsonLinesReader` says what is wrong with it, if anything.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        columns: ParquetColumns,
+        codec: str,
+        tally: PlacedTally,
+        limits: Limits,
+    ) -> None:
+        names = columns.names
+        self._plan, self._names, self._codec = plan, names, codec
+        self._keys = [RepeatedKeys(places, columns) for places in _remembered(plan, columns)]
+        self._tally, self._limits = tally, limits
+        self._lines = JsonLinesReader(plan, tally, dataclasses.replace(limits, fast=False))
+        self._schemas = {column.name: column.schema for column in plan.columns}
+        self._rules: dict[tuple[tuple[str, pl.DataType], ...], _Rules] = {}
+        self._questions: dict[int, ColumnQuestions] = {}
+        self._fixed = sum(len(json.dumps(name)) + 4 for name in names) + 2
+
+    def feed(self, block: ColumnBlock) -> None:
+        """Judge the rows of a block.
+
+        Raises:
+            FileRefusedError: One of them is longer than a record may be.
+        """
+        import polars as pl
+
+        first = self._tally.rows
+        good = self._accepted(block)
+        problem: FileRefusedError | None = None
+        with self._tally.apart() as refused:
+            try:
+                self._judge(block, good, first)
+                self._tally.rows = first + block.rows
+            except FileRefusedError as error:
+                problem = error
+        kept = pl.int_range(block.rows, eager=True) < self._tally.rows - first
+        if self._tally.quality.fields:
+            self._count(block, good & kept)
+        if refused:
+            kept = kept.scatter([row - first - 1 for row in refused], values=False)
+        rows = GoodRows(block, self._names, kept)
+        if rows.count:
+            self._tally.columns(rows)
+        if problem:
+            raise problem
+
+    def _accepted(self, block: ColumnBlock) -> pl.Series:
+        """Which rows the rules accept, and have keys that stand nowhere else."""
+        import polars as pl
+
+        good = pl.repeat(value=True, n=block.rows, eager=True)
+        rules = self._rules_of(block.frame)
+        size = self._fixed
+        if block.frame.width:
+            told = block.frame.with_columns(
+                *(rule.alias(f"good {number}") for number, rule in enumerate(rules.good)),
+                size=rules.size.max(),
+            )
+            size += told.item(0, "size") if block.rows else 0
+            names = [f"good {number}" for number in range(len(rules.good))]
+            good = told.select(pl.all_horizontal(names).fill_null(value=False)).to_series()
+        if rules.asked:
+            batch = block.taken(None)
+            for place in rules.asked:
+                texts = column_texts(batch.column(place))
+                answer, longest = self._question(place).answers(texts)
+                good, size = good & answer, size + longest
+        for key in self._keys:
+            among = key.among(block.frame)
+            good = good if among is None else good & ~among
+        # Otherwise each line has to be measured.
+        return good if size <= self._limits.record_bytes else good & False
+
+    def _judge(self, block: ColumnBlock, good: pl.Series, first: int) -> None:
+        """Have the rows judged that are not sure to be good; `rows` of the tally goes with them."""
+        for part in (~good).arg_true().to_frame().iter_slices(_AT_ONCE):
+            numbers = part.to_series()
+            batch = block.taken(numbers)
+            origin = ParquetRows(batch=batch, codec=self._codec)
+            lines = batch_lines(batch, self._names).split(b"\n")[:-1]
+            for index, (number, line) in enumerate(zip(numbers.to_list(), lines, strict=True)):
+                self._tally.rows = first + number
+                self._tally.place(RecordLines(data=b"", origin=origin), index)
+                if len(line) >= self._limits.record_bytes:
+                    row = self._tally.rows + 1
+                    raise record_too_long(row, row, self._limits)
+                self._lines.feed(line + b"\n")
+
+    def _count(self, block: ColumnBlock, good: pl.Series) -> None:
+        """Count good rows for the quality rules, as `JsonLinesReader` does for the others."""
+        batch = block.taken(good)
+        counted = {}
+        for name in self._tally.quality.fields & set(self._names):
+            texts = column_texts(batch.column(self._names.index(name))).to_pylist()
+            told = {text: parse_json(text) for text in set(texts)}
+            counted[name] = [told[text] for text in texts]
+        self._tally.quality.add(counted)
+
+    def _question(self, place: int) -> ColumnQuestions:
+        if place not in self._questions:
+            schema = self._schemas.get(self._names[place], True)
+            self._questions[place] = ColumnQuestions(schema, self._plan.record)
+        return self._questions[place]
+
+    def _rules_of(self, frame: pl.DataFrame) -> _Rules:
+        key = tuple(frame.schema.items())
+        if key not in self._rules:
+            self._rules[key] = self._compiled(frame)
+        return self._rules[key]
+
+    def _compiled(self, frame: pl.DataFrame) -> _Rules:
+        import polars as pl
+
+        good: list[pl.Expr] = []
+        sizes: list[pl.Expr | int] = []
+        asked = [place for place in range(len(self._names)) if str(place) not in frame.columns]
+        for name, kind in frame.schema.items():
+            schema = self._schemas.get(self._names[int(name)], True)
+            try:
+                rule = column_rule(schema, self._plan.record, kind, pl.col(name))
+            except BeyondSubsetError:
+                asked.append(int(name))
+            else:
+                good.append(rule.good)
+                sizes.append(rule.size)
+        if not good:
+            good = [pl.lit(value=True)]
+        return _Rules(good=tuple(good), size=total(sizes), asked=tuple(asked))
+
+
+def can_judge(plan: Plan, columns: ParquetColumns) -> bool:
+    """Whether rows can be judged by their columns.
+
+    Not where a rule spans fields, a key has no hash, or keys have to be looked up elsewhere.
+    """
+    looked_up = any(key.path in plan.references for key in plan.keys)
+    hashed = all(map(columns.can_be_hashed, _remembered(plan, columns)))
+    return bool(columns.names) and is_plain(plan) and hashed and not looked_up
+
+
+def _remembered(plan: Plan, columns: ParquetColumns) -> list[list[int]]:
+    """The positions of keys that no two rows may share."""
+    keys = [key for key in plan.keys if key.rule != "relationship"]
+    found = map(columns.places, keys)
+    return [places for places in found if places is not None]
