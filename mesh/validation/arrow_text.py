@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -114,8 +114,68 @@ def _texts(column: Any) -> Any:
         return _between_quotes(column.cast(pa.string()).cast(text))
     if types.is_timestamp(kind):
         return _between_quotes(_stamps(column))
-    values = (None if value is None else _json(value, kind) for value in column.to_pylist())
+    if types.is_nested(kind):
+        return _nested(column)
+    values = (None if value is None else json_text(value) for value in column.to_pylist())
     return pa.array(values, text)
+
+
+def _nested(column: Any) -> Any:
+    """Objects and arrays; a map may hold a key twice, and the text then does too."""
+    from pyarrow import compute, types
+
+    kind = column.type
+    if types.is_fixed_size_list(kind):
+        import pyarrow as pa
+
+        return _nested(column.cast(pa.large_list(kind.value_type)))
+    if types.is_struct(kind):
+        fields = ((name.name, column.field(n)) for n, name in enumerate(kind))
+        made = _joined("{", *_members(fields), "}", size=len(column))
+    elif types.is_map(kind):
+        pairs = _joined(_names(column.keys), ": ", column_texts(column.items), size=0)
+        made = _joined("{", _listed(column, pairs), "}", size=0)
+    else:
+        made = _joined("[", _listed(column, column_texts(column.values)), "]", size=0)
+    return compute.if_else(column.is_valid(), made, None)
+
+
+def _members(fields: Iterable[tuple[str, Any]]) -> Iterator[Any]:
+    mark = ""
+    for name, values in fields:
+        yield f"{mark}{_key(name)}: "
+        yield column_texts(values)
+        mark = ", "
+
+
+def _names(keys: Any) -> Any:
+    """The keys of maps, which are texts in JSON."""
+    from pyarrow import compute, types
+
+    texts = _texts(keys)
+    quoted = is_text(keys.type) or types.is_temporal(keys.type)
+    return texts if quoted else _between_quotes(compute.fill_null(texts, "null"))
+
+
+def _listed(column: Any, texts: Any) -> Any:
+    """The texts of the entries of each list, with commas between."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    made = pa.LargeListArray.from_arrays(column.offsets.cast(pa.int64()), texts)
+    return compute.binary_join(made, pa.scalar(", ", texts.type))
+
+
+def _joined(*parts: Any, size: int) -> Any:
+    """Texts and arrays of texts, one behind the other; `size` counts where there is no array."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    text = pa.large_string()
+    made = [pa.scalar(part, text) if isinstance(part, str) else part for part in parts]
+    if all(isinstance(part, str) for part in parts):
+        return pa.array(["".join(parts)] * size, text)
+    return compute.binary_join_element_wise(*made, pa.scalar("", text))
 
 
 def _stamps(column: Any) -> Any:
@@ -149,23 +209,6 @@ def _between_quotes(column: Any) -> Any:
 
     quote = pa.scalar('"', pa.large_string())
     return compute.binary_join_element_wise(quote, column, quote, pa.scalar("", pa.large_string()))
-
-
-def _json(value: Any, kind: Any) -> str:
-    """The JSON text of a nested value; a map may hold a key twice, and the text then does too."""
-    from pyarrow import types
-
-    if value is None:
-        return "null"
-    if types.is_map(kind):
-        pairs = (f"{_key(key)}: {_json(item, kind.item_type)}" for key, item in value)
-        return "{" + ", ".join(pairs) + "}"
-    if types.is_struct(kind):
-        named = ((field.name, field.type) for field in kind)
-        return "{" + ", ".join(f"{_key(n)}: {_json(value[n], t)}" for n, t in named) + "}"
-    if _is_list(kind):
-        return "[" + ", ".join(_json(item, kind.value_type) for item in value) + "]"
-    return json_text(value)
 
 
 def _key(name: object) -> str:

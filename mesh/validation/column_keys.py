@@ -72,7 +72,7 @@ def _plain(name: str, kind: pl.DataType) -> pl.Expr:
     import polars as pl
 
     column = pl.col(name)
-    if kind in {pl.Categorical, pl.Enum}:
+    if isinstance(kind, pl.Categorical | pl.Enum):
         return column.cast(pl.String)
     if kind.is_float():
         return column + 0.0  # minus zero is zero

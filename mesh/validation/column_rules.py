@@ -175,18 +175,19 @@ def _json_type(kind: pl.DataType) -> str:
     """
     import polars as pl
 
-    if kind == pl.Boolean:
-        return "boolean"
-    if kind.is_integer() and kind not in {pl.Int128, pl.UInt128}:
-        return "integer"
-    if kind in {pl.Float32, pl.Float64} or kind.is_decimal():
-        return "number"
-    if kind in {pl.String, pl.Categorical, pl.Enum, pl.Date, pl.Datetime, pl.Time}:
-        return "string"
-    if isinstance(kind, pl.Struct):
-        return "object"
-    if isinstance(kind, pl.List):
-        return "array"
+    names = {
+        "boolean": (pl.Boolean,),
+        "integer": (
+            pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64
+        ),
+        "number": (pl.Float32, pl.Float64, pl.Decimal),
+        "string": (pl.String, pl.Categorical, pl.Enum, pl.Date, pl.Datetime, pl.Time),
+        "object": (pl.Struct,),
+        "array": (pl.List,),
+    }  # fmt: skip
+    for name, kinds in names.items():
+        if isinstance(kind, kinds):
+            return name
     raise BeyondSubsetError
 
 

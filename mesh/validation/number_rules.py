@@ -138,7 +138,9 @@ def _float_multiple(step: Decimal, value: pl.Expr) -> pl.Expr:
         raise BeyondSubsetError
     power = float(10**scale)
     count = (value * power).round(0)
-    rule = (count.abs() < float(10**_DIGITS)) & (count / power == value)
+    # A division by a number would be done as a multiplication by its inverse, which rounds twice.
+    powers = count * 0 + power
+    rule = (count.abs() < float(10**_DIGITS)) & (count / powers == value)
     if unit != 1:
         rule &= count.cast(pl.Int64, strict=False) % unit == 0
     return rule

@@ -209,7 +209,7 @@ def test_nested_parquet() -> None:
     outcome = judge(plan, parquet_of(columns), "rows.parquet", chunk=100)
     assert outcome.named == [(2, "a", "duplicateKey")]
     assert json.loads(outcome.accepted) == {
-        "o": {"at": "2026-01-01T10:00:00Z", "price": 19.99},
+        "o": {"at": "2026-01-01T10:00:00.000000Z", "price": 19.99},
         "l": [1, None],
         "m": {"a": 1},
     }
