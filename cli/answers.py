@@ -214,6 +214,35 @@ class Drop(TypedDict):
     mended_by: str | None
 
 
+class SetFile(TypedDict):
+    """A file of a set that was rejected."""
+
+    file: str
+    drop: str
+
+
+class SetMember(SetFile):
+    """An accepted file of a set."""
+
+    rows: int
+
+
+class FileSet(TypedDict):
+    """What has come of one set of files."""
+
+    object: str
+    major: int
+    folder: str
+    period: str | None
+    opened_at: str
+    due_at: str | None
+    complete: bool
+    sequence: int
+    members: list[SetMember]
+    missing: list[str]
+    rejected: list[SetFile]
+
+
 class Attempt(TypedDict):
     """One attempt at a notification."""
 
@@ -248,8 +277,9 @@ class AnnouncedEvent(TypedDict):
 
 
 class Journey(Drop):
-    """A drop with the events that told of it."""
+    """A drop with the set that it is of, if it is of one, and the events that told of it."""
 
+    sets: list[FileSet]
     events: list[AnnouncedEvent]
 
 

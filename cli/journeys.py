@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.answers import AnnouncedEvent, Attempt, Drop, Journey, ToldSubscriber
+from cli.answers import AnnouncedEvent, Attempt, Drop, FileSet, Journey, ToldSubscriber
 from cli.client import MeshClient
 from cli.failures import ExitCode, Failed, wrong_call
 from cli.options import AsJson, Format, Product, State, mesh_at
@@ -97,6 +97,8 @@ def timeline(journey: Journey, pieces: Sequence[Journey] = ()) -> Tree:
     decided.add(plain(f"receipt {journey['receipt']}"))
     if journey["duplicates"]:
         decided.add(plain(f"told of {journey['duplicates']} more times"))
+    for of_set in journey["sets"]:
+        _add_set(tree, of_set)
     if pieces:
         _add_pieces(tree, journey, pieces)
     for event in journey["events"]:
@@ -154,6 +156,17 @@ def _add_pieces(tree: Tree, journey: Journey, pieces: Sequence[Journey]) -> None
         text = f"{piece['drop']}  {piece['verdict']}: {_rows(piece)}"
         text += f", with {plural(piece['kept'], 'good row')} of those before" * bool(piece["mends"])
         branch.add(plain(text, "bold" if piece["drop"] == journey["drop"] else ""))
+
+
+def _add_set(tree: Tree, found: FileSet) -> None:
+    word = "complete" if found["complete"] else "open"
+    count = plural(len(found["members"]), "file")
+    branch = tree.add(plain(f"set {found['folder']}  {word}: {count} accepted"))
+    if found["missing"]:
+        due = f", due {found['due_at']}" if found["due_at"] else ""
+        branch.add(plain(f"waits for {', '.join(found['missing'])}{due}", "yellow"))
+    for one in found["rejected"]:
+        branch.add(plain(f"{one['file']} was rejected, as {one['drop']}", "red"))
 
 
 def _line(at: datetime, start: datetime | None, text: str, style: str = "") -> Text:

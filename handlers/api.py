@@ -8,6 +8,7 @@ import azure.functions as func
 from handlers import representations as shown
 from handlers.callers import caller
 from handlers.problems import answer, answers
+from handlers.queries import flag, number
 from mesh import (
     acknowledgements,
     catalogue,
@@ -23,7 +24,6 @@ from mesh import (
     tracking,
 )
 from mesh.backbone import backbone
-from mesh.errors import Rejected
 from mesh.model.names import ProductId
 from mesh.model.subscription import filter_from_data, route_from_data
 
@@ -163,11 +163,19 @@ def get_receipt(req: func.HttpRequest) -> func.HttpResponse:
     return _json(tracking.receipt(backbone(), _product(req), req.route_params["drop"]))
 
 
+@blueprint.function_name("list_sets")
+@blueprint.route(PRODUCT + "/sets", methods=["GET"])
+@answers
+def list_sets(req: func.HttpRequest) -> func.HttpResponse:
+    found = tracking.sets(backbone(), _product(req), open_only=flag(req, "open"))
+    return answer({"sets": [shown.file_set(state) for state in found]})
+
+
 @blueprint.function_name("list_events")
 @blueprint.route(PRODUCT + "/events", methods=["GET"])
 @answers
 def list_events(req: func.HttpRequest) -> func.HttpResponse:
-    after = _number(req, "after", 0, highest=10**18)
+    after = number(req, "after", 0, highest=10**18)
     found = catalogue.events(backbone(), _product(req), after=after, limit=_limit(req))
     return answer({"events": list(found)})
 
@@ -298,18 +306,7 @@ def _product(req: func.HttpRequest) -> ProductId:
 
 
 def _limit(req: func.HttpRequest) -> int:
-    return _number(req, "limit", 100, lowest=1, highest=1000)
-
-
-def _number(
-    req: func.HttpRequest, name: str, default: int, *, lowest: int = 0, highest: int
-) -> int:
-    text = req.params.get(name, str(default))
-    is_number = len(text) <= 20 and text.isascii() and text.isdigit()
-    if not (is_number and lowest <= int(text) <= highest):
-        message = f"{name} is {text[:40]!r}; it may be a number from {lowest} to {highest}."
-        raise Rejected(message, problem="invalid-query")
-    return int(text)
+    return number(req, "limit", 100, lowest=1, highest=1000)
 
 
 def _json(data: bytes) -> func.HttpResponse:

@@ -8,6 +8,7 @@ from typing import Any
 from mesh.catalogue import ProductPage
 from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
@@ -181,7 +182,26 @@ def drop(address: ProductId, entry: LedgerEntry) -> dict[str, Any]:
 
 def journey(told: Journey) -> dict[str, Any]:
     announced = [_announced(one) for one in told.announced]
-    return {**drop(told.product, told.entry), "events": announced}
+    sets = [] if told.set is None else [file_set(told.set)]
+    return {**drop(told.product, told.entry), "sets": sets, "events": announced}
+
+
+def file_set(state: FileSet) -> dict[str, Any]:
+    return {
+        "object": state.object_name,
+        "major": state.major,
+        "folder": state.folder,
+        "period": state.period,
+        "opened_at": time(state.opened_at),
+        "due_at": time(state.due_at),
+        "complete": state.is_complete,
+        "sequence": state.sequence,
+        "members": [
+            {"file": one.file, "drop": one.drop, "rows": one.rows} for one in state.members
+        ],
+        "missing": list(state.missing),
+        "rejected": [{"file": one.file, "drop": one.drop} for one in state.rejected],
+    }
 
 
 def subscription(wants: Subscription) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mesh import contracts
 from mesh.backbone import Backbone
@@ -26,6 +26,14 @@ MOST_PIECES = 20
 """Corrections of corrections; each piece is read again for each further one."""
 
 _WHOLE = "Drop the whole file again, corrected, where the first one was dropped."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joined:
+    """The drops that a correction joins, and how many good rows they bring."""
+
+    pieces: Sequence[LedgerEntry] = ()
+    kept: int = 0
 
 
 def pieces_of(
@@ -57,7 +65,7 @@ def port_of(port: OutputPort, pieces: Sequence[LedgerEntry]) -> OutputPort:
 
 def period_of(pieces: Sequence[LedgerEntry]) -> str | None:
     """What the first file is about."""
-    first = place_of(_blob(pieces[0]))
+    first = place_of(pieces[0].blob)
     return first.period if isinstance(first, Place) else None
 
 
@@ -72,7 +80,7 @@ def keep(
         file_format = FileFormat.from_name(piece.file)
         assert isinstance(file_format, FileFormat)  # or it had no rows
         file = temporary()
-        chunks = backbone.storage.open(f"{LANDING}/{_blob(piece)}", etag=piece.etag)
+        chunks = backbone.storage.open(f"{LANDING}/{piece.blob}", etag=piece.etag)
         try:
             report = validate(
                 replace(plan, references=_as_judged(backbone, plan, piece)),
@@ -143,6 +151,15 @@ def newest(
     return snapshot
 
 
+def next_place(dropped: DroppedFile, rejects: str) -> dict[str, str]:
+    """Where the corrected reject file is to be dropped."""
+    folder = "/".join(
+        part for part in dropped.blob.split("/")[:-1] if not part.startswith("mends=")
+    )
+    name = rejects.rpartition("/")[2]
+    return {"drop": dropped.id, "place": f"{LANDING}/{folder}/mends={dropped.id}/{name}"}
+
+
 def _unfit(
     entry: LedgerEntry | None, dropped: DroppedFile, place: Place, *, is_last: bool
 ) -> Misplaced | None:
@@ -179,13 +196,3 @@ def _gone(piece: LedgerEntry) -> FileProblem:
         message=f"{piece.file} ({piece.drop}) is no longer in the landing zone as it was judged.",
         remedy=_WHOLE,
     )
-
-
-def _blob(piece: LedgerEntry) -> str:
-    return DroppedFile(
-        url=piece.url,
-        etag=piece.etag,
-        size=piece.size,
-        sequencer=piece.sequencer,
-        landed_at=piece.landed_at,
-    ).blob

@@ -11,6 +11,7 @@ from functools import lru_cache
 from mesh import contracts, outbox
 from mesh.backbone import Backbone
 from mesh.committing import commit
+from mesh.file_sets import has_sets, overdue
 from mesh.model.events import Announcement
 from mesh.model.expectation import Awaited, Expectation, expectations_of
 from mesh.model.expectation_events import announcement
@@ -44,7 +45,9 @@ def check_all(backbone: Backbone) -> int:
 def check(backbone: Backbone, product: ProductId) -> int:
     """Announce what is late, missed or recovered by now; returns how many events that made."""
     head = backbone.registry.head(product)
-    if head.product is None or not _expectations(backbone, head.product):
+    if head.product is None:
+        return 0
+    if not _expectations(backbone, head.product) and not has_sets(backbone, head.product):
         return 0
 
     def decide(current: Head) -> Commit | None:
@@ -112,10 +115,11 @@ def _decide(backbone: Backbone, head: Head, product: DataProduct) -> Commit | No
         after = _advance(backbone, head.id, expectation, before, arrivals.get(key), told)
         if after != known.get(key):
             changed.append(after)
-    if not changed:
+    late, said = overdue(backbone, head.id, product, most=MOST_TOLD)
+    if not changed and not late:
         return None
-    moved, events = number(head, tuple(told))
-    return Commit(head=moved, events=events, awaited=tuple(changed))
+    moved, events = number(head, (*told, *said))
+    return Commit(head=moved, events=events, awaited=tuple(changed), sets=late)
 
 
 def _first(expectation: Expectation, onboarded_at: datetime) -> Awaited:

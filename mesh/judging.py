@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, Any
 
 from mesh import contracts, corrections
 from mesh.backbone import Backbone
+from mesh.corrections import Joined, next_place
+from mesh.file_sets import listed, set_of
 from mesh.model.canonical import canonical_json
 from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place
+from mesh.model.file_set import SetRule
 from mesh.model.judgement import Judgement
 from mesh.model.manifest import manifest
 from mesh.model.product import OutputPort
@@ -30,15 +33,6 @@ from mesh.validation import (
     good_rows,
     validate,
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Joined:
-    """The drops that a correction joins, and how many good rows they bring."""
-
-    pieces: Sequence[LedgerEntry] = ()
-    kept: int = 0
-
 
 _ALONE = Joined()
 
@@ -109,6 +103,24 @@ def _read(
     joined = Joined(pieces=pieces, kept=0 if kept is None else kept.rows)
     locations = outputs.locations
     return _judgement(backbone, dropped, place, port, report, locations, published, known, joined)
+
+
+def list_members(
+    backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPort, rule: SetRule
+) -> Judgement:
+    """Judge a file that lists the members of a set, which holds no rows itself."""
+    names = listed(backbone, f"{LANDING}/{dropped.blob}", dropped, rule)
+    if names is None:
+        return supersede(backbone, dropped, place)
+    if isinstance(names, Misplaced):
+        problem = FileProblem(rule="list", message=names.reason, remedy=names.remedy)
+        return _refused(backbone, dropped, place, port, problem)
+    report = replace(nothing_read(_NO_PROBLEM), verdict="accepted", problems=())
+    judgement = _judgement(backbone, dropped, place, port, report, {})
+    return replace(judgement, listed=names, summary=f"It lists the {len(names)} files of its set.")
+
+
+_NO_PROBLEM = FileProblem(rule="", message="", remedy="")
 
 
 def refuse(
@@ -183,8 +195,11 @@ def _judgement(
     )
     if joined.pieces:
         data["joins"] = {"drops": [piece.drop for piece in joined.pieces], "rows": joined.kept}
+    folder = set_of(backbone, dropped, place, port, joined.pieces)
+    if folder:
+        data["set"] = {"folder": folder}
     if report.rejected and place is not None and "rejects" in locations:
-        data["correction"] = _correction(dropped, locations["rejects"])
+        data["correction"] = next_place(dropped, locations["rejects"])
     data["verdict"] = verdict.value
     location = _receipt_location(dropped, place, data)
     body = canonical_json(data).encode()
@@ -206,6 +221,7 @@ def _judgement(
         references=tuple(known.versions.values()) if known else (),
         pieces=joined.pieces,
         kept=joined.kept,
+        set=folder,
     )
 
 
@@ -232,15 +248,6 @@ def _digest(known: References) -> str:
         return ""
     drops = {path: version.drop for path, version in known.versions.items()}
     return hashlib.sha256(canonical_json(drops).encode()).hexdigest()[:12]
-
-
-def _correction(dropped: DroppedFile, rejects: str) -> dict[str, str]:
-    """Where the corrected reject file is to be dropped."""
-    folder = "/".join(
-        part for part in dropped.blob.split("/")[:-1] if not part.startswith("mends=")
-    )
-    name = rejects.rpartition("/")[2]
-    return {"drop": dropped.id, "place": f"{LANDING}/{folder}/mends={dropped.id}/{name}"}
 
 
 def _receipt_location(dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mesh import corrections, outbox, telemetry
+from mesh import corrections, file_sets, outbox, telemetry
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.errors import Conflict
-from mesh.judging import judge, refuse, supersede
+from mesh.judging import judge, list_members, refuse, supersede
 from mesh.model.dropped_file import (
     LANDING,
     UNPLACED,
@@ -183,6 +183,12 @@ def _judged(
     pieces = corrections.pieces_of(backbone, head.id, dropped, place)
     if isinstance(pieces, Misplaced):
         return refuse(backbone, dropped, place, rule="mends", why=pieces)
+    rule = file_sets.rule_of(backbone, place, port)
+    unfit = file_sets.refusal(backbone, rule, dropped, place, pieces)
+    if unfit is not None:
+        return refuse(backbone, dropped, place, rule="set", why=unfit)
+    if rule is not None and rule.manifest == dropped.file:
+        return list_members(backbone, dropped, place, port, rule)
     return judge(backbone, dropped, place, port, pieces)
 
 
@@ -206,7 +212,7 @@ def _committed(
                 return None
             if _is_superseded(versions, dropped):
                 judgement = supersede(backbone, dropped, judgement.place)
-            judgement = _still_mends(backbone, dropped, judgement)
+            judgement = _still_fits(backbone, dropped, judgement)
         return _change(backbone, current, dropped, judgement, received_at)
 
     done = commit(backbone, head.id, decide, first=head)
@@ -221,14 +227,18 @@ def _committed(
     return done.entry
 
 
-def _still_mends(backbone: Backbone, dropped: DroppedFile, judgement: Judgement) -> Judgement:
-    """The judgement; a refusal if meanwhile another correction has mended the same drop."""
-    if not judgement.pieces or judgement.place is None:
+def _still_fits(backbone: Backbone, dropped: DroppedFile, judgement: Judgement) -> Judgement:
+    """The judgement; a refusal if meanwhile others have mended the same drop, or filled the set."""
+    place, port = judgement.place, judgement.port
+    if place is None or port is None:
         return judgement
-    place = judgement.place
     pieces = corrections.pieces_of(backbone, place.product, dropped, place)
     if isinstance(pieces, Misplaced):
         return refuse(backbone, dropped, place, rule="mends", why=pieces)
+    rule = file_sets.rule_of(backbone, place, port)
+    unfit = file_sets.refusal(backbone, rule, dropped, place, pieces)
+    if unfit is not None:
+        return refuse(backbone, dropped, place, rule="set", why=unfit)
     return judgement
 
 
@@ -241,16 +251,23 @@ def _change(
 ) -> Commit:
     """What a judgement changes in the record."""
     at = backbone.now()
-    moved, events = number(head, judgement.announcements(dropped, at=at))
+    told = judgement.announcements(dropped, at=at)
+    snapshot = judgement.snapshot(dropped, sequence=0)
+    of_set = file_sets.advance(backbone, dropped, judgement, told, snapshot, at=at)
+    if of_set is not None:
+        told, snapshot = of_set.told, of_set.snapshot
+    moved, events = number(head, told)
     first = events[0].sequence if events else 0
+    if snapshot is not None:
+        snapshot = replace(snapshot, sequence=first)
+        snapshot = corrections.newest(backbone, head.id, judgement.pieces, snapshot)
     return Commit(
         head=moved,
         events=events,
         entry=judgement.entry(dropped, received_at=received_at, decided_at=at, sequence=first),
-        snapshot=corrections.newest(
-            backbone, head.id, judgement.pieces, judgement.snapshot(dropped, sequence=first)
-        ),
+        snapshot=snapshot,
         mended=corrections.mended(backbone, head.id, judgement, by=dropped),
+        sets=() if of_set is None else (of_set.at(first),),
     )
 
 

@@ -14,6 +14,7 @@ from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.expectation import Awaited
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
@@ -63,6 +64,14 @@ class Registry(Protocol):
 
     def awaited(self, product: ProductId) -> Sequence[Awaited]:
         """What is known of the next arrival of each object."""
+
+    def file_set(
+        self, product: ProductId, major: int, object_name: str, folder: str
+    ) -> FileSet | None:
+        """What has come of the set of files in a folder below an object's."""
+
+    def file_sets(self, product: ProductId, *, open_only: bool = False) -> Sequence[FileSet]:
+        """All sets of the product, or those that are not complete, in the order of their keys."""
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]: ...
 

@@ -95,13 +95,13 @@ def address_of(relationship: Relationship, own: ProductId) -> ProductId | None:
         return None
 
 
-_OWN_ROWS = ""
-"""Instead of a location: the rows that are pointed at are those of the file itself."""
+_OWN_ROWS: tuple[str, ...] = ()
+"""Instead of locations: the rows that are pointed at are those of the file itself."""
 
 
 def _version(
     backbone: Backbone, place: Place, relationship: Relationship, drop: str
-) -> tuple[ReferredVersion, str] | None:
+) -> tuple[ReferredVersion, tuple[str, ...]] | None:
     """What is pointed at, and where its rows lie; None when nothing is published."""
     address = address_of(relationship, place.product)
     if relationship.product is None:
@@ -131,20 +131,23 @@ def _version(
             version = replace(
                 version, contract=entry.contract, drop=snapshot.drop, sequence=snapshot.sequence
             )
-            return version, snapshot.parquet or _parquet(backbone, entry)
+            if snapshot.parts:
+                return version, snapshot.parts
+            return version, (snapshot.parquet or _parquet(backbone, entry),)
     return None
 
 
 def _filled(
     backbone: Backbone,
     reference: Reference,
-    location: str | None,
+    locations: tuple[str, ...] | None,
     again: Callable[[], IO[bytes] | FileProblem],
 ) -> Reference | None:
     """The reference with its keys; None when the data has no such columns, or cannot be read."""
     try:
-        if location:
-            reference.fill(_stored(backbone, location))
+        if locations:
+            for location in locations:
+                reference.fill(_stored(backbone, location))
             return reference
         rows = again()
         if isinstance(rows, FileProblem):

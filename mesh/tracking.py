@@ -12,6 +12,7 @@ from mesh.catalogue import find_product
 from mesh.errors import NotFound
 from mesh.model.dropped_file import UNPLACED, DroppedFile
 from mesh.model.events import ReceivedEvent
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery
 from mesh.model.record import LedgerEntry
@@ -44,11 +45,16 @@ class Announced:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Journey:
-    """All that happened to one version of a dropped file."""
+    """All that happened to one version of a dropped file.
+
+    Attributes:
+        set: the set that it is of, as it stands now; None when it stands for itself.
+    """
 
     product: ProductId
     entry: LedgerEntry
     announced: tuple[Announced, ...]
+    set: FileSet | None = None
 
 
 def journey(backbone: Backbone, product: ProductId, drop: str) -> Journey:
@@ -62,12 +68,24 @@ def journey(backbone: Backbone, product: ProductId, drop: str) -> Journey:
         message = f"{product} has no decision on {drop!r} yet; a file takes a moment to be judged."
         raise NotFound(message, problem="unknown-drop")
     subscriptions = backbone.subscriptions.of_product(product)
-    events = _events(backbone, product, entry)
+    of_set = _set(backbone, product, entry)
+    events = _events(backbone, product, entry, of_set)
     return Journey(
         product=product,
         entry=entry,
         announced=tuple(_announced(backbone, event, subscriptions) for event in events),
+        set=of_set,
     )
+
+
+def sets(backbone: Backbone, product: ProductId, *, open_only: bool = False) -> Sequence[FileSet]:
+    """What has come of the sets of files of a product.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    find_product(backbone, product)
+    return backbone.registry.file_sets(product, open_only=open_only)
 
 
 def find(
@@ -127,11 +145,27 @@ def receipt(backbone: Backbone, product: ProductId, drop: str) -> bytes:
     return found
 
 
-def _events(backbone: Backbone, product: ProductId, entry: LedgerEntry) -> list[Mapping[str, Any]]:
-    if not entry.sequence:
-        return []
-    near = backbone.registry.events(product, after=entry.sequence - 1, limit=EVENTS_PER_DROP)
-    return [event for event in near if event["data"].get("drop") == entry.drop]
+def _set(backbone: Backbone, product: ProductId, entry: LedgerEntry) -> FileSet | None:
+    if not entry.set:
+        return None
+    _, _, version, object_name = entry.place.split("/")
+    return backbone.registry.file_set(product, int(version[1:]), object_name, entry.set)
+
+
+def _events(
+    backbone: Backbone, product: ProductId, entry: LedgerEntry, of_set: FileSet | None
+) -> list[Mapping[str, Any]]:
+    """The events about the file, and the last one about the set that it is of."""
+    near: list[Mapping[str, Any]] = []
+    if entry.sequence:
+        after = entry.sequence - 1
+        found = backbone.registry.events(product, after=after, limit=EVENTS_PER_DROP)
+        near += [event for event in found if event["data"].get("drop") == entry.drop]
+    if of_set is not None and of_set.sequence:
+        whole = backbone.registry.events(product, after=of_set.sequence - 1, limit=1)
+        members = [one["drop"] for event in whole for one in event["data"]["set"]["members"]]
+        near += [event for event in whole if event not in near and entry.drop in members]
+    return near
 
 
 def _announced(

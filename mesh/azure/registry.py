@@ -10,6 +10,7 @@ and one product's load is its own. The RowKeys:
     snapshot:vMAJOR:OBJECT         Snapshot
     input:PERIOD:PORT              InputState
     awaited:vMAJOR:OBJECT          Awaited
+    set:vMAJOR:OBJECT:FOLDER       FileSet; `state` is open or complete
     suspect:BLOB-VERSION           Suspicion
     event:SEQUENCE                 a CloudEvent
     outbox:SEQUENCE                the same, until it is known to have been published
@@ -47,6 +48,7 @@ from mesh.azure.rows import (
 from mesh.errors import Conflict
 from mesh.model.events import sequence_text
 from mesh.model.expectation import Awaited
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 from mesh.model.record import (
     Commit,
@@ -66,6 +68,7 @@ _INSERT: dict[str, Any] = {}
 _REPLACE: dict[str, Any] = {"mode": "replace"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 10**17 - 1
+_OPEN = "open"
 _LOST = {"UpdateConditionNotSatisfied", "ConditionNotMet", "EntityAlreadyExists"}
 _GONE = {"ResourceNotFound", "EntityNotFound"}
 
@@ -132,6 +135,18 @@ class TableRegistry:
 
     def awaited(self, product: ProductId) -> Sequence[Awaited]:
         return [noun(Awaited, found) for found in under(self._table, product.key, "awaited")]
+
+    def file_set(
+        self, product: ProductId, major: int, object_name: str, folder: str
+    ) -> FileSet | None:
+        key = row_key("set", f"v{major}", object_name, folder)
+        found = get(self._table, product.key, key)
+        return None if found is None else noun(FileSet, found)
+
+    def file_sets(self, product: ProductId, *, open_only: bool = False) -> Sequence[FileSet]:
+        column = ("state", _OPEN) if open_only else None
+        found = between(self._table, product.key, "set:", "set;", column=column)
+        return [noun(FileSet, entity) for entity in found]
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         found = under(self._table, product.key, "input", period)
@@ -205,11 +220,18 @@ def _operations(commit: Commit) -> list[_Operation]:
     for awaited in commit.awaited:
         key = row_key("awaited", f"v{awaited.major}", awaited.object_name)
         operations.append(("upsert", row(partition, key, awaited), _REPLACE))
+    operations += [_set_operation(partition, made) for made in commit.sets]
     for event in commit.events:
         for place in ("event", "outbox"):
             key = f"{place}:{sequence_text(event.sequence)}"
             operations.append(("create", row(partition, key, event.to_cloudevent()), _INSERT))
     return operations
+
+
+def _set_operation(partition: str, made: FileSet) -> _Operation:
+    key = row_key("set", f"v{made.major}", made.object_name, made.folder)
+    state = "complete" if made.is_complete else _OPEN
+    return ("upsert", row(partition, key, made, state=state), _REPLACE)
 
 
 def _ledger_rows(partition: str, entry: LedgerEntry) -> tuple[dict[str, Any], dict[str, Any]]:

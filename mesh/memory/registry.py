@@ -11,6 +11,7 @@ from typing import Any
 
 from mesh.errors import Conflict
 from mesh.model.expectation import Awaited
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 from mesh.model.record import (
     Commit,
@@ -33,6 +34,7 @@ class _Partition:
     snapshots: dict[tuple[int, str], Snapshot] = field(default_factory=dict)
     inputs: dict[tuple[str, str], InputState] = field(default_factory=dict)
     awaited: dict[tuple[int, str], Awaited] = field(default_factory=dict)
+    sets: dict[tuple[int, str, str], FileSet] = field(default_factory=dict)
     events: dict[int, str] = field(default_factory=dict)
     outbox: set[int] = field(default_factory=set)
     suspicions: dict[str, Suspicion] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class Registry:
             partition.inputs.update({(told.period, told.port): told for told in commit.inputs})
             for awaited in commit.awaited:
                 partition.awaited[awaited.major, awaited.object_name] = awaited
+            for told in commit.sets:
+                partition.sets[told.major, told.object_name, told.folder] = told
             for event in commit.events:
                 partition.events[event.sequence] = json.dumps(event.to_cloudevent())
                 partition.outbox.add(event.sequence)
@@ -116,6 +120,18 @@ class Registry:
         with self._lock:
             awaited = self._partitions[product].awaited
             return [awaited[key] for key in sorted(awaited)]
+
+    def file_set(
+        self, product: ProductId, major: int, object_name: str, folder: str
+    ) -> FileSet | None:
+        with self._lock:
+            return self._partitions[product].sets.get((major, object_name, folder))
+
+    def file_sets(self, product: ProductId, *, open_only: bool = False) -> Sequence[FileSet]:
+        with self._lock:
+            sets = self._partitions[product].sets
+            found = [sets[key] for key in sorted(sets)]
+        return [state for state in found if not (open_only and state.is_complete)]
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         with self._lock:

@@ -19,6 +19,7 @@ from mesh.model.contract_profile import (
 )
 from mesh.model.contract_quality import QualityRule, quality_rules
 from mesh.model.contract_schema import column_name, is_required, object_schema
+from mesh.model.file_set import FILE_SET, SetRule
 from mesh.model.relationships import Relationship, relationships
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -62,6 +63,7 @@ class SchemaObject:
         relationships: The foreign keys of the object and of its fields.
         dialect: How its delimited files are written.
         acceptance: What to do with a file that holds bad rows.
+        file_set: Which files are announced together; None where each stands for itself.
     """
 
     name: str
@@ -73,6 +75,7 @@ class SchemaObject:
     relationships: tuple[Relationship, ...] = ()
     dialect: Dialect = RFC_4180
     acceptance: Acceptance = ALL_OR_NOTHING
+    file_set: SetRule | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,6 +218,7 @@ def _schema_object(
         relationships=tuple(relationships(element, pointer, contract)),
         dialect=_dialect([contract, element]),
         acceptance=_acceptance([contract, element]),
+        file_set=_file_set([contract, element]),
     )
 
 
@@ -275,6 +279,11 @@ def _dialect(elements: Iterable[Mapping[str, Any]]) -> Dialect:
 def _acceptance(elements: Iterable[Mapping[str, Any]]) -> Acceptance:
     found = [value for item in elements if (value := custom_value(item, ACCEPTANCE))]
     return Acceptance.from_profile(found[-1] if found else {})
+
+
+def _file_set(elements: Iterable[Mapping[str, Any]]) -> SetRule | None:
+    found = [value for item in elements if (value := custom_value(item, FILE_SET))]
+    return SetRule.from_profile(found[-1] if found else {})
 
 
 def _urn(text: str) -> str:

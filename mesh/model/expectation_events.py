@@ -13,6 +13,7 @@ from mesh.model.events import (
     trace_id_of,
 )
 from mesh.model.expectation import Awaited, Expectation
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 
 KINDS = {"late": PRODUCT_LATE, "missed": PRODUCT_MISSED, "recovered": PRODUCT_RECOVERED}
@@ -44,6 +45,34 @@ def announcement(
         type=KINDS[kind],
         key=key,
         subject=f"v{awaited.major}/{awaited.object_name}",
+        time=at,
+        data=data,
+        trace_id=trace_id_of(f"{product.key}\n{key}"),
+    )
+
+
+def set_announcement(
+    kind: str, product: ProductId, state: FileSet, *, at: datetime
+) -> Announcement:
+    """Tell of a set of files that is `late`, and of what is missing, or that `recovered`."""
+    assert state.due_at is not None  # or it could not be late
+    key = f"v{state.major}/{state.object_name}/{state.folder}@{_text(state.due_at)}"
+    data: dict[str, Any] = {
+        "port": state.port,
+        "major": state.major,
+        "object": state.object_name,
+        "expected_at": _text(state.due_at),
+        "late_at": _text(state.due_at),
+        "missed_before": 0,
+        "last_arrived_at": None,
+        "set": state.told(),
+    }
+    if kind == "recovered":
+        data["arrived_at"] = _text(at)
+    return Announcement(
+        type=KINDS[kind],
+        key=key,
+        subject=f"v{state.major}/{state.object_name}",
         time=at,
         data=data,
         trace_id=trace_id_of(f"{product.key}\n{key}"),

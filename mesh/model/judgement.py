@@ -31,6 +31,8 @@ class Judgement:
         references: what the file's relationships were checked against.
         pieces: the drops that a correction joins, the first file first.
         kept: good rows of those, which were judged together with this file.
+        listed: names of the members of a set, if the file is a list of them.
+        set: the folder of the set that the file is of; empty when it stands for itself.
     """
 
     verdict: Verdict
@@ -49,6 +51,8 @@ class Judgement:
     references: tuple[ReferredVersion, ...] = ()
     pieces: Sequence[LedgerEntry] = ()
     kept: int = 0
+    listed: tuple[str, ...] = ()
+    set: str = ""
 
     def entry(
         self, dropped: DroppedFile, *, received_at: datetime, decided_at: datetime, sequence: int
@@ -75,6 +79,7 @@ class Judgement:
             summary=self.summary,
             mends=self.pieces[-1].drop if self.pieces else "",
             kept=self.kept,
+            set=self.set,
         )
 
     def snapshot(self, dropped: DroppedFile, *, sequence: int) -> Snapshot | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh.model.contract_profile import ACCEPTANCE, DIALECT, is_profile_property
+from mesh.model.file_set import FILE_SET
 from mesh.model.odcs_problem import Problem
 
 
@@ -14,7 +15,7 @@ def profile_problems(
     element: Mapping[str, Any],
     path: str,
     profile: Mapping[str, Any],
-    names: tuple[str, ...] = (DIALECT, ACCEPTANCE),
+    names: tuple[str, ...] = (DIALECT, ACCEPTANCE, FILE_SET),
 ) -> Iterator[Problem]:
     """What is wrong with the profile's custom properties of a contract, object or relationship."""
     import jsonschema
@@ -37,6 +38,8 @@ def profile_problems(
                 )
             if name == DIALECT and isinstance(value, Mapping):
                 yield from _dialect_problems(value, at)
+            if name == FILE_SET and isinstance(value, Mapping):
+                yield from _set_problems(value, at)
 
 
 def _dialect_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -57,6 +60,25 @@ def _dialect_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
             f"Files in encoding {encoding!r} cannot be read.",
             "Use utf-8, us-ascii, a single-byte encoding such as iso-8859-1 or windows-1252, or "
             "utf-16.",
+        )
+
+
+def _set_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    ways = [name for name in ("members", "count", "manifest") if name in value]
+    if len(ways) != 1:
+        yield Problem(
+            path,
+            "profile.fileSet",
+            f"A set is told by one of members, count and manifest; this one has "
+            f"{' and '.join(ways) or 'none'}.",
+            "Name the files, say how many there are, or name the file that lists them.",
+        )
+    elif "members" in value and "pattern" in value:
+        yield Problem(
+            f"{path}/pattern",
+            "profile.fileSet",
+            "The members have names, so a pattern says nothing.",
+            "Leave `pattern` out, or write it as one of the members.",
         )
 
 

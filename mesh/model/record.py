@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from mesh.model.dropped_file import DroppedFile
 from mesh.model.events import Announcement, Event
 from mesh.model.expectation import Awaited
+from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
 from mesh.model.relationships import ReferredVersion
@@ -36,6 +38,8 @@ class Snapshot:
         landed_at: when the file landed; None in records from before this was kept.
         parquet: where its rows lie as Parquet; None in records from before this was kept.
         references: what its relationships were checked against.
+        parts: where its rows lie as Parquet when they are in several files; `location` then names
+            a document that lists them.
     """
 
     port: str
@@ -49,6 +53,7 @@ class Snapshot:
     landed_at: datetime | None = None
     parquet: str | None = None
     references: tuple[ReferredVersion, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +74,7 @@ class LedgerEntry:
         mends: the drop whose rejected rows this file corrects; empty when it is no correction.
         kept: good rows of that drop, which were judged together with this file.
         mended_by: the accepted correction of this drop; empty when there is none.
+        set: the folder of the set that the file is of; empty when it stands for itself.
     """
 
     drop: str
@@ -94,6 +100,18 @@ class LedgerEntry:
     mends: str = ""
     kept: int = 0
     mended_by: str = ""
+    set: str = ""
+
+    @property
+    def blob(self) -> str:
+        """Name of the blob within the landing zone."""
+        return DroppedFile(
+            url=self.url,
+            etag=self.etag,
+            size=self.size,
+            sequencer=self.sequencer,
+            landed_at=self.landed_at,
+        ).blob
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,6 +193,7 @@ class Commit:
         entry: a new decision.
         repeated: a decision that is on record, with one more duplicate.
         mended: a decision that is on record, with its correction.
+        sets: what has come of sets of files.
     """
 
     head: Head
@@ -186,6 +205,7 @@ class Commit:
     repeated: LedgerEntry | None = None
     awaited: tuple[Awaited, ...] = ()
     mended: LedgerEntry | None = None
+    sets: tuple[FileSet, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Acceptance, Dialect
 from mesh.model.contract_quality import QualityRule
+from mesh.model.file_set import SetRule
 from mesh.model.relationships import RULE, Relationship
 from mesh.validation.types import admits_null, json_types
 
@@ -78,6 +79,7 @@ class Plan:
     dialect: Dialect
     acceptance: Acceptance
     is_odcs: bool
+    file_set: SetRule | None = None
     relationships: tuple[Relationship, ...] = ()
     references: Mapping[str, Reference] = field(default_factory=dict, compare=False, repr=False)
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -129,6 +131,7 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
         quality=item.quality,
         dialect=item.dialect,
         acceptance=item.acceptance,
+        file_set=item.file_set,
         is_odcs=contract.api_version is not None,
         relationships=item.relationships,
     )

@@ -370,3 +370,30 @@ def test_what_the_mesh_depends_on_fails(api, world, declare):
     assert "Try again in a moment" in says
     assert "secret" not in says
     assert answer.headers["Retry-After"] == "5"
+
+
+def test_sets_of_files_are_listed(world, api, declare, contract_of):
+    value = {"members": ["north.csv", "south.csv"]}
+    sets = {"customProperties": [{"property": "fileSet", "value": value}]}
+    world.onboard(declare(ProductId.parse("geography/countries"), contract_of(more=sets)))
+    place = "geography/countries/v1/countries"
+    entry = world.land(f"{place}/rundate=2026-11-22/north.csv", b"code,name\nSE,Sweden\n")
+    for name in value["members"]:
+        world.land(f"{place}/rundate=2026-11-21/{name}", b"code,name\nSE,Sweden\n")
+
+    both = api("GET", "/products/geography/countries/sets").json["sets"]
+    assert [(one["period"], one["complete"]) for one in both] == [
+        ("2026-11-21", True),
+        ("2026-11-22", False),
+    ]
+    [waiting] = api("GET", f"{PRODUCT}/sets", query={"open": "true"}).json["sets"]
+    assert (waiting["missing"], waiting["due_at"], waiting["sequence"]) == (["south.csv"], None, 0)
+    journey = api("GET", f"/products/geography/countries/drops/{entry.drop}").json
+    assert journey["sets"] == [waiting]
+
+
+@pytest.mark.usefixtures("countries")
+def test_a_flag_is_true_or_false(api):
+    answer = api("GET", f"{PRODUCT}/sets", query={"open": "yes"})
+
+    assert refused(answer, 400, "invalid-query") == "open is 'yes'; it may be true or false."

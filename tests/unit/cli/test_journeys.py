@@ -9,6 +9,7 @@ import pytest
 
 from mesh import landing
 from mesh.model.delivery import DeliveryAttempt
+from mesh.model.names import ProductId
 
 PRODUCT = "geography/countries"
 HOOK = "https://fleet.example/hook"
@@ -136,3 +137,24 @@ def test_text_of_files_cannot_steer_the_terminal(onboarded, world):
 
     assert "\x1b" not in shown
     assert "�[31mred.csv  rejected" in shown
+
+
+def test_a_file_of_a_set_tells_what_the_set_waits_for(run, declared, world, contract_of):
+    value = {"members": ["north.csv", "south.csv"], "deadline": {"value": 6, "unit": "h"}}
+    sets = {"customProperties": [{"property": "fileSet", "value": value}]}
+    done = run("onboard", declared(ProductId.parse(PRODUCT), contract_of(more=sets)))
+    assert done.exit_code == 0, done.output
+    place = f"{PRODUCT}/v1/countries/rundate=2026-11-22"
+    north = world.land(f"{place}/north.csv", b"code,name\nSE,Sweden\n")
+    bad = world.land(f"{place}/south.csv", b"code,name\nx,x\n")
+
+    shown = run("where", north.drop).stdout
+    assert "set rundate=2026-11-22  open: 1 file accepted" in shown
+    assert "waits for south.csv, due " in shown
+    assert f"south.csv was rejected, as {bad.drop}" in shown
+    assert "no event told of it" in shown
+
+    world.land(f"{place}/south.csv", b"code,name\nNA,Namibia\n")
+    shown = run("where", north.drop).stdout
+    assert "set rundate=2026-11-22  complete: 2 files accepted" in shown
+    assert "mesh.product.updated.v1" in shown
