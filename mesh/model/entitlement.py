@@ -85,6 +85,7 @@ RULES: Mapping[str, Rule] = {
     "get_template": _ANYBODY_HERE,
     "find_drops": Rule(needs=(_need(Of.ANY, Role.PRODUCER, Role.OWNER),), ops=True),
     "list_drops": _OF_THE_PRODUCT,
+    "list_sets": _OF_THE_PRODUCT,
     "get_drop": _OF_THE_PRODUCT,
     "get_receipt": _OF_THE_PRODUCT,
     "list_events": _ANYBODY_HERE,
