@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, Protocol
 
 from mesh.validation.arrow_text import column_texts
@@ -74,20 +72,6 @@ class Columns:
         return [told[text] for text in texts]
 
 
-def json_rows(data: bytes) -> Rows:
-    """The records of JSON Lines that are known to be good."""
-    lines = [line for line in data.decode().split("\n") if line and not line.isspace()]
-    try:
-        # The checks of `parse_json` were made; integers beyond Python's limit are what is left.
-        records: list[dict[str, Any]] = _DECODER.decode(f"[{','.join(lines)}]")
-    except ValueError:
-        records = [parse_json(line.strip(" \t\r")) for line in lines]
-    return Records(records)
-
-
-_DECODER = json.JSONDecoder(parse_float=Decimal)
-
-
 class CsvBlocks:
     """Reads the blocks of one delimited file."""
 
@@ -116,7 +100,8 @@ class CsvBlocks:
         if self._is_plain and data.count(b"\r") == data.count(b"\r\n"):
             table = self._table(data)
             if table is not None:
-                return _Cells(table, self._layout, self._reader, self._plan)
+                quoted = str(self._plan.dialect.quote).encode() in data
+                return _Cells(table, self._layout, self._reader, self._plan, quoted=quoted)
         return Records(self._records(data))
 
     def _records(self, data: bytes) -> list[dict[str, Any]]:
@@ -160,14 +145,32 @@ class CsvBlocks:
 class _Cells:
     """A block that Arrow has cut into cells."""
 
-    def __init__(self, table: Any, layout: Layout, reader: CellReader, plan: Plan) -> None:
+    def __init__(
+        self, table: Any, layout: Layout, reader: CellReader, plan: Plan, *, quoted: bool
+    ) -> None:
         self._table, self._layout, self._reader = table, layout, reader
+        self._dialect = plan.dialect
         self._keeps_empty = plan.dialect.quoted_empty == "string"
-        self._texts = {column.name for column in plan.columns if column.reading == "text"}
+        self._quoted = quoted
+        self._readings = {column.name: column.reading for column in plan.columns}
         self.count: int = table.num_rows
 
-    def column(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
-        return None
+    def column(self, name: str) -> Any:
+        """Booleans, whose texts only the dialect knows."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        texts = self.texts(name) if self._readings.get(name) == "boolean" else None
+        if texts is None:
+            return None
+        yes, no = self._dialect.true_tokens, self._dialect.false_tokens
+        true, false = (
+            compute.is_in(texts, value_set=pa.array(tokens, pa.string())) for tokens in (yes, no)
+        )
+        known = compute.or_(compute.or_(true, false), texts.is_null())
+        if not compute.all(known).as_py() or set(yes) & set(no):
+            return None
+        return compute.if_else(texts.is_valid(), true, None)
 
     def texts(self, name: str) -> Any:
         import pyarrow as pa
@@ -177,7 +180,8 @@ class _Cells:
             return None
         column = self._table.column(name)
         array = column.chunk(0) if column.num_chunks else pa.array([], pa.string())
-        if self._keeps_empty and name in self._texts:
+        # Without quotes, an empty cell is null already.
+        if not self._quoted or (self._keeps_empty and self._readings.get(name) == "text"):
             return array
         nothing = pa.scalar(None, pa.string())
         return compute.if_else(compute.equal(array, ""), nothing, array)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from mesh.validation.accepted_rows import Columns, CsvBlocks, Rows, json_rows
+from mesh.validation.accepted_json import JsonBlocks
+from mesh.validation.accepted_rows import Columns, CsvBlocks, Rows
 from mesh.validation.arrow_types import typed_columns
 from mesh.validation.arrow_values import Converter, TooNarrowError
 from mesh.validation.column_statistics import ColumnStatistics
@@ -20,6 +21,7 @@ from mesh.validation.writable import Writable
 _GROUP_BYTES = 8 << 20
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
+_REPEATED = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +117,9 @@ class TypedParquet:
         self._rows = 0
         self._file = _temporary()
         self._writer: Any = None
+        self._repetitive: list[str] | bool = True
         self._csv: CsvBlocks | None = None
+        self._json = JsonBlocks(self._columns)
         if file_format.records_kind == "csv" and not plan.dialect.header:
             self._csv = CsvBlocks(plan, file_format, None)
 
@@ -175,7 +179,7 @@ class TypedParquet:
         data = b"".join(self._held)
         self._held = []
         if data:
-            self._blocks.append(self._csv.rows(data) if self._csv else json_rows(data))
+            self._blocks.append(self._csv.rows(data) if self._csv else self._json.rows(data))
 
     def _flush(self) -> None:
         self._take()
@@ -223,6 +227,8 @@ class TypedParquet:
         import pyarrow as pa
 
         table = pa.Table.from_arrays(list(arrays), schema=self._schema())
+        if not self._rows:
+            self._repetitive = _repetitive(table)
         self._opened().write_table(table)
         self._rows += rows
         for told, array in zip(self._statistics, arrays, strict=True):
@@ -238,7 +244,12 @@ class TypedParquet:
         from pyarrow import parquet
 
         if self._writer is None:
-            self._writer = parquet.ParquetWriter(self._file, self._schema(), compression="zstd")
+            self._writer = parquet.ParquetWriter(
+                self._file,
+                self._schema(),
+                compression="zstd",
+                use_dictionary=self._repetitive,
+            )
         return self._writer
 
 
@@ -258,6 +269,20 @@ def _part(made: Converter, rows: Rows, name: str) -> Any:
         return array
     values = rows.values(name)
     return pa.nulls(rows.count, made.type) if values is None else made.array(values)
+
+
+def _repetitive(table: Any) -> list[str] | bool:
+    """The columns whose values are worth a dictionary; True where their parts cannot be named.
+
+    A dictionary of values that hardly repeat costs time and space, until the writer gives it up.
+    """
+    from pyarrow import compute, types
+
+    if any(map(types.is_nested, table.schema.types)):
+        return True
+    most = table.num_rows // _REPEATED
+    names: list[str] = table.schema.names
+    return [name for name in names if compute.count_distinct(table.column(name)).as_py() <= most]
 
 
 def _temporary() -> IO[bytes]:
