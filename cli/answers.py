@@ -307,6 +307,7 @@ class Subscription(TypedDict):
     channel: Channel
     target: str
     copies: bool
+    ordered: bool
     signature: Literal["v1", "v1a"]
     filters: list[Expression]
     state: Literal["active", "suspended", "gone"]

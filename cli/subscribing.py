@@ -53,6 +53,9 @@ Inbox = Annotated[
 Copies = Annotated[
     bool, typer.Option("--copies", help="Into the inbox, the data too: not only where it is.")
 ]
+Ordered = Annotated[
+    bool, typer.Option("--ordered", help="One event after the other: each waits for the last.")
+]
 Ed25519 = Annotated[
     bool, typer.Option("--ed25519", help="Sign with a key pair: you hold the public key.")
 ]
@@ -84,6 +87,7 @@ def subscribe(
     service_bus: ServiceBus = None,
     inbox: Inbox = None,
     copies: Copies = False,
+    ordered: Ordered = False,
     ed25519: Ed25519 = False,
     types: Types = None,
     objects: Objects = None,
@@ -110,6 +114,7 @@ def subscribe(
         )
         raise wrong_call(message)
     route |= {"copies": True} if copies else {}
+    route |= {"ordered": True} if ordered else {}
     route |= {"signature": "v1a"} if ed25519 else {}
     with mesh_at(state, acting=subscriber) as mesh:
         made = mesh.subscribe(

@@ -212,6 +212,7 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "channel": wants.channel.value,
         "target": wants.target,
         "copies": wants.copies,
+        "ordered": wants.ordered,
         "signature": wants.signature,
         "filters": [one.to_data() for one in wants.filter.expressions],
         "state": wants.state.value,

@@ -16,7 +16,7 @@ from mesh.model.dead_letter import DeadLetter
 from mesh.model.events import ReceivedEvent
 from mesh.ports import Message
 
-QUEUES = ("landed-files", "onboarding", "notifications")
+QUEUES = ("landed-files", "onboarding", "notifications", "notifications-slow")
 FAN_OUT = "product-events/fan-out"
 SOURCES = (*QUEUES, FAN_OUT)
 """Where messages of the mesh's own are given up. Those of pull subscribers are named

@@ -15,7 +15,10 @@ def fan_out(backbone: Backbone, event: ReceivedEvent) -> int:
     """
     with telemetry.fan_out(event) as hop:
         first = [
-            Notification.first(event, subscription.id, traceparent=hop.traceparent)
+            (
+                subscription,
+                Notification.first(event, subscription.id, traceparent=hop.traceparent),
+            )
             for subscription in backbone.subscriptions.of_product(event.product)
             if subscription.is_told and subscription.filter.matches(event)
         ]

@@ -3,93 +3,130 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from mesh import attempts, telemetry
+from mesh import attempts, lanes, telemetry, turns
 from mesh.backbone import Backbone
 from mesh.model.delivery import next_attempt
 from mesh.model.failing import after
+from mesh.model.lanes import QUICK, lane_of, paced
 from mesh.model.notification import Notification, RecordedAttempt
 from mesh.model.subscription import Subscription
-from mesh.ports import Message
 
-QUEUE = "notifications"
-
-
-def enqueue(backbone: Backbone, notifications: Sequence[Notification], *, after: timedelta) -> None:
-    """Put notifications on the queue, to appear there after a pause."""
-    due = backbone.now() + after if after else None
-    messages = [
-        Message(
-            id=notification.message_id,
-            body=notification.to_data(),
-            due=due,
-            traceparent=notification.traceparent or notification.event.envelope.get("traceparent"),
-        )
-        for notification in notifications
-    ]
-    if messages:
-        backbone.queues.send(QUEUE, messages)
+QUEUE = QUICK
 
 
-def notify(backbone: Backbone, notification: Notification) -> RecordedAttempt | None:
-    """Make one attempt and record it; None when there is nothing (more) to be done.
+def enqueue(
+    backbone: Backbone,
+    notifications: Iterable[tuple[Subscription, Notification]],
+    *,
+    after: timedelta,
+) -> None:
+    """Put notifications on the queue of their subscription's lane, to appear after a pause."""
+    by_lane: defaultdict[str, list[Notification]] = defaultdict(list)
+    for subscription, notification in notifications:
+        by_lane[lane_of(subscription)].append(notification)
+    for lane, waiting in by_lane.items():
+        lanes.enqueue(backbone, lane, waiting, after=after)
+
+
+def notify(
+    backbone: Backbone, notification: Notification, *, lane: str = QUEUE
+) -> RecordedAttempt | None:
+    """Make one attempt and record it; None when there is nothing (more) to be done, or not here.
 
     The attempt is recorded before the next is scheduled. After a crash between the two the message
     comes again, finds the attempt on record, and schedules the next without telling twice.
+
+    Args:
+        lane: the queue that it came from.
     """
     with telemetry.notify(notification) as hop:
-        return _notify(backbone, notification, hop)
+        product = notification.event.product
+        subscription = backbone.subscriptions.get(product, notification.subscription)
+        if subscription is None or not subscription.is_told:
+            return None  # what a suspended one misses stands in the log, and can be replayed
+        due = turns.in_turn(backbone, subscription, notification)
+        return None if due is None else _notify(backbone, due, subscription, lane, hop)
 
 
 def _notify(
-    backbone: Backbone, notification: Notification, hop: telemetry.Hop
+    backbone: Backbone,
+    notification: Notification,
+    subscription: Subscription,
+    lane: str,
+    hop: telemetry.Hop,
 ) -> RecordedAttempt | None:
     event = notification.event
-    subscription = backbone.subscriptions.get(event.product, notification.subscription)
-    if subscription is None or not subscription.is_told:
-        return None  # what a suspended subscription misses stands in the log, and can be replayed
     earlier = backbone.deliveries.get(event.product, event.sequence, subscription.id)
     made = () if earlier is None else earlier.of_round(notification.round)
     recorded = next((one for one in made if one.number == notification.attempt), None)
     if recorded is None:
         told = earlier is not None and earlier.is_delivered and not notification.again
         if told or (made and made[-1].outcome != "retry"):
+            turns.settled(backbone, subscription, notification)
             return None
-        recorded = _attempt(backbone, notification, subscription)
+        recorded = _in_its_place(backbone, notification, subscription, lane)
+        if recorded is None:
+            return None
         backbone.deliveries.record(recorded)
         hop.attempted(recorded, event, now=backbone.now())
     elif made[-1].outcome == "delivered":
+        turns.settled(backbone, subscription, notification)
         return None
-    _let_follow(backbone, subscription, recorded)
-    if recorded.next_at is not None:
-        following = replace(notification, attempt=notification.attempt + 1)
-        enqueue(backbone, [following], after=max(recorded.next_at - backbone.now(), _AT_ONCE))
+    _follow_up(backbone, notification, subscription, recorded)
     return recorded
+
+
+def _in_its_place(
+    backbone: Backbone, notification: Notification, subscription: Subscription, lane: str
+) -> RecordedAttempt | None:
+    """Make the attempt, if its lane has a place for it; else it waits in the slow one."""
+    if lane == QUICK and lane_of(subscription) != QUICK:
+        lanes.move(backbone, notification, lane)
+        return None
+    with lanes.place(lane, subscription.id, at_once=backbone.policy.at_once) as is_free:
+        if is_free:
+            limit = backbone.policy.quick if lane == QUICK else backbone.policy.patient
+            return _attempt(backbone, notification, subscription, limit)
+    lanes.move(backbone, notification, lane)
+    return None
+
+
+def _follow_up(
+    backbone: Backbone,
+    notification: Notification,
+    subscription: Subscription,
+    attempt: RecordedAttempt,
+) -> None:
+    """Let the subscription's state follow from an attempt, and what comes next."""
+
+    def decide(found: Subscription) -> Subscription:
+        told = after(found, attempt, attempts_in_all=len(backbone.policy.schedule))
+        return paced(told, attempt, quick=backbone.policy.quick)
+
+    if decide(subscription) != subscription:
+        changed = backbone.subscriptions.change(subscription.product, subscription.id, decide)
+        subscription = changed or subscription
+    if attempt.next_at is not None:
+        following = replace(notification, attempt=notification.attempt + 1, called_by=None, moved=0)
+        pause = max(attempt.next_at - backbone.now(), _AT_ONCE)
+        enqueue(backbone, [(subscription, following)], after=pause)
+    elif attempt.outcome in {"delivered", "refused"}:
+        turns.settled(backbone, subscription, notification)
 
 
 _AT_ONCE = timedelta(0)
 
 
-def _let_follow(backbone: Backbone, subscription: Subscription, attempt: RecordedAttempt) -> None:
-    """Let the subscription's state follow from an attempt."""
-
-    def decide(found: Subscription) -> Subscription:
-        return after(found, attempt, attempts_in_all=len(backbone.policy.schedule))
-
-    if decide(subscription) != subscription:
-        backbone.subscriptions.change(subscription.product, subscription.id, decide)
-
-
 def _attempt(
-    backbone: Backbone, notification: Notification, subscription: Subscription
+    backbone: Backbone, notification: Notification, subscription: Subscription, limit: timedelta
 ) -> RecordedAttempt:
     at = backbone.now()
-    made = attempts.attempt(
-        backbone, notification, subscription, at=at, limit=backbone.policy.patient
-    )
+    made = attempts.attempt(backbone, notification, subscription, at=at, limit=limit)
     pause = None
     if made.outcome == "retry":
         pause = next_attempt(

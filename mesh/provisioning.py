@@ -39,7 +39,7 @@ def backfill_inputs(backbone: Backbone, product: DataProduct) -> None:
     for upstream in {port.product for port in product.input_ports}:
         subscription = _to_input(backbone, product, upstream)
         told = [
-            Notification.first(event, subscription.id)
+            (subscription, Notification.first(event, subscription.id))
             for event in _last_updates(backbone, upstream)
         ]
         notifications.enqueue(backbone, told, after=backbone.policy.schedule[0])

@@ -12,10 +12,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
 
-from mesh import notifications, subscriptions
+from mesh import lanes, subscriptions, turns
 from mesh.backbone import Backbone
 from mesh.errors import NotFound, Rejected
+from mesh.history import PAGE, log, matching
 from mesh.model.events import ReceivedEvent
+from mesh.model.lanes import SLOW
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.subscription import State, Subscription
@@ -25,8 +27,6 @@ Held = Literal["replay", "last", "skip"]
 
 MOST_REPLAYED = 1000
 """Notifications of one replay; asking for the rest takes another."""
-
-_PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +92,8 @@ def replay(backbone: Backbone, product: ProductId, identity: str, *, start: From
         message = f"Subscription {identity} is {found.state}: resume it, and it is told."
         raise Rejected(message, problem="not-active", status=409)
     events = iter(_events(backbone, found, start))
+    if found.ordered and start.event is None:
+        return _replay_in_order(backbone, found, events)
     moved = subscriptions.change(backbone, product, identity, _next_round)
     told = list(islice(events, MOST_REPLAYED))
     following = next(events, None)
@@ -101,14 +103,36 @@ def replay(backbone: Backbone, product: ProductId, identity: str, *, start: From
     )
 
 
+def _replay_in_order(
+    backbone: Backbone, subscription: Subscription, events: Iterator[ReceivedEvent]
+) -> Replayed:
+    """Begin anew with the first of the events; each calls the next."""
+    sequences = [event.sequence for event in events]
+
+    def begin_anew(found: Subscription) -> Subscription:
+        return replace(
+            found,
+            round=found.round + 1,
+            settled=min(sequences[0] - 1, found.settled),
+            again_until=max(found.again_until, found.settled),
+        )
+
+    if sequences:
+        moved = subscriptions.change(backbone, subscription.product, subscription.id, begin_anew)
+        turns.call_next(backbone, moved)
+    return Replayed(notifications=len(sequences))
+
+
 def catch_up(backbone: Backbone, subscription: Subscription, first: int, held: Held) -> int:
     """Tell a subscription of what it has not been told since the event with sequence `first`.
 
     Returns how many notifications are on their way; those that were delivered before end there.
     """
+    if subscription.ordered:
+        return _catch_up_in_order(backbone, subscription, held)
     if held == "skip":
         return 0
-    events: Iterable[ReceivedEvent] = _matching(backbone, subscription, first)
+    events: Iterable[ReceivedEvent] = matching(backbone, subscription, first)
     if held == "last":
         newest = {(event.type, event.envelope.get("subject")): event for event in events}
         events = sorted(newest.values(), key=lambda event: event.sequence)
@@ -117,6 +141,21 @@ def catch_up(backbone: Backbone, subscription: Subscription, first: int, held: H
     while batch := list(islice(remaining, MOST_REPLAYED)):
         total += _tell(backbone, subscription, batch, again=False)
     return total
+
+
+def _catch_up_in_order(backbone: Backbone, subscription: Subscription, held: Held) -> int:
+    """Go on after the last event that was settled, or, to skip, after the newest."""
+    if held == "skip":
+        newest = backbone.registry.head(subscription.product).sequence
+        subscriptions.change(
+            backbone,
+            subscription.product,
+            subscription.id,
+            lambda found: replace(found, settled=max(found.settled, newest)),
+        )
+        return 0
+    turns.call_next(backbone, subscription)
+    return sum(1 for _ in matching(backbone, subscription, subscription.settled + 1))
 
 
 def first_since(backbone: Backbone, product: ProductId, time: datetime) -> int:
@@ -145,34 +184,19 @@ def _events(backbone: Backbone, subscription: Subscription, start: From) -> Iter
         return [_by_id(backbone, product, start.event)]
     if start.last is not None:
         newest = backbone.registry.head(product).sequence
-        window = list(_matching(backbone, subscription, max(newest - _PAGE, 0) + 1))
+        window = list(matching(backbone, subscription, max(newest - PAGE, 0) + 1))
         return window[max(len(window) - start.last, 0) :]
     if start.time is not None:
-        return _matching(backbone, subscription, first_since(backbone, product, start.time))
-    return _matching(backbone, subscription, start.sequence or 1)
+        return matching(backbone, subscription, first_since(backbone, product, start.time))
+    return matching(backbone, subscription, start.sequence or 1)
 
 
 def _by_id(backbone: Backbone, product: ProductId, event: str) -> ReceivedEvent:
-    for found in _log(backbone, product, 1):
+    for found in log(backbone, product, 1):
         if found.id == event:
             return found
     message = f"{product} has announced no event {event!r}; `mesh events {product}` lists them."
     raise NotFound(message, problem="unknown-event")
-
-
-def _matching(
-    backbone: Backbone, subscription: Subscription, first: int
-) -> Iterator[ReceivedEvent]:
-    for event in _log(backbone, subscription.product, first):
-        if subscription.filter.matches(event):
-            yield event
-
-
-def _log(backbone: Backbone, product: ProductId, first: int) -> Iterator[ReceivedEvent]:
-    after = first - 1
-    while page := backbone.registry.events(product, after=after, limit=_PAGE):
-        yield from (ReceivedEvent.from_cloudevent(event) for event in page)
-        after = int(page[-1]["sequence"])
 
 
 def _tell(
@@ -182,5 +206,6 @@ def _tell(
         Notification.first(event, subscription.id, round=subscription.round, again=again)
         for event in events
     ]
-    notifications.enqueue(backbone, told, after=backbone.policy.schedule[0])
+    # Beside what happens now, which nobody else has to wait for longer.
+    lanes.enqueue(backbone, SLOW, told, after=backbone.policy.schedule[0])
     return len(told)

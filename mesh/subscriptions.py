@@ -90,6 +90,8 @@ def subscribe(
         round=0 if known is None else known.round + 1,
         copies=route.copies,
         signature=route.signature,
+        ordered=route.ordered,
+        settled=head.sequence if known is None else known.settled,
         made_by=_digest(key) if known is None else known.made_by,
     )
     _make_ready(backbone, subscription)

@@ -14,7 +14,7 @@ from mesh.backbone import Backbone
 from mesh.errors import Rejected
 from mesh.model.delivery import longest_schedule
 from mesh.model.names import ProductId
-from mesh.model.subscription import State, Subscription
+from mesh.model.subscription import Channel, State, Subscription
 from mesh.replays import Held
 
 
@@ -56,7 +56,10 @@ def resume(
     if before.suspended_at is None:
         message = f"Subscription {identity} to {product} is not suspended."
         raise Rejected(message, problem="not-suspended", status=409)
-    if before.state is State.GONE:
+    if before.ordered and held == "last":
+        message = f"Subscription {identity} asks for order: replay all that was held, or skip it."
+        raise Rejected(message, problem="ordered-subscription", status=409)
+    if before.state is State.GONE and before.channel is Channel.PUSH:
         backbone.webhooks.verify(before.target)
     resumed = subscriptions.change(backbone, product, identity, _told_again(backbone.now()))
     # From here on the fan-out tells it of what happens. What happened before stands in the log.

@@ -191,6 +191,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
       OTEL_TRACES_SAMPLER_ARG: '1.0'
       // The mesh's own spans tell of each hop; these would add one for each storage request, with blob names.
+      PYTHON_THREADPOOL_THREAD_COUNT: '64'
       OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
     }
   }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SEND_SECONDS = 30
 """How long sending may take, reconnecting included."""
 
-QUEUES = ("landed-files", "onboarding", "notifications")
+QUEUES = ("landed-files", "onboarding", "notifications", "notifications-slow")
 """The mesh's own queues; a namespace that is shared may hold others, which are not ours to see."""
 
 FAN_OUT = "fan-out"

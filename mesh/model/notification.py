@@ -21,6 +21,8 @@ class Notification:
         attempt: 1 for the first of the round.
         round: 0 when the event is told of as it happens; that of the subscription in a replay.
         again: whether to tell a subscriber that has been told already.
+        called_by: with order, sequence of the event before, which called this one.
+        moved: how often it found no place and was put off.
         traceparent: W3C trace context that all attempts continue; None for that of the event.
     """
 
@@ -31,6 +33,8 @@ class Notification:
     traceparent: str | None = None
     round: int = 0
     again: bool = False
+    called_by: int | None = None
+    moved: int = 0
 
     @classmethod
     def first(
@@ -41,6 +45,7 @@ class Notification:
         traceparent: str | None = None,
         round: int = 0,  # noqa: A002 - the attribute's name
         again: bool = False,
+        called_by: int | None = None,
     ) -> Notification:
         """The first attempt at telling a subscription of an event."""
         return cls(
@@ -51,13 +56,16 @@ class Notification:
             traceparent=traceparent,
             round=round,
             again=again,
+            called_by=called_by,
         )
 
     @property
     def message_id(self) -> str:
         """The same for the same attempt, so that the queue drops it when it is sent twice."""
         replayed = f"-r{self.round}" if self.round else ""
-        return f"{self.webhook_id}{replayed}-{self.attempt}"
+        called = f"-c{self.called_by}" if self.called_by is not None else ""
+        moved = f"-m{self.moved}" if self.moved else ""
+        return f"{self.webhook_id}{replayed}-{self.attempt}{called}{moved}"
 
     def to_data(self) -> dict[str, Any]:
         """The notification as a JSON message."""
@@ -68,6 +76,8 @@ class Notification:
             "traceparent": self.traceparent,
             "round": self.round,
             "again": self.again,
+            "called_by": self.called_by,
+            "moved": self.moved,
             "event": dict(self.event.envelope),
         }
 
@@ -86,6 +96,8 @@ class Notification:
             traceparent=data.get("traceparent"),
             round=int(data.get("round", 0)),
             again=bool(data.get("again", False)),
+            called_by=data.get("called_by"),
+            moved=int(data.get("moved", 0)),
         )
 
 

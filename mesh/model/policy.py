@@ -37,7 +37,7 @@ class Policy:
     schedule: tuple[timedelta, ...] = STANDARD_SCHEDULE
     quick: timedelta = timedelta(seconds=5)
     patient: timedelta = timedelta(seconds=20)
-    at_once: int = 2
+    at_once: int = 4
     violations_shown: int = 100
     compatibility: Mode = "forward_transitive"
     profiles: tuple[SecurityProfile, ...] = ()

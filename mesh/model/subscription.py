@@ -49,14 +49,22 @@ class Route:
             pull.
         copies: whether an inbox gets the data too, beside the event that points at it.
         signature: how webhooks are signed.
+        ordered: whether each event waits until the one before it is delivered, or given up.
     """
 
     channel: Channel = Channel.PULL
     target: str = ""
     copies: bool = False
     signature: Scheme = "v1"
+    ordered: bool = False
 
     def __post_init__(self) -> None:
+        if self.ordered and self.channel in {Channel.PULL, Channel.COMPOSITE}:
+            message = (
+                f"The mesh cannot promise an order to who is told by {self.channel}: brokers do "
+                "not keep one. Sort by `sequence`, or read the product's feed."
+            )
+            raise Rejected(message, problem="no-order", status=422)
         if self.signature != "v1" and self.channel is not Channel.PUSH:
             message = f"Only what is told to webhooks is signed; this is {self.channel}."
             raise Rejected(message, problem="no-secret", status=422)
@@ -92,6 +100,7 @@ def route_from_data(data: Mapping[str, Any]) -> Route:
         target=target,
         copies=data.get("copies", False),
         signature=data.get("signature", "v1"),
+        ordered=data.get("ordered", False),
     )
 
 
@@ -173,6 +182,10 @@ class Subscription:
         round: raised by each resumption and replay; attempts are numbered anew in each.
         made_by: digest of the key that the request which made it carried; empty without one. The
             same request again is told the secret again.
+        is_slow: whether it took too long lately; its notifications wait in a lane of their own.
+        ordered: whether it is told of one event after the other, in the order of their sequences.
+        settled: with order, sequence of the last event that it was told of, or that was given up.
+        again_until: with order, up to which sequence it is told again of what it was told before.
     """
 
     id: str
@@ -194,6 +207,10 @@ class Subscription:
     copies: bool = False
     signature: Scheme = "v1"
     made_by: str = ""
+    is_slow: bool = False
+    ordered: bool = False
+    settled: int = 0
+    again_until: int = 0
 
     @property
     def is_told(self) -> bool:
@@ -217,6 +234,8 @@ def subscription_id(
         parts.append("copies")
     if route.signature != "v1":
         parts.append(route.signature)
+    if route.ordered:
+        parts.append("ordered")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 

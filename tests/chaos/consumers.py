@@ -16,7 +16,8 @@ from mesh.ports import Parcel
 from tests.chaos.effects import perform
 
 Mood = Callable[[], str]
-"""What the receiver does next: a status (`204`), or `lost` (it took it, and its answer is lost)."""
+"""What the receiver does next: a status (`204`), `lost` (it took it, and its answer is lost), or
+`slow` (it did not answer in time)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,8 @@ class Receivers:
         )
         if mood == "lost":
             return _attempt("retry", None)
+        if mood == "slow":
+            return replace(_attempt("retry", None), duration_s=20.0)
         if mood == "429":
             return _attempt("retry", 429, retry_after=timedelta(seconds=30))
         outcome = {"204": "delivered", "410": "gone"}.get(mood, "retry")

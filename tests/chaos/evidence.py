@@ -49,6 +49,7 @@ class Wish:
         types: event types asked for; empty for all.
         secret: what notifications are verified with; None where they are not signed.
         is_pulled: whether it is by pull.
+        ordered: whether it is to be told of one event after the other.
         first: order of the first drop of whose events it must be told.
         last: order of the last drop of whose events it may be told; None while it is subscribed.
     """
@@ -59,6 +60,7 @@ class Wish:
     types: frozenset[str]
     secret: str | None
     is_pulled: bool = False
+    ordered: bool = False
     first: int = 0
     last: int | None = None
 

@@ -238,14 +238,14 @@ def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
     must, may = _owed(wish, story, evidence)
     logged = {event["id"]: event for _, event in evidence.log.get(wish.partition, ())}
     names: defaultdict[str, set[str]] = defaultdict(set)
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for told in evidence.told:
         if told.url != wish.target:
             continue
         event = json.loads(told.body)
         names[event["id"]].add(told.headers["webhook-id"])
         if told.taken:
-            taken.add(event["id"])
+            taken.setdefault(event["id"], int(event["sequence"]))
         if event != logged.get(event["id"]):
             yield f"{wish.target} was told of {event['id']} otherwise than it is on record"
         if wish.secret is not None and not _is_signed(wish.secret, told):
@@ -255,9 +255,11 @@ def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
     yield from (f"{wish.target} was told of {one} under several webhook-ids" for one in several)
     if len(set().union(*names.values())) != len(names):
         yield f"{wish.target} was told of different events under one webhook-id"
+    if wish.ordered and list(taken.values()) != sorted(taken.values()):
+        yield f"{wish.target} asked for order and was told of {list(taken.values())}"
     # Who is not told any more, after failures, is told of all that is in the log when resumed.
     if evidence.subscriptions.get(wish.id) not in {"gone", "suspended"}:
-        for one in must - taken:
+        for one in must - taken.keys():
             yield f"{wish.target} was never told of {logged[one]['type']} {one}"
 
 

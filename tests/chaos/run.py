@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import random
 import sys
 import tempfile
@@ -47,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _in_memory(
     seeds: range, files: int, workers: int
 ) -> Iterator[tuple[int, list[str], Counter[str]]]:
-    with ProcessPoolExecutor(max_workers=workers) as pool:
+    # Not forked: the threads of an engine that this process has used would be missing there.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=workers, mp_context=fresh) as pool:
         yield from pool.map(_simulate, seeds, [files] * len(seeds))
 
 

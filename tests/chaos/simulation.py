@@ -40,6 +40,7 @@ MOOD_SWINGS = {
     "moody": ("204", "204", "500", "429", "lost"),
     "broken": ("500", "500", "lost", "204"),
     "leaving": ("204", "204", "410"),
+    "slow": ("204", "slow", "slow"),
 }
 
 
@@ -136,15 +137,25 @@ class Simulation:
         self._subscribe(product, "moody", Filter(types=QUARANTINED))
         for channel in DESTINATIONS:
             self._deliver_to(product, channel)
+        for mood in ("moody", "broken", "leaving"):
+            self._subscribe(product, mood, ordered=True)
         self.world.subscribe(product, None, subscriber="shipping", fate=self._fate)
         only = Filter(types=UPDATED, objects=frozenset({OBJECT}))
         self.world.subscribe(product, None, subscriber="press", wanted=only, fate=self._fate)
 
-    def _subscribe(self, product: ProductId, mood: str, wanted: Filter | None = None) -> Wish:
+    def _subscribe(
+        self,
+        product: ProductId,
+        mood: str,
+        wanted: Filter | None = None,
+        *,
+        ordered: bool = False,
+    ) -> Wish:
         url = f"https://{mood}-{next(self._numbers)}.example/hook"
         answers = MOOD_SWINGS[mood]
         self.world.receivers.moods[url] = partial(self._mood, answers)
-        return self.world.subscribe(product, url, wanted=wanted, fate=self._fate)
+        route = Route(channel=Channel.PUSH, target=url, ordered=ordered)
+        return self.world.subscribe(product, None, wanted=wanted, route=route, fate=self._fate)
 
     def _deliver_to(self, product: ProductId, channel: Channel) -> Wish:
         """A destination has moods too, but it does not leave."""

@@ -16,7 +16,7 @@ from azure.storage.blob import BlobServiceClient
 from tests.chaos.consumers import Told
 from tests.chaos.evidence import Evidence
 
-QUEUES = ("landed-files", "onboarding", "notifications")
+QUEUES = ("landed-files", "onboarding", "notifications", "notifications-slow")
 TOPIC = "product-events"
 TAP = "tap"
 """A subscription of the topic without a filter: everything that was published."""

@@ -200,6 +200,7 @@ class World:
             types=wanted.types,
             secret=secret,
             is_pulled=wants.channel is Channel.PULL,
+            ordered=wants.ordered,
             first=len(self.landed) + 1,
         )
         self.wishes[wish.id] = wish

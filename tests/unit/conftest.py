@@ -14,6 +14,7 @@ from mesh import fan_out, landing, memory, notifications, onboarding
 from mesh.backbone import Backbone, in_memory
 from mesh.model.dropped_file import DroppedFile
 from mesh.model.events import ReceivedEvent
+from mesh.model.lanes import QUICK, SLOW
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.onboarding import Onboarding
@@ -203,16 +204,22 @@ class World:
             for envelope in self.topic.published[self._fanned_out :]:
                 self._fanned_out += 1
                 fan_out.fan_out(self.backbone, ReceivedEvent.from_cloudevent(envelope))
-            due = [m for m in self.queues.take(notifications.QUEUE) if self._hold_if_early(m)]
+            due = [
+                (lane, message)
+                for lane in (QUICK, SLOW)
+                for message in self.queues.take(lane)
+                if self._hold_if_early(lane, message)
+            ]
             if not due and self._fanned_out == len(self.topic.published):
                 return
-            for message in due:
-                notifications.notify(self.backbone, Notification.from_data(message.body))
+            for lane, message in due:
+                told = Notification.from_data(message.body)
+                notifications.notify(self.backbone, told, lane=lane)
 
-    def _hold_if_early(self, message: Any) -> bool:
+    def _hold_if_early(self, lane: str, message: Any) -> bool:
         if message.due is None or message.due <= self.clock():
             return True
-        self.queues.send(notifications.QUEUE, [replace(message, id=f"{message.id}+")])
+        self.queues.send(lane, [replace(message, id=f"{message.id}+")])
         return False
 
 

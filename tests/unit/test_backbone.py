@@ -17,6 +17,7 @@ from mesh.azure.clients import Clients
 from mesh.backbone import Backbone, backbone, in_memory, on_azure, replace_backbone
 from mesh.errors import Rejected
 from mesh.model.delivery import DeliveryAttempt
+from mesh.model.policy import Policy
 from mesh.settings import MissingSettings, Settings
 from tests.unit.test_settings import AZURE, LOCAL
 
@@ -91,6 +92,18 @@ def test_the_policy_is_the_one_at_the_root() -> None:
     seconds = declared["notifications"]["schedule_seconds"]
 
     assert in_memory().policy.schedule == tuple(timedelta(seconds=pause) for pause in seconds)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"quick_seconds": 0}, {"quick_seconds": 21}, {"at_once_per_subscriber": 0}],
+)
+def test_a_policy_without_time_or_places_is_none(wrong: dict[str, int]) -> None:
+    declared = json.loads((ROOT / "policy.json").read_text())
+    declared["notifications"] |= wrong
+
+    with pytest.raises(ValueError, match="notifications needs 0 < quick_seconds ≤ patient_seconds"):
+        Policy.from_data(declared)
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

@@ -1,0 +1,68 @@
+"""Put notifications into their lanes, and let no subscriber have all of one."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from mesh.backbone import Backbone
+from mesh.model.lanes import QUICK, SLOW
+from mesh.model.notification import Notification
+from mesh.ports import Message
+
+WAIT_S = {QUICK: 0.25, SLOW: 1.0}
+"""How long to wait for a place, by lane: a subscriber that answers at once soon has one again."""
+
+LONGEST_WAIT = timedelta(minutes=1)
+"""Who finds no place in the slow lane comes again, after 1, 2, 4, … seconds up to this."""
+
+_places: Counter[tuple[str, str]] = Counter()
+_changed = threading.Condition()
+
+
+def enqueue(
+    backbone: Backbone, lane: str, notifications: Sequence[Notification], *, after: timedelta
+) -> None:
+    """Put notifications on a queue, to appear there after a pause."""
+    due = backbone.now() + after if after else None
+    messages = [
+        Message(
+            id=notification.message_id,
+            body=notification.to_data(),
+            due=due,
+            traceparent=notification.traceparent or notification.event.envelope.get("traceparent"),
+        )
+        for notification in notifications
+    ]
+    if messages:
+        backbone.queues.send(lane, messages)
+
+
+@contextmanager
+def place(lane: str, subscription: str, *, at_once: int) -> Iterator[bool]:
+    """One of the places that a subscription has in a lane of this process; False: all are taken."""
+    key = (lane, subscription)
+    with _changed:
+        is_free = _changed.wait_for(lambda: _places[key] < at_once, timeout=WAIT_S[lane])
+        if is_free:
+            _places[key] += 1
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            with _changed:
+                _places[key] -= 1
+                if not _places[key]:
+                    del _places[key]
+                _changed.notify_all()
+
+
+def move(backbone: Backbone, notification: Notification, lane: str) -> None:
+    """Let a notification that has no place in its lane wait in the slow one."""
+    moved = replace(notification, moved=notification.moved + 1)
+    pause = timedelta(seconds=2**notification.moved) if lane == SLOW else timedelta(0)
+    enqueue(backbone, SLOW, [moved], after=min(pause, LONGEST_WAIT))
