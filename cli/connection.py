@@ -32,6 +32,8 @@ class Connection:
         storage: connection string of the storage account; empty with `storage_account`.
         storage_account: name of the account that is reached by identity.
         storage_of_domains: name of the account of each domain that has one of its own.
+        logs_workspace: Log Analytics workspace with the mesh's telemetry, by its customer id.
+        telemetry_url: of the local Azure's telemetry; empty with `logs_workspace`.
         patience_s: how long to keep asking a mesh that says it is unavailable.
         origin: where `url` was found, for messages.
     """
@@ -45,6 +47,8 @@ class Connection:
     storage: str = field(default="", repr=False)
     storage_account: str = ""
     storage_of_domains: Mapping[str, str] = field(default_factory=dict)
+    logs_workspace: str = ""
+    telemetry_url: str = ""
     patience_s: float = PATIENCE_S
     origin: str = "the default"
 
@@ -72,6 +76,9 @@ def find_connection(environ: Mapping[str, str], state: Path | None, start: Path)
     storage, stored_by = _first(
         environ, local, file, "STORAGE", "STORAGE__accountName", "STORAGE_OF_DOMAINS"
     )
+    logs = environ.get("MESH_LOGS_WORKSPACE", "")
+    # The local Azure has no telemetry of a mesh that is elsewhere.
+    is_elsewhere = bool(logs) or origin == "the environment"
     return Connection(
         url=_checked_url(api.get("MESH_URL") or DEFAULT_URL, origin),
         token=api.get("MESH_TOKEN", ""),
@@ -81,6 +88,8 @@ def find_connection(environ: Mapping[str, str], state: Path | None, start: Path)
         storage=storage.get("STORAGE", ""),
         storage_account=storage.get("STORAGE__accountName", ""),
         storage_of_domains=_accounts(storage.get("STORAGE_OF_DOMAINS", ""), stored_by),
+        logs_workspace=logs,
+        telemetry_url="" if is_elsewhere else local.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         patience_s=_patience(environ.get("MESH_PATIENCE", "")),
         origin=origin,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +13,9 @@ import typer
 from cli.answers import AnnouncedEvent, Attempt, Drop, FileSet, Journey, ToldSubscriber
 from cli.client import MeshClient
 from cli.failures import ExitCode, Failed, wrong_call
-from cli.options import AsJson, Format, Product, State, mesh_at
-from cli.output import duration, moment, plain, plural, say, show, since, size, write_json
+from cli.options import AsJson, Format, Product, State, connection, mesh_at
+from cli.output import duration, moment, plain, plural, say, show, since, size, table, write_json
+from cli.telemetry import TracedHop, hops_of
 from cli.verdicts import VERDICT_STYLES, show_receipt, write_page
 
 if TYPE_CHECKING:
@@ -35,13 +36,22 @@ def where(
         str | None,
         typer.Option("--product", metavar="DOMAIN/PRODUCT", help="Look only at this product."),
     ] = None,
+    telemetry: Annotated[
+        bool,
+        typer.Option("--telemetry", help="Ask telemetry instead of the mesh's own record."),
+    ] = False,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the whole timeline of a dropped file: to each subscriber's attempts.
 
-    Of a file that was dropped more than once, the newest version is shown.
+    Of a file that was dropped more than once, the newest version is shown. With --telemetry, the
+    hops of its trace are shown, with those that failed; by the id of the drop, the app itself is
+    not asked.
     """
+    if telemetry:
+        _show_hops(what, product, state, as_json=as_json)
+        return
     with mesh_at(state) as mesh:
         found = _found(mesh, what, product)
         journey = mesh.journey(found[0]["product"], found[0]["drop"])
@@ -106,6 +116,39 @@ def timeline(journey: Journey, pieces: Sequence[Journey] = ()) -> Tree:
     if not journey["events"]:
         tree.add(plain("no event told of it"))
     return tree
+
+
+def _show_hops(what: str, product: str | None, state: Path | None, *, as_json: bool) -> None:
+    drop = what
+    if not _DROP.fullmatch(what):
+        with mesh_at(state) as mesh:
+            drop = _found(mesh, what, product)[0]["drop"]
+    hops = hops_of(connection(state), drop)
+    if not hops:
+        message = (
+            f"No telemetry of {drop} is there. It takes some minutes to arrive, is kept for a "
+            f"month, and may be sampled; without --telemetry, the mesh's own record answers."
+        )
+        raise Failed(message, problem="unknown-drop", code=ExitCode.REFUSED)
+    if as_json:
+        write_json({"drop": drop, "hops": hops})
+        return
+    say(f"{drop}  trace {hops[0]['trace']}", style="bold")
+    columns = ("at", "hop", "took", "outcome", "subscriber", "attempt", "event")
+    start = moment(hops[0]["at"])
+    show(table(columns, (_hop_row(hop, start) for hop in hops)))
+
+
+def _hop_row(hop: TracedHop, start: datetime) -> tuple[object, ...]:
+    return (
+        since(start, moment(hop["at"])),
+        hop["step"],
+        duration(hop["duration_ms"] / 1000),
+        hop["error"] or hop["verdict"] or hop["outcome"],
+        hop["subscriber"],
+        hop["attempt"],
+        hop["event"],
+    )
 
 
 def _found(mesh: MeshClient, what: str, product: str | None) -> list[Drop]:

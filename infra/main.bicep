@@ -122,7 +122,10 @@ module hub 'modules/hub.bicep' = {
   params: {
     environmentName: environmentName
     location: location
-    tags: hubTags
+    owner: owner
+    tags: union(tags, {
+      'azd-env-name': environmentName
+    })
     token: token
     networkMode: networkMode
     adopted: adopted
@@ -191,6 +194,7 @@ output MESH_STORAGE_ACCOUNT string = hub.outputs.storageAccountName
 output MESH_STORAGE_OF_DOMAINS string = string(storageOfDomains)
 output MESH_SERVICE_BUS_ID string = hub.outputs.namespaceId
 output MESH_WORKSPACE_ID string = hub.outputs.workspaceId
+output MESH_LOGS_WORKSPACE string = hub.outputs.workspaceCustomerId
 output MESH_APP_PRINCIPAL_ID string = hub.outputs.appPrincipalId
 output MESH_VAULT_ID string = hub.outputs.vaultId
 output MESH_SIGNING_KEY_NAME string = hub.outputs.signingKeyName

@@ -3,6 +3,11 @@
 @description('Name of the environment; part of every resource\'s name.')
 param environmentName string
 param location string = resourceGroup().location
+
+@description('Who answers for the hub: a team, or an address.')
+param owner string
+
+@description('Further tags.')
 param tags object = {}
 
 @description('Makes names unique: lower-case letters and digits.')
@@ -59,6 +64,11 @@ type adoptedIds = {
   dnsZonesResourceGroupId: string?
 }
 
+var hubTags = union(tags, {
+  'mesh-domain': 'hub'
+  'mesh-owner': owner
+  'mesh-product': 'all'
+})
 var name = '${environmentName}-${take(token, 6)}'
 var isPrivate = networkMode == 'private_endpoint'
 var makesNetwork = isPrivate && empty(adopted.?endpointSubnetId ?? '')
@@ -139,7 +149,7 @@ var endpoints = filter([
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-${name}'
   location: location
-  tags: tags
+  tags: hubTags
 }
 
 module network 'network.bicep' = if (makesNetwork) {
@@ -147,7 +157,7 @@ module network 'network.bicep' = if (makesNetwork) {
   params: {
     name: networkName
     location: location
-    tags: tags
+    tags: hubTags
     dnsZones: map(items(zones), zone => zone.value)
   }
 }
@@ -157,7 +167,7 @@ module monitoring 'monitoring.bicep' = {
   params: {
     name: name
     location: location
-    tags: tags
+    tags: hubTags
     workspaceId: adopted.?workspaceId ?? ''
     appPrincipalId: identity.properties.principalId
   }
@@ -168,7 +178,7 @@ module serviceBus 'service-bus.bicep' = if (empty(adopted.?serviceBusNamespaceId
   params: {
     name: last(split(namespaceId, '/'))
     location: location
-    tags: tags
+    tags: hubTags
     networkMode: networkMode
   }
 }
@@ -191,7 +201,7 @@ module hostStorage 'storage-account.bicep' = {
   params: {
     name: hostAccountName
     location: location
-    tags: tags
+    tags: hubTags
     networkMode: networkMode
     containers: [
       packageContainer
@@ -204,7 +214,7 @@ module meshStorage 'storage-account.bicep' = {
   params: {
     name: storageAccountName
     location: location
-    tags: tags
+    tags: hubTags
     networkMode: networkMode
     containers: ownContainers
     tables: declaredStorage.tables
@@ -226,7 +236,7 @@ module landingZone 'landing-zone.bicep' = {
   params: {
     accountName: meshStorage.outputs.name
     location: location
-    tags: tags
+    tags: hubTags
     namespaceId: namespaceId
     appPrincipalId: identity.properties.principalId
     workspaceId: monitoring.outputs.workspaceId
@@ -243,7 +253,7 @@ module eventTopic 'event-topic.bicep' = {
   params: {
     token: token
     location: location
-    tags: tags
+    tags: hubTags
     networkMode: networkMode
     namespaceId: namespaceId
     appPrincipalId: identity.properties.principalId
@@ -261,7 +271,7 @@ module vault 'key-vault.bicep' = if (empty(adopted.?keyVaultId ?? '')) {
   params: {
     name: vaultName
     location: location
-    tags: tags
+    tags: hubTags
     networkMode: networkMode
   }
 }
@@ -283,7 +293,7 @@ module privateEndpoints 'private-endpoint.bicep' = [for endpoint in endpoints: i
   params: {
     name: 'pe-${endpoint.name}-${name}'
     location: location
-    tags: tags
+    tags: hubTags
     subnetId: endpointSubnetId
     resourceId: endpoint.id
     groupId: endpoint.part
@@ -305,7 +315,7 @@ module app 'function-app.bicep' = {
   params: {
     name: name
     location: location
-    tags: tags
+    tags: hubTags
     identity: {
       id: identity.id
       clientId: identity.properties.clientId
@@ -340,7 +350,7 @@ module workbook 'workbook.bicep' = {
   params: {
     name: environmentName
     location: location
-    tags: tags
+    tags: hubTags
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -349,7 +359,7 @@ module alerts 'alerts.bicep' = {
   name: 'alerts'
   params: {
     location: location
-    tags: tags
+    tags: hubTags
     workspaceId: monitoring.outputs.workspaceId
     emails: alertEmails
     runbook: runbook
@@ -362,6 +372,7 @@ output appHostName string = app.outputs.hostName
 output appPrincipalId string = identity.properties.principalId
 output namespaceId string = namespaceId
 output workspaceId string = monitoring.outputs.workspaceId
+output workspaceCustomerId string = monitoring.outputs.workspaceCustomerId
 output storageAccountName string = storageAccountName
 output vaultId string = vaultId
 output signingKeyName string = signingKeyName

@@ -15,6 +15,7 @@ param retentionInDays int = 30
 param appPrincipalId string
 
 var roles = loadJsonContent('roles.json')
+var usedId = empty(workspaceId) ? resourceId('Microsoft.OperationalInsights/workspaces', 'log-${name}') : workspaceId
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = if (empty(workspaceId)) {
   name: 'log-${name}'
@@ -29,6 +30,18 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = if (e
       disableLocalAuth: true
     }
   }
+}
+
+// The workspace may lie in another group.
+module asked 'workspace-asked.bicep' = {
+  name: 'workspace-asked-${name}'
+  scope: resourceGroup(split(usedId, '/')[2], split(usedId, '/')[4])
+  params: {
+    name: last(split(usedId, '/'))
+  }
+  dependsOn: [
+    workspace
+  ]
 }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
@@ -56,5 +69,6 @@ resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 output workspaceId string = empty(workspaceId) ? workspace.id : workspaceId
+output workspaceCustomerId string = asked.outputs.customerId
 output insightsName string = insights.name
 output connectionString string = insights.properties.ConnectionString

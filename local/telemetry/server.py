@@ -50,6 +50,7 @@ def make_app(store: Store, *, queries: Path | None = None) -> web.Application:
     app.add_routes(
         [
             web.post("/v1/{signal:traces|metrics|logs}", site.receive),
+            web.post("/v1/workspaces/{workspace}/query", site.query_workspace),
             web.get("/api/traces", site.traces),
             web.get("/api/traces/{trace}", site.trace),
             web.get("/api/metrics", site.metrics),
@@ -149,6 +150,22 @@ class _Site:
         columns = [{"name": column.name, "type": column.type} for column in answer.columns]
         return web.json_response({"columns": columns, "rows": answer.rows})
 
+    async def query_workspace(self, request: web.Request) -> web.Response:
+        """The Log Analytics query API, for its SDK: whatever the workspace, there is one.
+
+        https://learn.microsoft.com/azure/azure-monitor/logs/api/request-format
+        """
+        try:
+            asked = await request.json()
+            if asked.get("timespan") or asked.get("workspaces"):
+                return _bad_argument("timespan and workspaces are not known here.")
+            answer = await asyncio.to_thread(kql.run, self._store, str(asked["query"]))
+        except (kql.KqlError, ValueError, KeyError, TypeError, AttributeError) as refused:
+            return _bad_argument(str(refused))
+        columns = [{"name": column.name, "type": column.type} for column in answer.columns]
+        table = {"name": "PrimaryResult", "columns": columns, "rows": answer.rows}
+        return web.json_response({"tables": [table]})
+
     async def clear(self, _: web.Request) -> web.Response:
         await asyncio.to_thread(self._store.clear)
         return web.Response(status=204)
@@ -156,6 +173,11 @@ class _Site:
     async def _told(self, read: Callable[[Store], Any]) -> web.Response:
         found = await asyncio.to_thread(read, self._store)
         return web.json_response(found, dumps=lambda data: json.dumps(data, ensure_ascii=False))
+
+
+def _bad_argument(message: str) -> web.Response:
+    error = {"code": "BadArgumentError", "message": message}
+    return web.json_response({"error": error}, status=400)
 
 
 def _words(request: web.Request) -> str:

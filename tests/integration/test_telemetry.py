@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ import httpx
 import pytest
 
 from cli.client import MeshClient, open_client
-from cli.connection import find_connection
+from cli.connection import Connection, find_connection
 from cli.demo import reference
 from cli.demo.azure import local_azure
 from cli.demo.consumer import Consumer, receiving
 from cli.demo.run import Demo
+from cli.telemetry import hops_of
 from mesh.model.events import trace_id_of
 from tests.infra.queries import Query, files, workbook
 
@@ -35,6 +37,7 @@ class Run:
     """A demo that has run, its local Azure still there."""
 
     mesh: MeshClient
+    connection: Connection
     consumer: Consumer
     telemetry: httpx.Client
     settings: dict[str, str]
@@ -79,6 +82,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         ).is_success
         run = Run(
             mesh=mesh,
+            connection=connection,
             consumer=consumer,
             telemetry=telemetry,
             settings=ready["settings"],
@@ -188,6 +192,33 @@ def test_the_way_of_each_drop_has_every_hop(run: Run) -> None:
             assert {"land", "publish", "fan-out", "notify", "deliver"} <= steps
             assert {hop["OperationId"] for hop in hops} == {trace_id_of(drop["drop"])}
             assert hops[0]["Step"] == "land"
+
+
+def test_telemetry_and_the_record_tell_the_same_of_each_drop(run: Run) -> None:
+    """`mesh where DROP --telemetry` against `mesh where DROP`."""
+    for product, drops in run.drops.items():
+        for drop in drops:
+            journey = run.mesh.journey(product, drop["drop"])
+            [landed, *later] = hops_of(run.connection, drop["drop"])
+            assert (landed["step"], landed["verdict"]) == ("land", journey["verdict"])
+            published = [hop["event"] for hop in later if hop["step"] == "publish"]
+            assert sorted(published) == sorted(event["id"] for event in journey["events"])
+            attempts = {
+                (event["id"], told["subscriber"], attempt["number"], attempt["outcome"])
+                for event in journey["events"]
+                for told in event["subscribers"]
+                for attempt in told["attempts"]
+            }
+            assert attempts == {
+                (hop["event"], hop["subscriber"], hop["attempt"], hop["outcome"])
+                for hop in later
+                if hop["step"] == "notify"
+            }
+            at = [datetime.fromisoformat(hop["at"]) for hop in (landed, *later)]
+            assert at == sorted(at)
+            decided = datetime.fromisoformat(journey["decided_at"])
+            took = timedelta(milliseconds=landed["duration_ms"])
+            assert at[0] <= decided <= at[0] + took
 
 
 def test_each_drop_is_one_trace_with_one_root(run: Run) -> None:

@@ -138,6 +138,16 @@ SCENARIOS = (
         },
     ),
     Scenario(
+        name="hub alone",
+        file="modules/hub.bicep",
+        given={
+            "environmentName": "dev",
+            "owner": "platform",
+            "token": "abcdefghijklm",
+            "runbook": "https://wiki.example/runbook",
+        },
+    ),
+    Scenario(
         name="node alone",
         file="modules/node.bicep",
         given={
