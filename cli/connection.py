@@ -78,7 +78,7 @@ def find_connection(environ: Mapping[str, str], state: Path | None, start: Path)
     )
     logs = environ.get("MESH_LOGS_WORKSPACE", "")
     # The local Azure has no telemetry of a mesh that is elsewhere.
-    is_elsewhere = bool(logs) or origin == "the environment"
+    is_elsewhere = bool(logs or environ.get("MESH_URL"))
     return Connection(
         url=_checked_url(api.get("MESH_URL") or DEFAULT_URL, origin),
         token=api.get("MESH_TOKEN", ""),
