@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
@@ -9,8 +11,10 @@ from mesh.validation.csv_header import Layout, read_header
 from mesh.validation.csv_values import CellReader
 from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressions
 from mesh.validation.faults import Fault
+from mesh.validation.held import Held, Judged, Repeated, held_block
 from mesh.validation.judge import Judge
 from mesh.validation.keys import KeyIndex
+from mesh.validation.line_keys import KeyQuestion, csv_questions
 from mesh.validation.lines import before_long, marked, record_too_long
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
@@ -44,6 +48,8 @@ class CsvReader:
         self._quality = tally.quality
         self._fast: CsvExpressions | None = None
         self._questions: CellQuestions | None = None
+        self._key_questions: tuple[KeyQuestion, ...] = ()
+        self._held: Held | None = None
         if not plan.dialect.header:
             self._use(Layout.of_columns(plan))
 
@@ -51,6 +57,11 @@ class CsvReader:
     def expressions(self) -> CsvExpressions | None:
         """What finds runs of good records, once that is known."""
         return self._fast
+
+    @property
+    def key_questions(self) -> tuple[KeyQuestion, ...]:
+        """Keys whose digests spare the cutting out of runs."""
+        return self._key_questions
 
     def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Judge all records that end in what has come so far."""
@@ -61,7 +72,9 @@ class CsvReader:
                 self._offset = 3
         self._runs, self._before = runs, len(self._rest)
         data = self._rest + block if self._rest else block
+        self._held = held_block(self._keys, self._fast, self._key_questions, runs)
         self._rest = data[self._records(data, final=False) :]
+        self._tell_held()
         if len(self._rest) > self._limits.record_bytes:
             raise self._too_long(self._rest)
 
@@ -109,11 +122,23 @@ class CsvReader:
             if self._layout is None:
                 self._use(read_header(self._plan, self._grammar, bare))
                 self._tally.header(raw)
+                self._passed(raw)
             else:
                 self._record(raw, bare)
-        elif self._layout is not None:
+        elif self._held:
+            self._held.records(0, (), partial(self._blank, raw))
+        else:
+            self._blank(raw)
+
+    def _blank(self, raw: bytes, _: Repeated | None = None) -> None:
+        if self._layout is not None:
             self._tally.blank(raw)
         self._passed(raw)
+
+    def _tell_held(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            held.tell(self._tally.rows + 1)
 
     def _passed(self, raw: bytes) -> None:
         self._offset += len(raw)
@@ -130,35 +155,76 @@ class CsvReader:
             kept[key] = csv_expressions(self._plan, layout, self._grammar.separator)
         self._fast = kept[key]
         self._questions = CellQuestions(self._plan, self._grammar, self._cells)
+        self._places = [
+            layout.columns.index(key.fields[0])
+            for key in self._keys.keys
+            if key.fields[0] in layout.columns
+        ]
+        if self._fast and self._fast.lines and not self._fast.asked and not self._quality.fields:
+            self._key_questions = csv_questions(
+                self._keys,
+                self._places,
+                self._cells,
+                self._plan.dialect,
+                self._grammar.separator.decode(),
+            )
 
     def _run(self, data: bytes, at: int) -> int:
         """Take the good records that follow each other; returns where they end."""
         assert self._fast
-        end = self._end_of_run(data, at, len(data))
+        end, known = self._end_of_run(data, at, len(data))
         if end - at > self._limits.record_bytes:
             end = before_long(data, at, end, self._limits.record_bytes)
-        if end > at:
-            odd = self._cut_out(data, at, end) if self._fast.cut else {}
-            for index, start, stop in marked(data, at, end, sorted(odd)):
-                if index is None:
-                    self._good(data, start, stop)
-                else:
-                    raw = data[start:stop]
-                    self._record(raw, without_line_end(raw), odd[index])
-                    self._passed(raw)
+        if end == at:
+            return end
+        if not self._held:
+            self._tell_run(data, at, end, self._cut_out(data, at, end) if self._fast.cut else {})
+        elif known:
+            tell = partial(self._tell_held_run, data, at, end)
+            self._held.run(at - self._before, end - self._before, tell)
+        else:
+            cells = self._fast.cells(data, at, end)
+            parts = [self._canonical(place, cells[place]) for place in self._places]
+            tell = partial(self._tell_held_run, data, at, end)
+            self._held.records(len(parts[0]), parts, tell)
         return end
 
-    def _end_of_run(self, data: bytes, at: int, stop: int) -> int:
+    def _tell_run(self, data: bytes, at: int, end: int, odd: Mapping[int, Sequence[Fault]]) -> None:
+        """Tell of a run; of its odd records (by number within it) what their keys are."""
+        for index, start, stop in marked(data, at, end, sorted(odd)):
+            if index is None:
+                self._good(data, start, stop)
+            else:
+                raw = data[start:stop]
+                self._record(raw, without_line_end(raw), odd[index])
+
+    def _tell_held_run(self, data: bytes, at: int, end: int, repeated: Repeated) -> None:
+        odd: dict[int, list[Fault]] = {}
+        lines = data[at:end].split(b"\n") if repeated else []
+        for index, firsts in repeated.items():
+            cells = self._grammar.cells(without_line_end(lines[index]))
+            for number, first in firsts:
+                text = cells[self._places[number]].text
+                key = self._keys.keys[number]
+                odd.setdefault(index, []).append(self._keys.fault(key, text, first))
+        self._tell_run(data, at, end, odd)
+
+    def _canonical(self, place: int, cells: Sequence[bytes]) -> Sequence[bytes | None]:
+        assert self._questions
+        return self._questions.keys(place, cells)
+
+    def _end_of_run(self, data: bytes, at: int, stop: int) -> tuple[int, bool]:
+        """Where the run ends, and whether it was found already."""
         assert self._fast
         if self._runs and self._runs.expression is self._fast.run and at >= self._before:
             known = self._runs.end(at - self._before)
             if known is not None:
-                return min(self._before + known, stop)
+                return min(self._before + known, stop), True
             later = self._runs.next(at - self._before)
             stop = stop if later is None else min(self._before + later, stop)
         found = self._fast.run.match(data, at, stop)
         assert found
-        return found.end()
+        return found.end(), False
 
     def _good(self, data: bytes, start: int, stop: int) -> None:
         lines = data.count(b"\n", start, stop)
@@ -199,26 +265,40 @@ class CsvReader:
             )
         return odd
 
-    def _record(self, raw: bytes, bare: bytes, known: list[Fault] | None = None) -> None:
+    def _record(self, raw: bytes, bare: bytes, known: Sequence[Fault] | None = None) -> None:
         """Judge one record; `known` are faults of its keys, when those were looked at before."""
         assert self._cells
         if self._judge is None:
             self._judge = Judge(self._plan)
         cells = self._grammar.cells(bare)
-        faults = self._structure(bare, cells)
+        faults, record = self._structure(bare, cells), None
         if not faults:
             record = self._cells.record(cells)
             faults = self._judge.faults(record, most=self._limits.violations_per_record)
-            if known is not None:
-                faults += known
-            else:
-                faults += self._keys.faults(record, self._tally.rows + 1)
-                self._quality.add({name: [record.get(name)] for name in self._quality.fields})
+        told = Judged(raw=raw, cells=cells, record=record, faults=faults)
+        if known is not None:
+            self._tell(told, known if record is not None else ())
+        elif self._held:
+            parts = [None] * len(self._keys.keys) if record is None else self._keys.parts(record)
+            self._held.records(1, [[part] for part in parts], partial(self._tell_held_one, told))
+        elif record is None:
+            self._tell(told, ())
+        else:
+            self._quality.add({name: [record.get(name)] for name in self._quality.fields})
+            self._tell(told, self._keys.faults(record, self._tally.rows + 1))
+
+    def _tell_held_one(self, told: Judged, repeated: Repeated) -> None:
+        firsts = repeated.get(0, ())
+        self._tell(told, [self._keys.fault_of(told.record, *first) for first in firsts])
+
+    def _tell(self, told: Judged, known: Sequence[Fault]) -> None:
+        faults, raw = [*told.faults, *known], told.raw
         if faults:
-            text = self._shown(bare, cells)
+            text = self._shown(without_line_end(raw), told.cells)
             self._tally.bad(raw, line=self._line, start=self._offset, text=text, faults=faults)
         else:
             self._tally.good(raw, 1)
+        self._passed(raw)
 
     def _structure(self, bare: bytes, cells: list[Cell]) -> list[Fault]:
         """Faults that leave open which cell belongs to which field."""
@@ -252,6 +332,7 @@ class CsvReader:
         return self._grammar.separator.decode().join(parts)
 
     def _open_quote(self) -> FileRefusedError:
+        self._tell_held()
         return FileRefusedError(
             "openQuote",
             f"A quote that opens in row {self._tally.rows + 1} (line {self._line}) is never "
@@ -260,6 +341,7 @@ class CsvReader:
         )
 
     def _too_long(self, data: bytes) -> FileRefusedError:
+        self._tell_held()
         found = self._grammar.record.match(data)
         if found and found.end() < len(data) and data[found.end()] != 10:
             return self._open_quote()

@@ -47,6 +47,11 @@ class CellReader:
             return None if column is None or column.nullable else ABSENT
         return read(cell.text)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self._columns)
+
     def column(self, position: int) -> Column | None:
         """The contract's column at a position of the file."""
         return self._columns[position][1]

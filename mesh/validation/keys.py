@@ -25,6 +25,25 @@ class KeyIndex:
         self._seen = [Seen() for _ in plan.keys]
         self._references = [plan.references.get(key.path) for key in plan.keys]
 
+    @property
+    def of_single_fields(self) -> bool:
+        """Whether each key is one field, and is compared with others of the same file alone."""
+        return all(len(key.fields) == 1 and key.rule != RULE for key in self.keys)
+
+    def seen(self, number: int) -> Seen:
+        """Where one key is remembered."""
+        return self._seen[number]
+
+    def parts(self, record: Mapping[str, Any]) -> list[bytes | None]:
+        """The canonical form of each key of a record, when they are of single fields."""
+        values = (record.get(key.fields[0]) for key in self.keys)
+        return [None if value is None else canonical(value) for value in values]
+
+    def fault_of(self, record: Any, number: int, first: int) -> Fault:
+        """What to say of a record, one of whose keys of single fields the row `first` has."""
+        key = self.keys[number]
+        return self.fault(key, shown(record[key.fields[0]]), first)
+
     def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
         """A fault for each key of this record that is not as it must be; remembers its keys."""
         found = []

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mesh.validation.line_expressions import LineExpressions
-from mesh.validation.run_finders import Expressions, FoundRuns
+from mesh.validation.line_keys import KeyQuestion
+from mesh.validation.run_finders import Expressions, Found, FoundRuns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,15 +45,17 @@ class LineFinders:
     ) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def ask(self, expressions: Expressions, block: bytes) -> FoundRuns:
+    def ask(
+        self, expressions: Expressions, keys: tuple[KeyQuestion, ...], block: bytes
+    ) -> FoundRuns:
         """Have one of them look at a block."""
-        answer: Future[array[int]]
+        answer: Future[Found]
         if expressions.lines is None:
             answer = Future()
-            answer.set_result(array("Q"))
+            answer.set_result(Found(bounds=array("Q")))
         else:
-            answer = self._threads.submit(line_runs, expressions.lines, block)
-        return FoundRuns(expressions.run, answer)
+            answer = self._threads.submit(line_runs, expressions.lines, block, keys)
+        return FoundRuns(expressions.run, block, answer)
 
 
 def has_polars() -> bool:
@@ -72,30 +75,36 @@ def is_usable(expressions: LineExpressions) -> bool:
     return True
 
 
-def line_runs(expressions: LineExpressions, block: bytes) -> array[int]:
-    """Where runs of good records start and end in a block: start, end, start, end, ….
+def line_runs(
+    expressions: LineExpressions, block: bytes, keys: tuple[KeyQuestion, ...] = ()
+) -> Found:
+    """The runs of good records in a block.
 
     Args:
         expressions: Of the lines of good records.
         block: UTF-8; what follows its last line end is left to others.
+        keys: Whose digests are wanted.
     """
     import polars as pl
 
-    found = array("Q")
     text = block[: block.rfind(b"\n") + 1]
     lines = _lines(text)
     if lines is None:
-        return found
+        return Found(bounds=array("Q"))
     good = lines.select(good=_is_good(expressions).fill_null(value=False)).to_series()
     ends = lines.select(pl.col("size").cum_sum()).to_series()
-    if not len(ends) or ends[-1] != len(text):
-        return found
+    if ends[-1] != len(text):
+        return Found(bounds=array("Q"))
     changes = (good != good.shift(1, fill_value=False)).arg_true()
-    bounds = ends.shift(1, fill_value=0).gather(changes)
-    found.extend(bounds.to_list())
+    bounds = array("Q", ends.shift(1, fill_value=0).gather(changes).to_list())
+    numbers = array("Q", changes.to_list())
     if good[-1]:
-        found.append(len(text))
-    return found
+        bounds.append(len(text))
+        numbers.append(len(lines))
+    digests = [key.digests(lines, good) for key in keys]
+    told = tuple(digest for digest in digests if digest is not None)
+    complete = len(told) == len(keys) > 0
+    return Found(bounds=bounds, lines=numbers, digests=told if complete else None)
 
 
 def _is_good(expressions: LineExpressions) -> pl.Expr:

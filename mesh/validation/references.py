@@ -91,8 +91,7 @@ class Reference:
             for reading, column in zip(self._readings, columns, strict=True)
         ]
         wholes = _wholes(read)
-        has = self._seen.has
-        lost = {whole for whole in set(wholes) if whole is not None and not has(whole)}
+        lost = self._seen.unknown({whole for whole in wholes if whole is not None})
         if not lost:
             return []
         found = [index for index, whole in enumerate(wholes) if whole in lost]

@@ -16,53 +16,85 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Protocol, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
 
 from mesh.validation.line_expressions import LineExpressions
+from mesh.validation.line_keys import KeyQuestion
 from mesh.validation.report import Limits
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _MOST = 8
 _BLOCKS = 4
 """Blocks that polars looks at together: each call has its price."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The runs of one block.
+
+    Attributes:
+        bounds: Offsets at which runs start and end: start, end, start, end, ….
+        lines: How many lines there are before each of them; empty when nobody counted.
+        digests: For each key that was asked for, the digests of each line; None when some good
+            line's key cannot be told so.
+    """
+
+    bounds: array[int]
+    lines: array[int] = field(default_factory=lambda: array("Q"))
+    digests: tuple[pl.DataFrame, ...] | None = None
+
+
+_NOTHING = Found(bounds=array("Q"))
+
+
 class FoundRuns:
-    """The runs of one block, as one expression finds them.
+    """The runs of one block, as one expression finds them, once they are asked for.
 
     Attributes:
         expression: What found them; they mean nothing to a reader that now has another.
     """
 
-    def __init__(self, expression: re.Pattern[bytes], answer: Future[array[int]]) -> None:
+    def __init__(self, expression: re.Pattern[bytes], block: bytes, answer: Future[Found]) -> None:
         self.expression = expression
-        self._answer = answer
-        self._bounds: array[int] | None = None
+        self._block, self._answer = block, answer
+        self._found: Found | None = None
+
+    @property
+    def found(self) -> Found:
+        """The answer, which may have to be awaited."""
+        if self._found is None:
+            try:
+                self._found = self._answer.result()
+            except (OSError, ValueError):  # the process is gone
+                self._found = _NOTHING
+        return self._found
 
     def end(self, at: int) -> int | None:
         """Where the run ends that a record at this offset of the block is part of; None if none.
 
         Each record of a run is one line, so that any line of it starts a shorter run.
         """
-        bounds = self._known()
+        bounds = self.found.bounds
         place = bisect_right(bounds, at)
         return bounds[place] if place % 2 else None
 
     def next(self, at: int) -> int | None:
         """Where the next run starts behind an offset that is in none; None if none does."""
-        bounds = self._known()
+        bounds = self.found.bounds
         place = bisect_right(bounds, at)
         return bounds[place] if place < len(bounds) else None
 
-    def _known(self) -> array[int]:
-        if self._bounds is None:
-            self._bounds = self._received()
-        return self._bounds
-
-    def _received(self) -> array[int]:
-        try:
-            return self._answer.result()
-        except (OSError, ValueError):  # the process is gone
-            return array("Q")
+    def lines(self, at: int, end: int) -> range:
+        """The numbers (from 0) of the lines of a part of a run."""
+        bounds, lines = self.found.bounds, self.found.lines
+        place = bisect_right(bounds, at)
+        first = lines[place - 1] + self._block.count(b"\n", bounds[place - 1], at)
+        if end == bounds[place]:
+            return range(first, lines[place])
+        return range(first, first + self._block.count(b"\n", at, end))
 
 
 class Expressions(Protocol):
@@ -79,6 +111,10 @@ class Expressions(Protocol):
 
 class BlockReader(Protocol):
     """A reader that runs may be found for."""
+
+    @property
+    def key_questions(self) -> tuple[KeyQuestion, ...]:
+        """Keys whose digests spare the reader the work of cutting them out."""
 
     @property
     def expressions(self) -> Expressions | None:
@@ -104,7 +140,9 @@ class RunFinders(AbstractContextManager["RunFinders"], Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def ask(self, expressions: Expressions, block: bytes) -> FoundRuns:
+    def ask(
+        self, expressions: Expressions, keys: tuple[KeyQuestion, ...], block: bytes
+    ) -> FoundRuns:
         """Have one of them look at a block."""
 
 
@@ -140,7 +178,8 @@ def _feed_with(reader: BlockReader, blocks: Iterator[bytes], finders: RunFinders
     under_way: deque[tuple[bytes, FoundRuns | None]] = deque()
     for block in _grouped(blocks, finders.block):
         expressions = reader.expressions
-        under_way.append((block, finders.ask(expressions, block) if expressions else None))
+        asked = finders.ask(expressions, reader.key_questions, block) if expressions else None
+        under_way.append((block, asked))
         if len(under_way) > finders.depth:
             reader.feed(*under_way.popleft())
     while under_way:

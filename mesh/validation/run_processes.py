@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from mesh.validation import run_matcher
-from mesh.validation.run_finders import Expressions, FoundRuns
+from mesh.validation.line_keys import KeyQuestion
+from mesh.validation.run_finders import Expressions, Found, FoundRuns
 from mesh.validation.run_matcher import ANSWER, QUESTION
 
 
@@ -54,14 +55,19 @@ class RunProcesses:
             process.stdout.close()
             process.wait()
 
-    def ask(self, expressions: Expressions, block: bytes) -> FoundRuns:
+    def ask(
+        self,
+        expressions: Expressions,
+        keys: tuple[KeyQuestion, ...],  # noqa: ARG002 - left to the reader
+        block: bytes,
+    ) -> FoundRuns:
         """Have one of them look at a block."""
         if not self._open:
             self._start()
         process, thread = self._open[self._next]
         self._next = (self._next + 1) % len(self._open)
         answer = thread.submit(_asked, process, expressions.run.pattern, block)
-        return FoundRuns(expressions.run, answer)
+        return FoundRuns(expressions.run, block, answer)
 
     def _start(self) -> None:
         for _ in range(self._count):
@@ -73,7 +79,7 @@ class RunProcesses:
             self._open.append((process, ThreadPoolExecutor(1, thread_name_prefix="runs")))
 
 
-def _asked(process: subprocess.Popen[bytes], expression: bytes, block: bytes) -> array[int]:
+def _asked(process: subprocess.Popen[bytes], expression: bytes, block: bytes) -> Found:
     assert process.stdin
     assert process.stdout
     for part in (QUESTION.pack(len(expression), len(block)), expression, block):
@@ -84,4 +90,4 @@ def _asked(process: subprocess.Popen[bytes], expression: bytes, block: bytes) ->
         raise OSError("The process that looks for runs has ended.")
     found = array("Q")
     found.frombytes(process.stdout.read(ANSWER.unpack(head)[0]))
-    return found
+    return Found(bounds=found)

@@ -1,19 +1,22 @@
-"""Which keys have been seen, and where first, in memory that does not grow with their number.
+"""Which keys have been seen, and where first, in memory that hardly grows with their number.
 
-In memory stand the keys themselves (of a long one its BLAKE2 digest). On disk stand 96 bits of a
-key: Python's keyed hash, which nobody can aim at, and a CRC; two keys of a file of a hundred
-million are taken for one with a probability of 10⁻¹³.
+In memory stand the keys themselves (of a long one its BLAKE2 digest). A million of them, or digests
+that came with the lines of a large file, make `SeenDigests` of them.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from zlib import crc32
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mesh.validation.seen_digests import DigestSeeds, SeenDigests
 
 IN_MEMORY = 1 << 20
-_FILTER = 1 << 26
 _BATCH = 1 << 18
 _LONGEST = 64
 _SCANS = 16
@@ -23,13 +26,12 @@ class Seen:
     """A map from keys to the rows that had them first.
 
     As long as keys are new, a set is all that is asked. The first repeated ones are looked up in
-    the list of keys; many make a map. Beyond `in_memory` keys they move to a temporary database
-    on disk, which is asked only about keys that a filter of 64 MiB does not know to be new.
+    the list of keys; many make a map. `in_memory` keys become digests.
     """
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._in_memory = in_memory
-        self._old: _OnDisk | None = None
+        self._old: SeenDigests | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -57,16 +59,46 @@ class Seen:
         known = self._new if self._at is None else self._at.keys()
         if len(fresh) < len(keys) or not known.isdisjoint(fresh):
             return False
-        if self._old and self._old.any_of(keys):
+        if self._old and any(row is not None for row in self._old.rows(keys)):
             return False
         self._take(keys, row)
         return True
 
-    def has(self, key: bytes) -> bool:
-        """Whether the key has been added."""
-        key = _short(key)
+    def unknown(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of these keys that have not been added."""
+        short = {_short(key): key for key in keys}
         known = self._new if self._at is None else self._at.keys()
-        return key in known or (self._old is not None and self._old.row(key) is not None)
+        rest = [key for key in short if key not in known]
+        if self._old and rest:
+            rows = self._old.rows(rest)
+            rest = [key for key, row in zip(rest, rows, strict=True) if row is None]
+        return {short[key] for key in rest}
+
+    @property
+    def seeds(self) -> DigestSeeds:
+        """What digests that are to be added are made with."""
+        return self._digests().seeds
+
+    def digests_of(self, keys: Sequence[bytes], rows: Sequence[int]) -> pl.DataFrame:
+        """Digests of canonical keys, that are to be added with others."""
+        return self.seeds.digests(list(map(_short, keys)), rows)
+
+    def first_rows(self, digests: pl.DataFrame) -> dict[int, int]:
+        """Add digests of many rows; of those that are here already the rows that had them first.
+
+        Args:
+            digests: `high`, `low` and `row`, in the order of rows.
+        """
+        if self._keys:
+            self._move()
+        return self._digests().first_rows(digests)
+
+    def _digests(self) -> SeenDigests:
+        if self._old is None:
+            from mesh.validation.seen_digests import SeenDigests
+
+            self._old = SeenDigests(self._in_memory)
+        return self._old
 
     def _first(self, key: bytes) -> int | None:
         if self._at is not None:
@@ -75,7 +107,7 @@ class Seen:
             row = self._looked_up(key)
         else:
             row = None
-        return row if row is not None or not self._old else self._old.row(key)
+        return row if row is not None or not self._old else self._old.rows([key])[0]
 
     def _looked_up(self, key: bytes) -> int:
         if key in self._found:
@@ -105,62 +137,12 @@ class Seen:
 
     def _move(self) -> None:
         self._new, self._at = set(), None
-        self._old = self._old or _OnDisk()
+        old = self._digests()
         for start in range(0, len(self._keys), _BATCH):
             part = self._keys[start : start + _BATCH]
-            self._old.take([(*_digest(key), self._row(at)) for at, key in enumerate(part, start)])
+            old.take(part, [self._row(at) for at, _ in enumerate(part, start)])
         self._begin()
 
 
 def _short(key: bytes) -> bytes:
     return key if len(key) <= _LONGEST else b"#" + blake2b(key, digest_size=32).digest()
-
-
-def _digest(key: bytes) -> tuple[int, int]:
-    return hash(key), crc32(key)
-
-
-class _OnDisk:
-    """Keys in a temporary database, which is gone with this object."""
-
-    def __init__(self) -> None:
-        self._base = sqlite3.connect("", isolation_level=None)
-        self._base.execute("PRAGMA journal_mode = OFF")
-        self._base.execute("PRAGMA synchronous = OFF")
-        self._base.execute("PRAGMA cache_size = -32768")
-        self._base.execute(
-            "CREATE TABLE seen (place INTEGER, proof INTEGER, row INTEGER, "
-            "PRIMARY KEY (place, proof)) WITHOUT ROWID"
-        )
-        self._filter = bytearray(_FILTER)
-
-    def __del__(self) -> None:
-        self._base.close()
-
-    def take(self, keys: list[tuple[int, int, int]]) -> None:
-        """Take in keys that are not here yet, in an order that spares the disk."""
-        keys.sort()
-        self._base.execute("BEGIN")
-        self._base.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", keys)
-        self._base.execute("COMMIT")
-        bits = self._filter
-        for place, _, _ in keys:
-            bits[(place >> 3) % _FILTER] |= 1 << (place & 7)
-
-    def row(self, key: bytes) -> int | None:
-        """The row of a key."""
-        place, proof = _digest(key)
-        if not self._filter[(place >> 3) % _FILTER] >> (place & 7) & 1:
-            return None
-        found = self._base.execute(
-            "SELECT row FROM seen WHERE place = ? AND proof = ?", (place, proof)
-        ).fetchone()
-        return None if found is None else int(found[0])
-
-    def any_of(self, keys: list[bytes]) -> bool:
-        """Whether any of these keys is perhaps here."""
-        bits = self._filter
-        places = map(hash, keys)
-        perhaps = [p for p in places if bits[(p >> 3) % _FILTER] >> (p & 7) & 1]
-        ask = "SELECT 1 FROM seen WHERE place = ?"
-        return any(self._base.execute(ask, (place,)).fetchone() for place in perhaps)

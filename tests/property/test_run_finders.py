@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-from array import array
 from concurrent.futures import Future
-from typing import Any, Literal
+from typing import Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +18,7 @@ from mesh.validation.fast_csv import csv_expressions
 from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.line_matcher import line_runs
 from mesh.validation.report import FileRefusedError
-from mesh.validation.run_finders import FoundRuns, at_line_ends, feed_all, usable_processors
+from mesh.validation.run_finders import Found, FoundRuns, at_line_ends, feed_all, usable_processors
 from mesh.validation.run_matcher import runs
 from mesh.validation.tally import Tally
 from tests.unit.validation.files import contract, unchecked_plan_of
@@ -97,16 +96,16 @@ def test_cutting_at_line_ends_loses_nothing(lines: list[str], size: int) -> None
 
 def test_each_line_of_a_run_starts_a_shorter_one() -> None:
     expression = re.compile(rb"(?:[a-z]\n)*+")
-    answer: Future[Any] = Future()
-    answer.set_result(runs(expression, b"a\nb\n1\nc\n"))
-    found = FoundRuns(expression, answer)
+    block = b"a\nb\n1\nc\n"
+    found = FoundRuns(expression, block, _answered(Found(bounds=runs(expression, block))))
     assert [found.end(at) for at in (0, 2, 4, 6)] == [4, 4, None, 8]
+    assert [found.next(at) for at in (4, 8)] == [6, None]
 
 
 def test_without_an_answer_the_reader_looks_for_itself() -> None:
-    answer: Future[Any] = Future()
+    answer: Future[Found] = Future()
     answer.set_exception(OSError("gone"))
-    assert FoundRuns(re.compile(b"x"), answer).end(0) is None
+    assert FoundRuns(re.compile(b"x"), b"", answer).end(0) is None
 
 
 LINED = csv_expressions(PLAN, Layout.of_columns(PLAN), b",")
@@ -119,20 +118,23 @@ def test_polars_finds_whole_lines_that_the_expression_matches(lines: list[str], 
     assert LINED.lines
     block = ("".join(lines) + last).encode()
     found = line_runs(LINED.lines, block)
-    assert list(found) == sorted(found)
-    for start, end in zip(found[::2], found[1::2], strict=True):
+    bounds = found.bounds
+    assert list(bounds) == sorted(bounds)
+    for start, end in zip(bounds[::2], bounds[1::2], strict=True):
         assert LINED.run.fullmatch(block, start, end)
         assert start == 0 or block[start - 1] == 10
-    known = FoundRuns(LINED.run, _answered(found))
+    known = FoundRuns(LINED.run, block, _answered(found))
     at = 0
-    for line in block.splitlines(keepends=True) if not set("\x01\ufeff") & set(last) else ():
-        if line.endswith(b"\n") and len(line) > 2 and LINED.run.fullmatch(line):
+    for number, line in enumerate(block.split(b"\n")[:-1] if last not in "\x01\ufeff" else ()):
+        end = at + len(line) + 1
+        if line and LINED.run.fullmatch(line + b"\n"):
             assert known.end(at) is not None
-        at += len(line)
+            assert known.lines(at, end) == range(number, number + 1)
+        at = end
 
 
-def _answered(found: array[int]) -> Future[array[int]]:
-    answer: Future[array[int]] = Future()
+def _answered(found: Found) -> Future[Found]:
+    answer: Future[Found] = Future()
     answer.set_result(found)
     return answer
 

@@ -1,0 +1,136 @@
+"""Records of a block that are held back until all keys of the block have been looked at together.
+
+What a reader has found out about a block is kept in order; the digests of its keys, most of which
+come with the lines, are compared at once; then the records are told, each with what is wrong with
+its keys. Rows, and which of two records with the same key comes first, are as if told one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mesh.validation.csv_cells import Cell
+from mesh.validation.faults import Fault
+from mesh.validation.keys import KeyIndex
+from mesh.validation.line_keys import KeyQuestion
+from mesh.validation.run_finders import Expressions, FoundRuns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Repeated = Mapping[int, Sequence[tuple[int, int]]]
+"""By record of an entry (from 0): numbers of keys, each with the row that had it first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    records: int
+    lines: range
+    keys: Sequence[Sequence[bytes | None]]
+    tell: Callable[[Repeated], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """A record that was judged by itself: what is wrong but for its keys.
+
+    Attributes:
+        cells: Of a delimited line; empty for other formats.
+        record: None when it could not be read.
+    """
+
+    raw: bytes
+    cells: list[Cell]
+    record: Any
+    faults: list[Fault]
+
+
+def held_block(
+    keys: KeyIndex,
+    expressions: Expressions | None,
+    questions: Sequence[KeyQuestion],
+    runs: FoundRuns | None,
+) -> Held | None:
+    """Where a block's records are held back; None when they are told one by one."""
+    if not runs or not expressions or not questions or runs.expression is not expressions.run:
+        return None
+    return Held(keys, runs) if runs.found.digests is not None else None
+
+
+class Held:
+    """What has been found out about one block and not been told yet."""
+
+    def __init__(self, keys: KeyIndex, runs: FoundRuns) -> None:
+        self._keys, self._runs = keys, runs
+        self._entries: list[_Entry] = []
+
+    def run(self, at: int, end: int, tell: Callable[[Repeated], None]) -> None:
+        """A part of a run that was found: offsets in the block."""
+        lines = self._runs.lines(at, end)
+        self._entries.append(_Entry(len(lines), lines, (), tell))
+
+    def records(
+        self, count: int, keys: Sequence[Sequence[bytes | None]], tell: Callable[[Repeated], None]
+    ) -> None:
+        """Other records, with the canonical parts of each key, one per record."""
+        self._entries.append(_Entry(count, range(0), keys, tell))
+
+    def tell(self, row: int) -> None:
+        """Tell of all, the first of which is this row."""
+        entries, self._entries = self._entries, []
+        repeated = self._repeated(entries, row) if entries else {}
+        for entry in entries:
+            rows = range(row, row + entry.records)
+            entry.tell(
+                {at - row: repeated[at] for at in rows if at in repeated} if repeated else {}
+            )
+            row += entry.records
+
+    def _repeated(self, entries: list[_Entry], row: int) -> dict[int, list[tuple[int, int]]]:
+        found: dict[int, list[tuple[int, int]]] = {}
+        for number in range(len(self._keys.keys)):
+            seen = self._keys.seen(number)
+            firsts = seen.first_rows(self._digests(number, entries, row))
+            for at, first in firsts.items():
+                found.setdefault(at, []).append((number, first))
+        return found
+
+    def _digests(self, number: int, entries: list[_Entry], row: int) -> pl.DataFrame:
+        """The digests of one key of all records that have it, in order."""
+        import polars as pl
+
+        told = self._runs.found.digests
+        assert told is not None
+        spans: list[tuple[int, int, int]] = []
+        keys: list[tuple[int, bytes]] = []
+        for entry in entries:
+            if entry.lines:
+                spans.append((entry.lines.start, row, len(entry.lines)))
+            elif entry.keys:
+                numbered = enumerate(entry.keys[number], row)
+                keys += [(at, key) for at, key in numbered if key is not None]
+            row += entry.records
+        parts = []
+        if spans:
+            parts.append(_of_spans(told[number], spans))
+        if keys:
+            texts = [key for _, key in keys]
+            parts.append(self._keys.seen(number).digests_of(texts, [at for at, _ in keys]))
+        if not parts:
+            return told[number].clear().with_columns(row=pl.lit(0, pl.UInt64))
+        return parts[0] if len(parts) == 1 else pl.concat(parts).sort("row")
+
+
+def _of_spans(digests: pl.DataFrame, spans: Sequence[tuple[int, int, int]]) -> pl.DataFrame:
+    """The digests of spans of lines: number of the first line, row of its record, how many."""
+    import polars as pl
+
+    table = pl.DataFrame(spans, schema=["line", "row", "count"], orient="row")
+    each = table.select(
+        line=pl.int_ranges("line", pl.col("line") + pl.col("count")),
+        row=pl.int_ranges("row", pl.col("row") + pl.col("count")),
+    ).explode("line", "row")
+    chosen = digests if len(each) == len(digests) else digests[each["line"]]
+    return chosen.with_columns(each["row"].cast(pl.UInt64))
