@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
-from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
+from mesh.validation.csv_cells import CsvGrammar, without_line_end
+from mesh.validation.csv_faults import shown_record, structure_faults
 from mesh.validation.csv_header import Layout, read_header
 from mesh.validation.csv_values import CellReader
 from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressions
@@ -17,13 +17,17 @@ from mesh.validation.keys import KeyIndex
 from mesh.validation.line_keys import KeyQuestion, csv_questions
 from mesh.validation.lines import before_long, marked, record_too_long
 from mesh.validation.plan import Plan
-from mesh.validation.report import MASK, FileRefusedError, Limits
+from mesh.validation.report import FileRefusedError, Limits
 from mesh.validation.run_finders import FoundRuns
 from mesh.validation.tally import Tally
 
 
 class CsvReader:
-    """Takes blocks of text, cuts them into records, and tells the tally about each."""
+    """Takes blocks of text, cuts them into records, and tells the tally about each.
+
+    Attributes:
+        key_questions: Keys whose digests spare the cutting out of runs.
+    """
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class CsvReader:
         self._quality = tally.quality
         self._fast: CsvExpressions | None = None
         self._questions: CellQuestions | None = None
-        self._key_questions: tuple[KeyQuestion, ...] = ()
+        self.key_questions: tuple[KeyQuestion, ...] = ()
         self._held: Held | None = None
         if not plan.dialect.header:
             self._use(Layout.of_columns(plan))
@@ -57,11 +61,6 @@ class CsvReader:
     def expressions(self) -> CsvExpressions | None:
         """What finds runs of good records, once that is known."""
         return self._fast
-
-    @property
-    def key_questions(self) -> tuple[KeyQuestion, ...]:
-        """Keys whose digests spare the cutting out of runs."""
-        return self._key_questions
 
     def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Judge all records that end in what has come so far."""
@@ -72,7 +71,7 @@ class CsvReader:
                 self._offset = 3
         self._runs, self._before = runs, len(self._rest)
         data = self._rest + block if self._rest else block
-        self._held = held_block(self._keys, self._fast, self._key_questions, runs)
+        self._held = held_block(self._keys, self._fast, self.key_questions, runs)
         self._rest = data[self._records(data, final=False) :]
         self._tell_held()
         if len(self._rest) > self._limits.record_bytes:
@@ -161,12 +160,9 @@ class CsvReader:
             if key.fields[0] in layout.columns
         ]
         if self._fast and self._fast.lines and not self._fast.asked and not self._quality.fields:
-            self._key_questions = csv_questions(
-                self._keys,
-                self._places,
-                self._cells,
-                self._plan.dialect,
-                self._grammar.separator.decode(),
+            mark = self._grammar.separator.decode()
+            self.key_questions = csv_questions(
+                self._keys, self._places, self._cells, self._plan.dialect, mark
             )
 
     def _run(self, data: bytes, at: int) -> int:
@@ -184,7 +180,8 @@ class CsvReader:
             self._held.run(at - self._before, end - self._before, tell)
         else:
             cells = self._fast.cells(data, at, end)
-            parts = [self._canonical(place, cells[place]) for place in self._places]
+            assert self._questions
+            parts = [self._questions.keys(place, cells[place]) for place in self._places]
             tell = partial(self._tell_held_run, data, at, end)
             self._held.records(len(parts[0]), parts, tell)
         return end
@@ -208,10 +205,6 @@ class CsvReader:
                 key = self._keys.keys[number]
                 odd.setdefault(index, []).append(self._keys.fault(key, text, first))
         self._tell_run(data, at, end, odd)
-
-    def _canonical(self, place: int, cells: Sequence[bytes]) -> Sequence[bytes | None]:
-        assert self._questions
-        return self._questions.keys(place, cells)
 
     def _end_of_run(self, data: bytes, at: int, stop: int) -> tuple[int, bool]:
         """Where the run ends, and whether it was found already."""
@@ -268,10 +261,11 @@ class CsvReader:
     def _record(self, raw: bytes, bare: bytes, known: Sequence[Fault] | None = None) -> None:
         """Judge one record; `known` are faults of its keys, when those were looked at before."""
         assert self._cells
+        assert self._layout
         if self._judge is None:
             self._judge = Judge(self._plan)
         cells = self._grammar.cells(bare)
-        faults, record = self._structure(bare, cells), None
+        faults, record = structure_faults(self._judge, self._layout, bare, cells), None
         if not faults:
             record = self._cells.record(cells)
             faults = self._judge.faults(record, most=self._limits.violations_per_record)
@@ -294,42 +288,12 @@ class CsvReader:
     def _tell(self, told: Judged, known: Sequence[Fault]) -> None:
         faults, raw = [*told.faults, *known], told.raw
         if faults:
-            text = self._shown(without_line_end(raw), told.cells)
+            assert self._layout
+            text = shown_record(self._plan, self._layout, self._grammar, told)
             self._tally.bad(raw, line=self._line, start=self._offset, text=text, faults=faults)
         else:
             self._tally.good(raw, 1)
         self._passed(raw)
-
-    def _structure(self, bare: bytes, cells: list[Cell]) -> list[Fault]:
-        """Faults that leave open which cell belongs to which field."""
-        assert self._layout
-        assert self._judge
-        wanted = len(self._layout.columns)
-        if len(cells) != wanted and not (len(cells) > wanted and self._layout.lenient):
-            message = f"The record has {len(cells)} cells instead of {wanted}."
-            return [self._judge.fault("", "cells", message)]
-        broken = next((index for index, cell in enumerate(cells) if cell.broken), None)
-        if broken is not None:
-            message = f"Text follows the closing quote of cell {broken + 1}."
-            return [self._judge.fault(self._layout.name(broken), "quote", message)]
-        if b"\0" in bare:
-            index = next(index for index, cell in enumerate(cells) if "\0" in cell.text)
-            message = f"Cell {index + 1} holds a NUL byte, which no text file may."
-            return [self._judge.fault(self._layout.name(index), "nul", message)]
-        return []
-
-    def _shown(self, bare: bytes, cells: list[Cell]) -> str:
-        assert self._layout
-        secret = self._plan.sensitive
-        if not secret:
-            return self._grammar.text(bare)
-        if len(cells) != len(self._layout.columns) or any(cell.broken for cell in cells):
-            return MASK
-        names = self._layout.columns
-        parts: list[Any] = [
-            MASK if names[index] in secret else cell.text for index, cell in enumerate(cells)
-        ]
-        return self._grammar.separator.decode().join(parts)
 
     def _open_quote(self) -> FileRefusedError:
         self._tell_held()

@@ -24,7 +24,11 @@ _LESSONS = 4
 
 
 class JsonLinesReader:
-    """Takes blocks of text, cuts them into lines, and tells the tally about each."""
+    """Takes blocks of text, cuts them into lines, and tells the tally about each.
+
+    Attributes:
+        key_questions: Keys whose digests spare the cutting out of runs.
+    """
 
     def __init__(
         self, plan: Plan, tally: Tally, limits: Limits, keys: KeyIndex | None = None
@@ -42,18 +46,13 @@ class JsonLinesReader:
         self._lessons = 0
         self._keys = keys or KeyIndex(plan)
         self._quality = tally.quality
-        self._key_questions: tuple[KeyQuestion, ...] = ()
+        self.key_questions: tuple[KeyQuestion, ...] = ()
         self._held: Held | None = None
 
     @property
     def expressions(self) -> JsonExpressions | None:
         """What finds runs of good records, once that is known."""
         return self._fast
-
-    @property
-    def key_questions(self) -> tuple[KeyQuestion, ...]:
-        """Keys whose digests spare the cutting out of runs."""
-        return self._key_questions
 
     def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Judge all lines that end in what has come so far."""
@@ -64,7 +63,7 @@ class JsonLinesReader:
                 self._offset = 3
         self._runs, self._before = runs, len(self._rest)
         data = self._rest + block if self._rest else block
-        self._held = held_block(self._keys, self._fast, self._key_questions, runs)
+        self._held = held_block(self._keys, self._fast, self.key_questions, runs)
         end = data.rfind(b"\n") + 1
         at = 0
         while at < end:
@@ -182,9 +181,9 @@ class JsonLinesReader:
             kept[key] = json_expressions(self._plan, order)
         self._fast = kept[key]
         if self._fast and self._fast.lines and self._fast.fields and not self._quality.fields:
-            self._key_questions = json_questions(self._keys, self._plan)
+            self.key_questions = json_questions(self._keys, self._plan)
         else:
-            self._key_questions = ()
+            self.key_questions = ()
 
     def _take(self, raw: bytes) -> None:
         if len(raw) > self._limits.record_bytes:

@@ -137,7 +137,7 @@ class Limits:
     fast: bool = True
     helpers: int | None = None
     lines: bool = True
-    large: int = 16 << 20
+    large: int = 8 << 20
     block_bytes: int = 1 << 20
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SPILLED = 1 << 20
 _FILTER_BITS = 16
 _PROBES = 3
+_REPEATED = 1 << 16
+"""Keys that were repeated and are looked up first: most of them will be again."""
 _COLUMNS = ("high", "low", "row")
 
 
@@ -63,10 +65,12 @@ class SeenDigests:
         self._spilled = spilled
         self._begin()
         self._files: list[_RunOnDisk] = []
+        self._repeated: pl.DataFrame | None = None
 
     def _begin(self) -> None:
         self._new: set[int] = set()
         self._blocks: list[pl.DataFrame] = []
+        self._count = 0
 
     def rows(self, keys: Sequence[bytes]) -> list[int | None]:
         """The first rows of canonical keys; None for each that is new. Nothing is added."""
@@ -91,24 +95,45 @@ class SeenDigests:
         """
         import polars as pl
 
-        if self._take(digests):
-            return {}
-        known = self._known(digests).select("high", "low", "first")
-        asked = digests.join(
+        told, rest = self._told_again(digests)
+        if self._take(rest):
+            return told
+        known = self._known(rest).select("high", "low", "first")
+        asked = rest.join(
             known.unique(["high", "low"]), on=["high", "low"], how="left", maintain_order="left"
         ).with_columns(here=pl.col("row").min().over("high", "low"))
-        first = pl.coalesce("first", "here")
-        told = asked.filter(first != pl.col("row")).select(pl.col("row"), first.alias("told"))
+        found = asked.with_columns(told=pl.coalesce("first", "here")).filter(
+            pl.col("told") != pl.col("row")
+        )
         new = asked.filter(pl.col("first").is_null(), pl.col("here") == pl.col("row"))
         self._keep(new.select(_COLUMNS))
-        return dict(told.iter_rows())
+        more = found.select("high", "low", first="told").unique(["high", "low"])
+        if self._repeated is None:
+            self._repeated = more
+        elif len(self._repeated) < _REPEATED:
+            self._repeated = pl.concat([self._repeated, more])
+        return told | dict(found.select("row", "told").iter_rows())
+
+    def _told_again(self, digests: pl.DataFrame) -> tuple[dict[int, int], pl.DataFrame]:
+        """What is known of digests that were repeated before, and the other digests."""
+        import polars as pl
+
+        if self._repeated is None:
+            return {}, digests
+        again = digests.filter(pl.col("high").is_in(self._repeated["high"].implode()))
+        if again.is_empty():
+            return {}, digests
+        hits = again.join(self._repeated, on=["high", "low"], how="inner")
+        rest = digests.filter(~pl.col("row").is_in(hits["row"].implode()))
+        return dict(hits.select("row", "first").iter_rows()), rest
 
     def _known(self, asked: pl.DataFrame) -> pl.DataFrame:
         """Those of the digests that are here, with the first row of each as `first`."""
         import polars as pl
 
         masked = asked.with_columns(mask=_mask())
-        runs = [*self._blocks, *(file.near(masked) for file in self._files)]
+        blocks = [pl.concat(self._blocks)] if self._blocks else []
+        runs = [*blocks, *(file.near(masked) for file in self._files)]
         known = [_matches(run, asked) for run in runs if len(run)]
         return pl.concat(known) if known else asked.clear().with_columns(first=pl.col("row"))
 
@@ -130,7 +155,8 @@ class SeenDigests:
         import polars as pl
 
         self._blocks.append(digests)
-        if len(self._new) >= self._spilled:
+        self._count += len(digests)
+        if self._count >= self._spilled:
             self._files.append(_RunOnDisk(pl.concat(self._blocks).sort("high")))
             self._begin()
 

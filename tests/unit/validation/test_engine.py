@@ -170,13 +170,18 @@ def test_a_line_of_a_hundred_megabytes_is_refused_in_flat_memory(line: bytes) ->
     assert report.byte_size < 20 << 20
 
 
+SMALL_BLOCKS = Limits(large=1 << 18, block_bytes=1 << 16)
+
+
 def test_memory_does_not_grow_with_the_file() -> None:
     properties = [{"name": "a", "logicalType": "integer"}, {"name": "b", "logicalType": "string"}]
     plan = plan_of(contract(properties))
     peaks = []
     for count in (100_000, 400_000):
         tracemalloc.start()
-        report = validate(plan, numbered(count), file_format=CSV, sink=NullSink())
+        report = validate(
+            plan, numbered(count), file_format=CSV, sink=NullSink(), limits=SMALL_BLOCKS
+        )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert (report.rows, report.verdict) == (count, "accepted")

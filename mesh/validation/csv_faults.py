@@ -1,0 +1,43 @@
+"""What is wrong with a delimited record before its values are read, and what is shown of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
+from mesh.validation.csv_header import Layout
+from mesh.validation.faults import Fault
+from mesh.validation.held import Judged
+from mesh.validation.judge import Judge
+from mesh.validation.plan import Plan
+from mesh.validation.report import MASK
+
+
+def structure_faults(judge: Judge, layout: Layout, bare: bytes, cells: list[Cell]) -> list[Fault]:
+    """Faults that leave open which cell belongs to which field."""
+    wanted = len(layout.columns)
+    if len(cells) != wanted and not (len(cells) > wanted and layout.lenient):
+        message = f"The record has {len(cells)} cells instead of {wanted}."
+        return [judge.fault("", "cells", message)]
+    broken = next((index for index, cell in enumerate(cells) if cell.broken), None)
+    if broken is not None:
+        message = f"Text follows the closing quote of cell {broken + 1}."
+        return [judge.fault(layout.name(broken), "quote", message)]
+    if b"\0" in bare:
+        index = next(index for index, cell in enumerate(cells) if "\0" in cell.text)
+        message = f"Cell {index + 1} holds a NUL byte, which no text file may."
+        return [judge.fault(layout.name(index), "nul", message)]
+    return []
+
+
+def shown_record(plan: Plan, layout: Layout, grammar: CsvGrammar, told: Judged) -> str:
+    """The text of a record, sensitive fields masked."""
+    secret, cells = plan.sensitive, told.cells
+    if not secret:
+        return grammar.text(without_line_end(told.raw))
+    if len(cells) != len(layout.columns) or any(cell.broken for cell in cells):
+        return MASK
+    parts: list[Any] = [
+        MASK if layout.columns[index] in secret else cell.text for index, cell in enumerate(cells)
+    ]
+    return grammar.separator.decode().join(parts)

@@ -1,0 +1,34 @@
+"""Digests of keys: the same answers as a dictionary of the keys, in memory and on disk."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mesh.validation.seen_digests import SeenDigests
+
+KEYS = st.lists(st.integers(0, 60).map(lambda n: b"s%d" % n if n % 3 else b"%d" % n), max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(KEYS, max_size=8), st.integers(1, 60))
+def test_the_first_row_of_each_key_is_told(blocks: list[list[bytes]], spilled: int) -> None:
+    seen, told = SeenDigests(spilled), dict[bytes, int]()
+    row = 1
+    for keys in blocks:
+        asked = sorted({*keys, b"s1", b"3"})
+        assert seen.rows(asked) == [told.get(key) for key in asked]
+        repeated = {}
+        for at, key in enumerate(keys, row):
+            first = told.setdefault(key, at)
+            if first != at:
+                repeated[at] = first
+        digests = seen.seeds.digests(keys, range(row, row + len(keys)))
+        assert seen.first_rows(digests) == repeated
+        row += len(keys)
+
+
+def test_a_text_and_a_number_that_are_written_alike_are_two_keys() -> None:
+    seen = SeenDigests()
+    assert seen.first_rows(seen.seeds.digests([b"s5", b"5"], [1, 2])) == {}
+    assert seen.rows([b"5", b"s5", b"s6"]) == [2, 1, None]
