@@ -124,9 +124,13 @@ def diff(
 def _findings(file: Path) -> list[Finding]:
     from mesh.documents import read_document
     from mesh.model.contract_check import check_contract
+    from mesh.query_checks import query_findings
 
     document = read_document(str(file), bytes_of(file))
-    return check_contract(document, file=str(file)) if isinstance(document, dict) else [document]
+    if not isinstance(document, dict):
+        return [document]
+    found = check_contract(document, file=str(file))
+    return found or query_findings(document, file=str(file))
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -27,9 +27,11 @@ from mesh.validation import (
     Sink,
     ValidationReport,
     Writable,
+    check_queries,
     compile_object,
     validate,
 )
+from mesh.validation.queries import sql_rules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,19 +116,16 @@ class Check:
         sink: Sink,
         parquet: Writable | None,
     ) -> tuple[ValidationReport, PublishedFile | None]:
-        publishing = None if parquet is None else PublishingSink(sink, plan, file_format)
-        report = validate(
-            plan,
-            chunks,
-            file_format=file_format,
-            sink=publishing or sink,
-            limits=Limits(sample=self.violations_shown),
-        )
-        if publishing is None or parquet is None:
-            return report, None
+        limits = Limits(sample=self.violations_shown)
+        if parquet is None and not sql_rules(plan):
+            return validate(plan, chunks, file_format=file_format, sink=sink, limits=limits), None
+        publishing = PublishingSink(sink, plan, file_format)
         try:
-            accepted = report.verdict == "accepted"
-            return report, publishing.publish(parquet) if accepted else None
+            report = validate(plan, chunks, file_format=file_format, sink=publishing, limits=limits)
+            report = check_queries(plan, report, publishing.publish)
+            if parquet is None or report.verdict != "accepted":
+                return report, None
+            return report, publishing.publish(parquet)
         finally:
             publishing.close()
 

@@ -30,6 +30,7 @@ from mesh.validation import (
     Limits,
     PublishedFile,
     ValidationReport,
+    check_queries,
     good_rows,
     validate,
 )
@@ -97,6 +98,7 @@ def _read(
                 limits=Limits(sample=backbone.policy.violations_shown),
                 kept=kept,
             )
+            report = check_queries(bound, report, outputs.sink.publish)
             published = outputs.commit(report, joins=kept is not None)
     except Gone:
         return supersede(backbone, dropped, place)

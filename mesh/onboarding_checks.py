@@ -17,6 +17,7 @@ from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.product import InputPort
 from mesh.model.record import ContractEntry
 from mesh.model.template import UNCLASSIFIED
+from mesh.query_checks import query_findings
 from mesh.reference_checks import wrong_references
 
 
@@ -30,6 +31,7 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     for declared in declaration.contracts:
         findings += _service_level(declared)
         findings += wrong_references(backbone, declaration, declared)
+        findings += query_findings(declared.document, file=declared.file)
         findings += _breaking(backbone, declaration.product.id, declared)
     return tuple(finding for finding in findings if finding is not None)
 

@@ -38,6 +38,7 @@ class QualityRule:
         operator: One of `OPERATORS`, None for rules for people.
         limit: What the count is compared with: a number, or two for the `Between` operators.
         percent: Whether the count is a share of the rows, in percent.
+        unit: What is counted, for people; empty for rows.
         severity: As the contract says it; `error` when it does not.
         arguments: Of a library metric: `missingValues`, `validValues`, `pattern`, `properties`.
         name: For people.
@@ -50,6 +51,7 @@ class QualityRule:
     operator: str | None
     limit: Any
     percent: bool
+    unit: str
     severity: str
     arguments: Mapping[str, Any]
     name: str
@@ -74,8 +76,14 @@ def _rules(element: Mapping[str, Any], pointer: str, *, field: str | None) -> It
             field=field,
             operator=operator,
             limit=rule.get(operator) if operator else None,
-            percent=str(rule.get("unit") or "").lower() in {"percent", "%"},
+            percent=_unit(rule) == "percent",
+            unit=_unit(rule),
             severity=rule.get("severity") or "error",
             arguments=rule.get("arguments") or {},
             name=rule.get("name") or rule.get("description") or "",
         )
+
+
+def _unit(rule: Mapping[str, Any]) -> str:
+    unit = str(rule.get("unit") or "").strip()
+    return {"%": "percent", "percent": "percent", "rows": ""}.get(unit.lower(), unit)

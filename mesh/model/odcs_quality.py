@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -10,6 +11,7 @@ from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.model.odcs_problem import Problem
 
 _OF_FIELDS = {"nullValues", "missingValues", "invalidValues"}
+_PROPERTY = re.compile(r"\$?\{(?:property|column)\}")
 _ANYTHING = {"mustBe", "mustNotBe"}
 """Operators whose limit the JSON Schema leaves open."""
 _ARGUMENTS: Mapping[str, frozenset[str]] = {
@@ -40,6 +42,15 @@ def quality_problems(
             yield from _limits(rule, kind, at)
         if kind == "library":
             yield from _metric(rule, fields, at)
+        query = rule.get("query")
+        place = _PROPERTY.search(query) if fields is not None and isinstance(query, str) else None
+        if place:
+            yield Problem(
+                f"{at}/query",
+                "odcs.quality.query",
+                f"The query has a place for a property, {place[0]}, and stands at an object.",
+                "Name the property in the query, or move the rule to the property.",
+            )
 
 
 def _limits(rule: Mapping[str, Any], kind: str, path: str) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from mesh.validation.file_format import FileFormat
 from mesh.validation.good_rows import good_rows
 from mesh.validation.joining import Kept
 from mesh.validation.plan import Plan, compile_object
+from mesh.validation.queries import QueryLimits, check_queries, wrong_queries
 from mesh.validation.references import Reference
 from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import (
@@ -32,6 +33,7 @@ __all__ = [
     "Plan",
     "PublishedFile",
     "PublishingSink",
+    "QueryLimits",
     "Reference",
     "RejectFile",
     "RejectedRecord",
@@ -40,7 +42,9 @@ __all__ = [
     "ValidationReport",
     "Violation",
     "Writable",
+    "check_queries",
     "compile_object",
     "good_rows",
     "validate",
+    "wrong_queries",
 ]

@@ -1,5 +1,7 @@
 """Quality rules of the ODCS library: counts over the whole file, compared at its end.
 
+Those that are SQL are asked of the good rows once they are known: `mesh.validation.queries`.
+
 A record whose cells cannot be told apart counts as a row and as nothing else.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from mesh.model.contract_quality import QualityRule
@@ -49,7 +52,7 @@ class Quality:
 
     def __init__(self, plan: Plan) -> None:
         self._rules = [rule for rule in plan.quality if rule.kind == "library" and rule.operator]
-        self._unchecked = [rule for rule in plan.quality if rule.kind in {"sql", "custom"}]
+        self._unchecked = [rule for rule in plan.quality if rule.kind == "custom"]
         self._looked_at = [_fields(rule) for rule in self._rules]
         self._counters = [_counter(rule) for rule in self._rules]
         self._counts = [0] * len(self._rules)
@@ -157,18 +160,32 @@ def _member(value: Any) -> bytes | None:
 
 def _broken(rule: QualityRule, count: int, rows: int) -> FileProblem | None:
     share = 100 * count / rows if rows else 0.0
-    measured = share if rule.percent else count
-    said, holds = _SAYS[rule.operator or "mustBe"]
-    if holds(measured, rule.limit):
-        return None
-    unit = " percent" if rule.percent else ""
-    limit = " and ".join(map(str, rule.limit)) if isinstance(rule.limit, list) else rule.limit
     where = f" in {rule.field}" if rule.field else ""
-    what = _COUNTED.get(str(rule.metric), str(rule.metric))
-    named = f"{rule.name}: t" if rule.name else "T"
+    what = f"number of {_COUNTED.get(str(rule.metric), str(rule.metric))}{where}"
     amount = f"{share:.4g}" if rule.percent else f"{count:,}"
+    return broken_rule(rule, share if rule.percent else count, what, amount)
+
+
+def broken_rule(rule: QualityRule, measured: Any, what: str, amount: str) -> FileProblem | None:
+    """What to say of a rule that does not hold for what was measured; None if it holds.
+
+    Args:
+        what: Was measured, for people.
+        amount: The measure, for people.
+    """
+    said, holds = _SAYS[rule.operator or "mustBe"]
+    if holds(measured, exact(rule.limit) if isinstance(measured, Decimal) else rule.limit):
+        return None
+    limits = rule.limit if isinstance(rule.limit, list) else [rule.limit]
+    limit = " and ".join(_shown(one) for one in limits)
+    unit = f" {rule.unit}" if rule.unit else ""
+    named = f"{rule.name}: t" if rule.name else "T"
     return FileProblem(
         rule="quality",
-        message=f"{named}he number of {what}{where} {said} {limit}{unit}; it is {amount}{unit}.",
+        message=f"{named}he {what} {said} {limit}{unit}; it is {amount}{unit}.",
         remedy=f"Correct the file, or the rule at {rule.pointer} of the contract.",
     )
+
+
+def _shown(limit: Any) -> str:
+    return str(limit).lower() if isinstance(limit, bool) else str(limit)

@@ -24,6 +24,7 @@ from mesh.validation import (
     FileProblem,
     NullSink,
     Plan,
+    QueryLimits,
     Reference,
     RejectedRecord,
     ValidationReport,
@@ -31,6 +32,7 @@ from mesh.validation import (
     good_rows,
     validate,
 )
+from mesh.validation.queries import ask, sql_rules
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -394,6 +396,29 @@ def test_whole_files_get_the_verdict_they_deserve(product: str) -> None:
     assert (report.verdict, report.problems) == ("accepted", ())
     assert (report.rows, report.rejected) == (whole.rows, whole.rejected)
     assert report.accepted == whole.rows - whole.rejected
+
+
+@needs_whole_files
+def test_the_query_about_runways_answers_what_counting_them_answers(tmp_path: Path) -> None:
+    own = plan("aerodromes/runways")
+    file = tmp_path / "rows.parquet"
+    layout = FileFormat.from_name("runways.csv")
+    assert isinstance(layout, FileFormat)
+    found = good_rows(own, chunks_of(WHOLE / "runways.csv"), file_format=layout)
+    assert not isinstance(found, FileProblem)
+    with found:
+        file.write_bytes(found.read())
+    good = [
+        (int(row["length_ft"] or 0), int(row["width_ft"] or 0))
+        for row in rows_of(WHOLE / "runways.csv")
+        if not set(wrong_runways(row))
+    ]
+    wider = sum(0 < length < width for length, width in good)
+
+    [answer] = ask(own, sql_rules(own), file, QueryLimits())
+
+    assert answer.value is not None
+    assert round(float(answer.value) * len(good) / 100) == wider > 100
 
 
 @needs_whole_files

@@ -212,6 +212,13 @@ CASES: list[tuple[str, object, str, str, str]] = [
         "mustNotBe 'x' cannot be compared",
     ),
     (
+        "a place for a property at an object",
+        whole(quality=[{"type": "sql", "query": "SELECT sum(${property})", "mustBe": 1}]),
+        "/schema/0/quality/0/query",
+        "odcs.quality.query",
+        "The query has a place for a property, ${property}, and stands at an object.",
+    ),
+    (
         "a metric of objects at a property",
         prop(quality=[{"metric": "rowCount", "mustBe": 1}]),
         f"{AT}/quality/0",

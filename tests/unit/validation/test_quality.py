@@ -97,9 +97,9 @@ def test_a_lesser_severity_warns() -> None:
 
 
 def test_a_rule_that_is_not_checked_is_said_to_be() -> None:
-    rule = {"type": "sql", "query": "select 1", "mustBe": 1}
+    rule = {"type": "custom", "engine": "soda", "implementation": "checks: []"}
     report = outcome(rule, None, "rows.csv").report
     assert report.verdict == "accepted"
     assert report.warnings[0].message == (
-        "The sql quality rule at /schema/0/quality/0 was not checked."
+        "The custom quality rule at /schema/0/quality/0 was not checked."
     )
