@@ -26,6 +26,19 @@ def _arrow_types() -> Any:
     return types
 
 
+def _fits(texts: Any, kind: Any) -> bool:
+    """Whether a decimal type has room for all digits of texts: Arrow's cast wraps around silently.
+
+    `1` and sixty zeros becomes -53988160564045579057371199750308626432 with 38 digits.
+    """
+    from pyarrow import compute
+
+    longest = compute.max(compute.utf8_length(texts)).as_py() or 0
+    if longest > kind.precision - kind.scale:
+        return False
+    return not compute.any(compute.match_substring(texts, "e", ignore_case=True)).as_py()
+
+
 class TooNarrowError(ValueError):
     """A value that the type of its column cannot hold."""
 
@@ -119,7 +132,8 @@ class Converter:
             if pa.types.is_floating(kind):
                 return self._doubles(texts)
             sure = pa.types.is_string(kind) and self._is_text
-            sure = sure or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+            sure = sure or pa.types.is_integer(kind)
+            sure = sure or (pa.types.is_decimal(kind) and _fits(texts, kind))
             if sure or (not layout and named in {"date", "date-time", "local-date-time"}):
                 return texts.cast(kind)
         except pa.ArrowException:

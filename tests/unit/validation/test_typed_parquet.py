@@ -212,3 +212,25 @@ def test_dialects(custom: dict[str, Any], data: bytes) -> None:
 def test_one_column_with_blank_lines() -> None:
     rows, _ = publish([{"name": "a", "logicalType": "string"}], b"a\nx\n\ny\n")
     assert rows == [{"a": "x"}, {"a": None}, {"a": "y"}]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    "number", ["1" + "0" * 60, "9" * 39, "-" + "9" * 38, "123456789e32", "-9.9e38", "99e74"]
+)
+def test_integers_of_any_length_are_exact(number: str, kind: str) -> None:
+    """Arrow's own cast of such texts to decimals gives other numbers, and no error."""
+    plan = plan_of([{"name": name, "logicalType": "integer"} for name in ("n", "m")])
+    layout = FileFormat.from_name(f"rows.{kind}")
+    assert isinstance(layout, FileFormat)
+    text = f'{{"n": {number}, "m": 1}}\n' if kind == "jsonl" else f"n,m\n{number},1\n"
+    sink = PublishingSink(NullSink(), plan, layout)
+    report = validate(plan, [text.encode()], file_format=layout, sink=sink)
+    file = io.BytesIO()
+    sink.publish(file)
+    sink.close()
+
+    [value] = parquet.read_table(file).column("n").to_pylist()
+
+    assert report.verdict == "accepted"
+    assert Decimal(value) == Decimal(number)
