@@ -220,7 +220,7 @@ def test_one_column_with_blank_lines() -> None:
 )
 def test_integers_of_any_length_are_exact(number: str, kind: str) -> None:
     """Arrow's own cast of such texts to decimals gives other numbers, and no error."""
-    plan = plan_of([{"name": name, "logicalType": "integer"} for name in ("n", "m")])
+    plan = plan_of(contract([{"name": name, "logicalType": "integer"} for name in ("n", "m")]))
     layout = FileFormat.from_name(f"rows.{kind}")
     assert isinstance(layout, FileFormat)
     text = f'{{"n": {number}, "m": 1}}\n' if kind == "jsonl" else f"n,m\n{number},1\n"
