@@ -6,6 +6,7 @@ from handlers import (
     api,
     expectations,
     fan_out,
+    feed,
     gauges,
     landing,
     notifications,
@@ -26,6 +27,7 @@ for blueprint in (
     notifications.blueprint,
     expectations.blueprint,
     api.blueprint,
+    feed.blueprint,
     templates.blueprint,
 ):
     app.register_functions(blueprint)

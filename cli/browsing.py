@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -14,7 +13,8 @@ from cli.client import PAGE, MeshClient
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import plural, say, show, table, write_json
 
-POLL_S = 0.5
+WAIT_S = 20
+"""How long the mesh may let us wait for the next event; it answers as soon as there is one."""
 
 
 def products(
@@ -70,6 +70,9 @@ def events(
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with new ones as they come, until Ctrl-C.")
     ] = False,
+    subscription: Annotated[
+        str, typer.Option("--subscription", metavar="ID", help="Only those that it wants.")
+    ] = "",
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +81,7 @@ def events(
     With --json, one document {"events": […]}; with --follow, one event per line (JSON Lines).
     """
     with mesh_at(state) as mesh:
-        found = _events(mesh, product, after=after, limit=limit, follow=follow)
+        found = _events(mesh, product, after, limit, follow=follow, subscription=subscription)
         if as_json and not follow:
             write_json({"events": list(found)})
             return
@@ -93,21 +96,27 @@ def events(
 
 
 def _events(
-    mesh: MeshClient, product: str, *, after: int, limit: int | None, follow: bool
+    mesh: MeshClient,
+    product: str,
+    after: int,
+    limit: int | None,
+    *,
+    follow: bool,
+    subscription: str,
 ) -> Iterator[CloudEvent]:
     """The events page by page, and then, when following, as they come."""
-    left = limit
+    left, wait = limit, 0
     while left is None or left > 0:
         asked = PAGE if left is None else min(PAGE, left)
-        page = mesh.events(product, after=after, limit=asked)
+        page, upto = mesh.events(
+            product, after=after, limit=asked, wait=wait, subscription=subscription
+        )
         yield from page
-        if page:
-            after = int(page[-1]["sequence"])
-            left = None if left is None else left - len(page)
-        if len(page) < asked:
-            if not follow:
-                return
-            time.sleep(POLL_S)
+        left = None if left is None else left - len(page)
+        if upto == after and not follow:
+            return
+        wait = WAIT_S if follow and upto == after else 0
+        after = upto
 
 
 def _event_line(event: CloudEvent) -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from cli.answers import (
     Attempt,
@@ -116,12 +116,21 @@ class MeshClient:
         found: Receipt = self._ask("GET", f"{_product(product)}/drops/{_part(drop)}/receipt")
         return found
 
-    def events(self, product: str, *, after: int, limit: int) -> list[CloudEvent]:
-        """The events with a sequence above `after`, in order."""
-        query = {"after": after, "limit": limit}
-        path = f"{_product(product)}/events"
-        found: list[CloudEvent] = self._ask("GET", path, query=query)["events"]
-        return found
+    def events(
+        self, product: str, *, after: int, limit: int, wait: int = 0, subscription: str = ""
+    ) -> tuple[list[CloudEvent], int]:
+        """The events with a sequence above `after`, in order, and after which the next page begins.
+
+        Args:
+            wait: seconds to wait for some when there are none.
+            subscription: only those that this one wants.
+        """
+        query: dict[str, str | int] = {"after": after, "limit": limit}
+        query |= {"wait": wait} if wait else {}
+        query |= {"subscription": subscription} if subscription else {}
+        page = self._ask("GET", f"{_product(product)}/events", query=query)
+        following = parse_qs(urlsplit(page["next"]).query)["after"]
+        return page["events"], int(following[0])
 
     def subscribe(
         self,

@@ -171,15 +171,6 @@ def list_sets(req: func.HttpRequest) -> func.HttpResponse:
     return answer({"sets": [shown.file_set(state) for state in found]})
 
 
-@blueprint.function_name("list_events")
-@blueprint.route(PRODUCT + "/events", methods=["GET"])
-@answers
-def list_events(req: func.HttpRequest) -> func.HttpResponse:
-    after = number(req, "after", 0, highest=10**18)
-    found = catalogue.events(backbone(), _product(req), after=after, limit=_limit(req))
-    return answer({"events": list(found)})
-
-
 @blueprint.function_name("subscribe")
 @blueprint.route(PRODUCT + "/subscriptions", methods=["POST"])
 @answers

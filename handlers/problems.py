@@ -3,14 +3,14 @@
 import functools
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
 import azure.functions as func
 
 from handlers.callers import admit
-from mesh.errors import Rejected, Unavailable
+from mesh.errors import MeshError, Rejected
 
 PROBLEMS = "urn:mesh:problems:"
 """With a slug, the `type` of a problem; `docs/problems.md` lists them."""
@@ -51,14 +51,34 @@ def answers(
         try:
             admit(req, handle.__name__)
             return handle(req)
-        except Rejected as refusal:
-            return problem(refusal)
-        except Unavailable as failure:
-            _log.warning("%s %s: %s", req.method, req.url.partition("?")[0], failure)
-            text = "Something the mesh depends on does not answer. Try again in a moment."
-            return _problem("unavailable", text, 503, {}, {"Retry-After": "5"})
+        except MeshError as failure:
+            return _told(req, failure)
 
     return wrapped
+
+
+def answers_later(
+    handle: Callable[[func.HttpRequest], Awaitable[func.HttpResponse]],
+) -> Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]:
+    """The same for a handler that waits for something without holding a thread."""
+
+    @functools.wraps(handle)
+    async def wrapped(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            admit(req, handle.__name__)
+            return await handle(req)
+        except MeshError as failure:
+            return _told(req, failure)
+
+    return wrapped
+
+
+def _told(req: func.HttpRequest, failure: MeshError) -> func.HttpResponse:
+    if isinstance(failure, Rejected):
+        return problem(failure)
+    _log.warning("%s %s: %s", req.method, req.url.partition("?")[0], failure)
+    text = "Something the mesh depends on does not answer. Try again in a moment."
+    return _problem("unavailable", text, 503, {}, {"Retry-After": "5"})
 
 
 def _problem(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mesh.backbone import Backbone
 from mesh.errors import NotFound
@@ -45,18 +44,6 @@ def page(backbone: Backbone, product: ProductId) -> ProductPage:
         contracts=backbone.registry.contracts(product),
         snapshots=backbone.registry.snapshots(product),
     )
-
-
-def events(
-    backbone: Backbone, product: ProductId, *, after: int, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """The product's CloudEvents with a sequence above `after`, in order.
-
-    Raises:
-        NotFound: there is no such product.
-    """
-    find_product(backbone, product)
-    return backbone.registry.events(product, after=after, limit=limit)
 
 
 def find_product(backbone: Backbone, product: ProductId) -> DataProduct:

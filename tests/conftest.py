@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -133,7 +135,8 @@ class FunctionsOverHttp:
             route_params=parts or {},
             body=body,
         )
-        return function.call(request)
+        answer = function.call(request)
+        return asyncio.run(answer) if inspect.isawaitable(answer) else answer
 
 
 def _http_function(function: Any) -> HttpFunction | None:
@@ -174,6 +177,7 @@ class Api:
         data: bytes = b"",
         query: Mapping[str, object] | None = None,
         by: str | None = EVERYTHING,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Call `/api{path}` with a JSON `body`, or with `data` as it is, and the token `by`."""
         from werkzeug.test import Client, EnvironBuilder
@@ -183,7 +187,7 @@ class Api:
             method=method,
             query_string={name: str(value) for name, value in (query or {}).items()},
             data=data if body is None else json.dumps(body),
-            headers={} if by is None else {"Authorization": f"Bearer {by}"},
+            headers=({} if by is None else {"Authorization": f"Bearer {by}"}) | dict(headers or {}),
         )
         environ = builder.get_environ()
         builder.close()

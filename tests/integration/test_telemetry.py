@@ -99,7 +99,7 @@ def _master(state: Path) -> str:
 
 
 def _events(mesh: MeshClient, product: str) -> list[dict[str, Any]]:
-    return list(mesh.events(product, after=0, limit=1000))
+    return mesh.events(product, after=0, limit=1000)[0]
 
 
 def _has_arrived(run: Run) -> bool:

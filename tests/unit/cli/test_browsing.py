@@ -101,7 +101,7 @@ def test_events_are_fetched_page_by_page(onboarded, good, monkeypatch):
 
 
 def test_events_are_followed_as_they_come(onboarded, good, server, monkeypatch):
-    monkeypatch.setattr(browsing, "POLL_S", 0.001)
+    monkeypatch.setattr(browsing, "WAIT_S", 0)
     server.asked_before_landing = 5
     onboarded("drop", good, "--to", PRODUCT)
 
