@@ -31,7 +31,8 @@ class Outputs:
     """The blobs that a judgement writes; what is not committed is discarded.
 
     `published` holds what the producer sent: of text, the good records as they came; of other
-    formats, the whole file, or the good records as JSON Lines where bad ones were left out.
+    formats, the whole file, or the good records as JSON Lines where bad ones were left out. Of a
+    Parquet file those are the same as `parquet`.
     `parquet` holds the good records typed by the contract, `rejects` the bad ones as the producer
     wrote them: to be corrected, and dropped again.
 
@@ -70,6 +71,8 @@ class Outputs:
             "rejects-lines": (f"quarantine/{folder}/{lines}", _MEDIA_TYPES["jsonl"]),
             "violations": (f"quarantine/{folder}/violations.jsonl", _MEDIA_TYPES["jsonl"]),
         }
+        if file_format.kind == "parquet":
+            del wanted["published"]
         if name != dropped.file and file_format.kind != file_format.records_kind:
             kind = _MEDIA_TYPES[file_format.kind]
             wanted["file"] = (f"published/{folder}/{dropped.file}", kind)
@@ -85,7 +88,7 @@ class Outputs:
             lines=self._writers["rejects-lines"],
         )
         streams = StreamSink(
-            accepted=self._writers["published"],
+            accepted=self._writers.get("published"),
             rejects=self._rejects,
             violations=self._writers["violations"],
         )
@@ -114,8 +117,11 @@ class Outputs:
         if report.verdict == "accepted":
             whole = "file" in self._writers and not report.rejected and not joins
             published = self.sink.publish(self._writers["parquet"])
-            self._commit("published", "file" if whole else "published")
             self._commit("parquet", "parquet")
+            if whole or "published" in self._writers:
+                self._commit("published", "file" if whole else "published")
+            else:
+                self.locations["published"] = self.locations["parquet"]
         if report.rejected:
             native = self._rejects.finish() == "native"
             self._commit("rejects", "rejects" if native else "rejects-lines")

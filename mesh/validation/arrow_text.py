@@ -196,11 +196,12 @@ def _quoted(column: Any) -> Any:
     odd = compute.match_substring_regex(column, '[\\x00-\\x1f"\\\\]')
     if not compute.any(odd).as_py():
         return _between_quotes(column)
-    values = (
-        None if value is None else json.dumps(value, ensure_ascii=False)
-        for value in column.to_pylist()
+    values = compute.dictionary_encode(column.filter(odd))
+    told = [json.dumps(value, ensure_ascii=False) for value in values.dictionary.to_pylist()]
+    written = pa.array(told, pa.large_string()).take(values.indices)
+    return compute.replace_with_mask(
+        _between_quotes(column), compute.fill_null(odd, False), written
     )
-    return pa.array(values, pa.large_string())
 
 
 def _between_quotes(column: Any) -> Any:

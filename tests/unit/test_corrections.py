@@ -159,7 +159,8 @@ def test_the_reject_file_of_any_format_is_a_correction_once_it_is_mended(countri
 
     assert second.verdict is Verdict.ACCEPTED, second.summary
     assert published(countries, second) == ["CH", "DE"]
-    assert receipt(countries, second)["locations"]["published"].endswith(".jsonl")
+    ending = ".parquet" if name.endswith(".parquet") else ".jsonl"
+    assert receipt(countries, second)["locations"]["published"].endswith(ending)
 
 
 def test_a_compressed_file_is_mended_by_a_compressed_one(countries):
