@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from handlers import (
+    agreements,
     api,
     expectations,
     fan_out,
@@ -26,6 +27,7 @@ for blueprint in (
     fan_out.blueprint,
     notifications.blueprint,
     expectations.blueprint,
+    agreements.blueprint,
     api.blueprint,
     feed.blueprint,
     templates.blueprint,

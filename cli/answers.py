@@ -298,6 +298,21 @@ Expression = TypedDict(
 """A filter in the dialects of CloudEvents Subscriptions; it has one of these members."""
 
 
+class Agreement(TypedDict):
+    """What was agreed with a domain about consuming a product."""
+
+    product: str
+    consumer: str
+    standing: Literal["requested", "granted", "refused", "expired", "revoked"]
+    purpose: str
+    requested_by: str
+    requested_at: str
+    decided_by: str
+    decided_at: str | None
+    reason: str
+    expires_at: str | None
+
+
 class Subscription(TypedDict):
     """A domain's standing wish to be told."""
 
@@ -310,9 +325,10 @@ class Subscription(TypedDict):
     ordered: bool
     signature: Literal["v1", "v1a"]
     filters: list[Expression]
-    state: Literal["active", "suspended", "gone"]
+    state: Literal["active", "suspended", "gone", "barred"]
     suspended_at: str | None
     reason: str
+    until: str | None
     failing: int
     created_at: str
 

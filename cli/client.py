@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from cli.answers import (
+    Agreement,
     Attempt,
     Caller,
     CloudEvent,
@@ -131,6 +132,29 @@ class MeshClient:
         page = self._ask("GET", f"{_product(product)}/events", query=query)
         following = parse_qs(urlsplit(page["next"]).query)["after"]
         return page["events"], int(following[0])
+
+    def request_agreement(self, product: str, *, consumer: str, purpose: str) -> Agreement:
+        body = {"consumer": consumer, "purpose": purpose}
+        found: Agreement = self._ask("POST", f"{_product(product)}/agreements", body=body)
+        return found
+
+    def agreements(self, product: str) -> list[Agreement]:
+        answer = self._ask("GET", f"{_product(product)}/agreements")
+        found: list[Agreement] = answer["agreements"]
+        return found
+
+    def agreement(self, product: str, consumer: str) -> Agreement:
+        path = f"{_product(product)}/agreements/{_part(consumer)}"
+        found: Agreement = self._ask("GET", path)
+        return found
+
+    def decide_agreement(
+        self, product: str, consumer: str, *, decision: str, reason: str, days: int | None
+    ) -> Agreement:
+        body = {"decision": decision, "reason": reason} | ({} if days is None else {"days": days})
+        path = f"{_product(product)}/agreements/{_part(consumer)}/decision"
+        found: Agreement = self._ask("POST", path, body=body)
+        return found
 
     def subscribe(
         self,

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import mesh
 from cli import (
+    agreements,
     browsing,
     checking,
     contracts,
@@ -113,6 +114,7 @@ app.command()(onboarding.approve)
 app.command()(onboarding.refuse)
 app.command()(checking.check)
 app.add_typer(contracts.app)
+app.add_typer(agreements.app)
 app.add_typer(dead_letters.app)
 app.add_typer(templates.app)
 app.command()(dropping.drop)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mesh.catalogue import ProductPage
+from mesh.model.agreement import Agreement
 from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.file_set import FileSet
@@ -204,6 +205,21 @@ def file_set(state: FileSet) -> dict[str, Any]:
     }
 
 
+def agreement(made: Agreement) -> dict[str, Any]:
+    return {
+        "product": str(made.product),
+        "consumer": made.consumer,
+        "standing": made.standing.value,
+        "purpose": made.purpose,
+        "requested_by": made.requested_by,
+        "requested_at": time(made.requested_at),
+        "decided_by": made.decided_by,
+        "decided_at": time(made.decided_at),
+        "reason": made.reason,
+        "expires_at": time(made.expires_at),
+    }
+
+
 def subscription(wants: Subscription) -> dict[str, Any]:
     return {
         "id": wants.id,
@@ -218,6 +234,7 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "state": wants.state.value,
         "suspended_at": time(wants.suspended_at),
         "reason": wants.reason,
+        "until": time(wants.until),
         "failing": wants.failing,
         "created_at": time(wants.created_at),
     }

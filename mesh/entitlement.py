@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from mesh import schemas, subscriptions, tracking
+from mesh import agreements, schemas, subscriptions, tracking
 from mesh.backbone import Backbone
 from mesh.documents import read_declaration
 from mesh.errors import Rejected
+from mesh.model.agreement import Agreement
 from mesh.model.declaration import Declaration
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.entitlement import RULES, Need, Of, Rule
@@ -90,11 +91,22 @@ def shown_to(
     return [one for one in found if caller.holds({Role.CONSUMER}, one.subscriber)]
 
 
+def agreements_shown_to(
+    caller: Caller, product: ProductId, found: Iterable[Agreement]
+) -> list[Agreement]:
+    """The agreements about a product that a caller may see: its domains' own, or all of them."""
+    if caller.is_ops or caller.holds(TEAM, product.domain):
+        return list(found)
+    return [one for one in found if caller.holds({Role.CONSUMER}, one.consumer)]
+
+
 def _fulfils(backbone: Backbone, caller: Caller, need: Need, call: Call) -> bool:
     if not caller.holds_anywhere(need.roles):
         return False
     if need.of is Of.ANY:
         return True
+    if need.of is Of.ENTITLED:
+        return _is_entitled(backbone, caller, need, call)
     domain = _domain(backbone, need.of, call)
     return domain is None or caller.holds(need.roles, domain)
 
@@ -110,11 +122,22 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
     if of is Of.ONBOARDING:
         saga = backbone.onboardings.get(call.parts["onboarding"])
         return "" if saga is None or saga.product is None else saga.product.domain
+    if of is Of.CONSUMER:
+        asked = call.parts.get("consumer")
+        return asked or str(schemas.parse(call.body, "requests/agreement.v1")["consumer"])
     if "subscription" in call.parts:
         product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
         return subscriptions.find(backbone, product, call.parts["subscription"]).subscriber
     subscriber: str = schemas.parse(call.body, "requests/subscription.v1")["subscriber"]
     return subscriber
+
+
+def _is_entitled(backbone: Backbone, caller: Caller, need: Need, call: Call) -> bool:
+    product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
+    domains = {domain for role in need.roles for domain in caller.held.get(role, frozenset())}
+    return ANY_DOMAIN in domains or any(
+        agreements.may_consume(backbone, product, domain) for domain in sorted(domains)
+    )
 
 
 def _of_product(backbone: Backbone, call: Call) -> str:

@@ -20,7 +20,7 @@ def fan_out(backbone: Backbone, event: ReceivedEvent) -> int:
                 Notification.first(event, subscription.id, traceparent=hop.traceparent),
             )
             for subscription in backbone.subscriptions.of_product(event.product)
-            if subscription.is_told and subscription.filter.matches(event)
+            if subscription.is_told_of(event, backbone.now()) and subscription.filter.matches(event)
         ]
         notifications.enqueue(backbone, first, after=backbone.policy.schedule[0])
         hop.told(len(first))

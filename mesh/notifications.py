@@ -47,7 +47,7 @@ def notify(
     with telemetry.notify(notification) as hop:
         product = notification.event.product
         subscription = backbone.subscriptions.get(product, notification.subscription)
-        if subscription is None or not subscription.is_told:
+        if subscription is None or not subscription.is_told_of(notification.event, backbone.now()):
             return None  # what a suspended one misses stands in the log, and can be replayed
         due = turns.in_turn(backbone, subscription, notification)
         return None if due is None else _notify(backbone, due, subscription, lane, hop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mesh import contracts
+from mesh import agreements, contracts
 from mesh.backbone import Backbone
 from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.compatibility import compare_all
@@ -26,7 +26,9 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     findings = [_reserved(declaration)]
     findings += [_taken(backbone, declaration, declared) for declared in declaration.contracts]
     findings += [
-        _unknown(backbone, declaration.file, port) for port in declaration.product.input_ports
+        _unknown(backbone, declaration.file, port)
+        or _not_agreed(backbone, declaration.file, port, declaration.product.id.domain)
+        for port in declaration.product.input_ports
     ]
     for declared in declaration.contracts:
         findings += _service_level(declared)
@@ -136,6 +138,18 @@ def _service_level(declared: DeclaredContract) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _not_agreed(backbone: Backbone, file: str, port: InputPort, domain: str) -> Finding | None:
+    if agreements.may_consume(backbone, port.product, domain):
+        return None
+    return Finding(
+        file=file,
+        path="/inputPorts",
+        rule="product.no-agreement",
+        message=f"{domain} has no agreement about {port.product}, the input {port.name!r}.",
+        remedy=f"Ask for one: mesh agreement request {port.product} --as {domain} --purpose ….",
+    )
 
 
 def _unknown(backbone: Backbone, file: str, port: InputPort) -> Finding | None:

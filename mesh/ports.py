@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from mesh.model.agreement import Agreement
 from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
@@ -72,6 +73,12 @@ class Registry(Protocol):
 
     def file_sets(self, product: ProductId, *, open_only: bool = False) -> Sequence[FileSet]:
         """All sets of the product, or those that are not complete, in the order of their keys."""
+
+    def agreement(self, product: ProductId, consumer: str) -> Agreement | None:
+        """What was agreed with a domain about consuming the product."""
+
+    def agreements(self, product: ProductId) -> Sequence[Agreement]:
+        """All of them, in the order of the domains' names."""
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import contracts, notifications
+from mesh import agreements, contracts, notifications
 from mesh.backbone import Backbone
 from mesh.model.declaration import Declaration
 from mesh.model.events import PRODUCT_UPDATED, ReceivedEvent
@@ -29,7 +29,11 @@ def subscribe_to_inputs(backbone: Backbone, product: DataProduct) -> None:
     inputs = {port.product for port in product.input_ports}
     dropped = set() if before is None else {port.product for port in before.input_ports} - inputs
     for upstream in inputs:
-        backbone.subscriptions.add(_to_input(backbone, product, upstream))
+        wanted = _to_input(backbone, product, upstream)
+        backbone.subscriptions.add(wanted)
+        agreed = backbone.registry.agreement(upstream, product.id.domain)
+        if agreed is not None:
+            agreements.follow(backbone, agreed)
     for upstream in dropped:
         backbone.subscriptions.remove(upstream, _to_input(backbone, product, upstream).id)
 

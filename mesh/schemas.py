@@ -41,6 +41,8 @@ def openapi() -> dict[str, Any]:
         "ReplayRequest": load("requests/replay.v1"),
         "ResubmissionRequest": load("requests/resubmission.v1"),
         "DiscardRequest": load("requests/discard.v1"),
+        "AgreementRequest": load("requests/agreement.v1"),
+        "DecisionRequest": load("requests/decision.v1"),
         "AcknowledgementRequest": load("requests/acknowledgement.v1"),
         "Receipt": load("receipts/v1"),
         **{name: load(f"events/{name}") for name in EVENT_TYPES},

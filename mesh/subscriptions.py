@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from mesh import agreements
 from mesh.backbone import Backbone
 from mesh.catalogue import find_head, find_product
 from mesh.errors import NotFound, Rejected
@@ -64,10 +65,12 @@ def subscribe(
     Raises:
         NotFound: there is no such product.
         Rejected: the subscriber's name is none, the product has no object of a name that the filter
-            asks for, or the target is refused or does not want, or cannot be told.
+            asks for, the subscriber lacks an agreement, or the target is refused or does not want,
+            or cannot be told.
     """
     head = find_head(backbone, product)
     assert head.product is not None  # `find_head` has seen it
+    until = agreements.until(backbone, product, subscriber) if is_slug(subscriber) else None
     _check_names(head.product, subscriber, wanted)
     if route.channel.is_destination:
         route = replace(route, target=backbone.destinations.check(route.channel, route.target))
@@ -93,14 +96,18 @@ def subscribe(
         ordered=route.ordered,
         settled=head.sequence if known is None else known.settled,
         made_by=_digest(key) if known is None else known.made_by,
+        until=until,
     )
     _make_ready(backbone, subscription)
-    if known is not None and known.state is not State.GONE:
+    if known is not None and known.state not in {State.GONE, State.BARRED}:
         is_repeated = key and known.made_by == _digest(key)
         if is_repeated and backbone.now() - known.created_at < SAME_REQUEST:
             return Subscribed(subscription=known, secret=_first_secret(backbone, known))
         return Subscribed(subscription=known, secret=None)
     backbone.subscriptions.add(subscription)
+    if not agreements.may_consume(backbone, product, subscriber):  # it has ended meanwhile
+        agreements.follow(backbone, agreements.find(backbone, product, subscriber))
+        raise agreements.lacking(product, subscriber)
     secret = _first_secret(backbone, subscription) if known is None else None
     return Subscribed(subscription=subscription, secret=secret)
 

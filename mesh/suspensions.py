@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from mesh import replays, subscriptions
+from mesh import agreements, replays, subscriptions
 from mesh.backbone import Backbone
 from mesh.errors import Rejected
 from mesh.model.delivery import longest_schedule
@@ -31,7 +31,7 @@ def suspend(backbone: Backbone, product: ProductId, identity: str, *, reason: st
         if found.state is State.GONE:
             message = f"The receiver of subscription {identity} is gone; it is told nothing."
             raise Rejected(message, problem="subscription-gone", status=409)
-        if found.state is State.SUSPENDED:
+        if found.state in {State.SUSPENDED, State.BARRED}:
             return found
         return replace(found, state=State.SUSPENDED, suspended_at=backbone.now(), reason=reason)
 
@@ -53,6 +53,8 @@ def resume(
     """
     before = subscriptions.find(backbone, product, identity)
     subscriptions.check_pushed(before)
+    if before.state is State.BARRED:
+        raise agreements.lacking(product, before.subscriber)
     if before.suspended_at is None:
         message = f"Subscription {identity} to {product} is not suspended."
         raise Rejected(message, problem="not-suspended", status=409)
@@ -72,6 +74,8 @@ def resume(
 
 def _told_again(now: datetime) -> Callable[[Subscription], Subscription]:
     def decide(found: Subscription) -> Subscription:
+        if found.state is State.BARRED:
+            raise agreements.lacking(found.product, found.subscriber)
         return replace(
             found,
             state=State.ACTIVE,

@@ -11,6 +11,7 @@ and one product's load is its own. The RowKeys:
     input:PERIOD:PORT              InputState
     awaited:vMAJOR:OBJECT          Awaited
     set:vMAJOR:OBJECT:FOLDER       FileSet; `state` is open or complete
+    agreement:CONSUMER             Agreement
     suspect:BLOB-VERSION           Suspicion
     event:SEQUENCE                 a CloudEvent
     outbox:SEQUENCE                the same, until it is known to have been published
@@ -23,7 +24,7 @@ plus one for each further thousand rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,6 +47,7 @@ from mesh.azure.rows import (
     under,
 )
 from mesh.errors import Conflict
+from mesh.model.agreement import Agreement
 from mesh.model.events import sequence_text
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
@@ -148,6 +150,13 @@ class TableRegistry:
         found = between(self._table, product.key, "set:", "set;", column=column)
         return [noun(FileSet, entity) for entity in found]
 
+    def agreement(self, product: ProductId, consumer: str) -> Agreement | None:
+        found = get(self._table, product.key, row_key("agreement", consumer))
+        return None if found is None else noun(Agreement, found)
+
+    def agreements(self, product: ProductId) -> Sequence[Agreement]:
+        return [noun(Agreement, found) for found in under(self._table, product.key, "agreement")]
+
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         found = under(self._table, product.key, "input", period)
         return [noun(InputState, entity) for entity in found]
@@ -214,12 +223,7 @@ def _operations(commit: Commit) -> list[_Operation]:
     for contract in commit.contracts:
         key = row_key("contract", contract.port, contract.version)
         operations.append(("upsert", row(partition, key, contract), _REPLACE))
-    for told in commit.inputs:
-        key = row_key("input", told.period, told.port)
-        operations.append(("upsert", row(partition, key, told), _REPLACE))
-    for awaited in commit.awaited:
-        key = row_key("awaited", f"v{awaited.major}", awaited.object_name)
-        operations.append(("upsert", row(partition, key, awaited), _REPLACE))
+    operations += [("upsert", changed, _REPLACE) for changed in _state_rows(partition, commit)]
     operations += [_set_operation(partition, made) for made in commit.sets]
     for event in commit.events:
         for place in ("event", "outbox"):
@@ -232,6 +236,17 @@ def _set_operation(partition: str, made: FileSet) -> _Operation:
     key = row_key("set", f"v{made.major}", made.object_name, made.folder)
     state = "complete" if made.is_complete else _OPEN
     return ("upsert", row(partition, key, made, state=state), _REPLACE)
+
+
+def _state_rows(partition: str, commit: Commit) -> Iterator[dict[str, Any]]:
+    """Rows that hold how something stands now."""
+    for told in commit.inputs:
+        yield row(partition, row_key("input", told.period, told.port), told)
+    for awaited in commit.awaited:
+        key = row_key("awaited", f"v{awaited.major}", awaited.object_name)
+        yield row(partition, key, awaited)
+    for agreed in commit.agreements:
+        yield row(partition, row_key("agreement", agreed.consumer), agreed)
 
 
 def _ledger_rows(partition: str, entry: LedgerEntry) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mesh.errors import Conflict
+from mesh.model.agreement import Agreement
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
@@ -35,6 +36,7 @@ class _Partition:
     inputs: dict[tuple[str, str], InputState] = field(default_factory=dict)
     awaited: dict[tuple[int, str], Awaited] = field(default_factory=dict)
     sets: dict[tuple[int, str, str], FileSet] = field(default_factory=dict)
+    agreements: dict[str, Agreement] = field(default_factory=dict)
     events: dict[int, str] = field(default_factory=dict)
     outbox: set[int] = field(default_factory=set)
     suspicions: dict[str, Suspicion] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class Registry:
                 partition.awaited[awaited.major, awaited.object_name] = awaited
             for told in commit.sets:
                 partition.sets[told.major, told.object_name, told.folder] = told
+            for agreed in commit.agreements:
+                partition.agreements[agreed.consumer] = agreed
             for event in commit.events:
                 partition.events[event.sequence] = json.dumps(event.to_cloudevent())
                 partition.outbox.add(event.sequence)
@@ -132,6 +136,15 @@ class Registry:
             sets = self._partitions[product].sets
             found = [sets[key] for key in sorted(sets)]
         return [state for state in found if not (open_only and state.is_complete)]
+
+    def agreement(self, product: ProductId, consumer: str) -> Agreement | None:
+        with self._lock:
+            return self._partitions[product].agreements.get(consumer)
+
+    def agreements(self, product: ProductId) -> Sequence[Agreement]:
+        with self._lock:
+            found = self._partitions[product].agreements
+            return [found[consumer] for consumer in sorted(found)]
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         with self._lock:

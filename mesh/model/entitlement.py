@@ -15,6 +15,8 @@ class Of(StrEnum):
     ANY = "any domain"
     PRODUCT = "the product's domain"
     SUBSCRIBER = "the subscriber's domain"
+    CONSUMER = "the consumer's domain"
+    ENTITLED = "a domain that may consume the product"
     DECLARATION = "the declared product's domain"
     ONBOARDING = "the onboarded product's domain"
 
@@ -65,6 +67,7 @@ _OF_THE_PRODUCT = Rule(needs=(_TEAM,), ops=True)
 _OF_THE_SUBSCRIBER = Rule(needs=(_CONSUMER,))
 _SUBSCRIBER_OR_OPS = Rule(needs=(_CONSUMER,), ops=True)
 _OPS = Rule(ops=True)
+_ENTITLED = Rule(needs=(_TEAM, _need(Of.ENTITLED, Role.CONSUMER)), ops=True)
 
 OPEN = frozenset({"health", "openapi"})
 """Operations that take no identity."""
@@ -88,7 +91,7 @@ RULES: Mapping[str, Rule] = {
     "list_sets": _OF_THE_PRODUCT,
     "get_drop": _OF_THE_PRODUCT,
     "get_receipt": _OF_THE_PRODUCT,
-    "list_events": _ANYBODY_HERE,
+    "list_events": _ENTITLED,
     "subscribe": _OF_THE_SUBSCRIBER,
     "list_subscriptions": _ANYBODY_HERE,
     "get_subscription": Rule(needs=(_CONSUMER, _TEAM), ops=True),
@@ -98,6 +101,10 @@ RULES: Mapping[str, Rule] = {
     "resume": _SUBSCRIBER_OR_OPS,
     "replay": _SUBSCRIBER_OR_OPS,
     "acknowledge": _OF_THE_SUBSCRIBER,
+    "request_agreement": Rule(needs=(_need(Of.CONSUMER, Role.CONSUMER),)),
+    "list_agreements": _ANYBODY_HERE,
+    "get_agreement": Rule(needs=(_need(Of.CONSUMER, Role.CONSUMER), _TEAM), ops=True),
+    "decide_agreement": Rule(needs=(_need(Of.PRODUCT, Role.OWNER),)),
     "list_dead_letters": _OPS,
     "resubmit_dead_letter": _OPS,
     "discard_dead_letter": _OPS,
@@ -105,5 +112,5 @@ RULES: Mapping[str, Rule] = {
 """The rule of each operation; one that is not here cannot be called by anybody.
 
 What lists answer with is narrowed to what the caller may see of each entry: drops to those of its
-domains, subscriptions to its own and those of its products.
+domains, subscriptions and agreements to its own and those of its products.
 """

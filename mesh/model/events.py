@@ -20,6 +20,12 @@ PRODUCT_MISSED = "mesh.product.missed.v1"
 PRODUCT_RECOVERED = "mesh.product.recovered.v1"
 INPUTS_READY = "mesh.composite.inputs-ready.v1"
 
+AGREEMENT_TYPES = tuple(
+    f"mesh.agreement.{what}.v1"
+    for what in ("requested", "granted", "refused", "expiring", "expired", "revoked")
+)
+"""What happens to the agreement of one domain about the product."""
+
 EVENT_TYPES = (
     PRODUCT_ONBOARDED,
     PRODUCT_CHANGED,
@@ -30,6 +36,7 @@ EVENT_TYPES = (
     PRODUCT_MISSED,
     PRODUCT_RECOVERED,
     INPUTS_READY,
+    *AGREEMENT_TYPES,
 )
 
 SCHEMA_BASE = "urn:mesh:schemas:events:"

@@ -18,6 +18,8 @@ def after(
     """
     if subscription.resumed_at is not None and attempt.at <= subscription.resumed_at:
         return subscription
+    if subscription.state is State.BARRED:
+        return subscription  # its agreement decides, not its receiver
     since = subscription.suspended_at or attempt.at
     if attempt.outcome == "gone":
         return replace(subscription, state=State.GONE, suspended_at=since, reason=attempt.reason)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, get_args
 
+from mesh.model.agreement import AgreementPolicy
 from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
 from mesh.model.principal import Grant
@@ -31,6 +32,7 @@ class Policy:
             major version (`docs/compatibility.md`).
         profiles: what infrastructure has to offer, by classification (`docs/templates.md`).
         grants: what principals may do, beside what their app roles say (`docs/security.md`).
+        agreements: who decides who may consume, and for how long.
     """
 
     approval_classifications: frozenset[str] = frozenset({"restricted"})
@@ -42,6 +44,7 @@ class Policy:
     compatibility: Mode = "forward_transitive"
     profiles: tuple[SecurityProfile, ...] = ()
     grants: tuple[Grant, ...] = ()
+    agreements: AgreementPolicy = field(default_factory=AgreementPolicy)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -63,6 +66,7 @@ class Policy:
                 compatibility=_mode(data["contracts"]["compatibility"]),
                 profiles=_profiles(data["security"]["profiles"]),
                 grants=tuple(Grant.from_data(entry) for entry in data["access"]["grants"]),
+                agreements=AgreementPolicy.from_data(data["agreements"]),
             )
         except (KeyError, TypeError, ValueError) as wrong:
             message = f"policy.json cannot be read: {type(wrong).__name__}: {wrong}."

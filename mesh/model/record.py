@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mesh.model.dropped_file import DroppedFile
+from mesh.model.agreement import Agreement
 from mesh.model.events import Announcement, Event
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
@@ -194,6 +195,7 @@ class Commit:
         repeated: a decision that is on record, with one more duplicate.
         mended: a decision that is on record, with its correction.
         sets: what has come of sets of files.
+        agreements: new, or as they are from now on.
     """
 
     head: Head
@@ -206,6 +208,7 @@ class Commit:
     awaited: tuple[Awaited, ...] = ()
     mended: LedgerEntry | None = None
     sets: tuple[FileSet, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

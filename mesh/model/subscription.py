@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from mesh.errors import Rejected
-from mesh.model.events import EVENT_TYPES, ReceivedEvent
+from mesh.model.events import AGREEMENT_TYPES, EVENT_TYPES, ReceivedEvent
 from mesh.model.filters import Expression, exact, expressions_from_data
 from mesh.model.names import OBJECT_RULE, ProductId, is_object_name
 
@@ -113,12 +113,14 @@ class State(StrEnum):
     """`ACTIVE` is told.
 
     `SUSPENDED` is not, until it is resumed: by its owner's wish, or after a failure to the end of
-    the schedule. `GONE` is not, for its receiver answered 410 (Gone).
+    the schedule. `GONE` is not, for its receiver answered 410 (Gone). `BARRED` is not, for its
+    domain's agreement has ended.
     """
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
     GONE = "gone"
+    BARRED = "barred"
 
 
 ALERTS = (50, 70, 90, 100)
@@ -186,6 +188,7 @@ class Subscription:
         ordered: whether it is told of one event after the other, in the order of their sequences.
         settled: with order, sequence of the last event that it was told of, or that was given up.
         again_until: with order, up to which sequence it is told again of what it was told before.
+        until: when the domain's agreement ends; None when it needs none.
     """
 
     id: str
@@ -211,6 +214,16 @@ class Subscription:
     ordered: bool = False
     settled: int = 0
     again_until: int = 0
+    until: datetime | None = None
+
+    def is_told_of(self, event: ReceivedEvent, now: datetime) -> bool:
+        """Whether the mesh itself tells this subscriber of an event that its filter lets through.
+
+        That its agreement has ended, a domain is told too.
+        """
+        if event.type in AGREEMENT_TYPES and event.envelope["data"]["consumer"] == self.subscriber:
+            return self.is_told or (self.state is State.BARRED and self.channel is not Channel.PULL)
+        return self.is_told and (self.until is None or now < self.until)
 
     @property
     def is_told(self) -> bool:

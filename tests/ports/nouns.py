@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from mesh.model.agreement import Agreement, Standing
 from mesh.model.catalogue import ProductSummary
 from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED, Announcement
 from mesh.model.filters import Expression
@@ -109,6 +110,23 @@ def input_state(**fields: Any) -> InputState:
         "dataref": "https://storage.invalid/published/x.csv",
     }
     return InputState(**values | fields)
+
+
+def agreement(product: ProductId, consumer: str, **fields: Any) -> Agreement:
+    known: dict[str, Any] = {
+        "product": product,
+        "consumer": consumer,
+        "standing": Standing.GRANTED,
+        "number": 2,
+        "purpose": "To try.",
+        "requested_by": "Bo",
+        "requested_at": AT,
+        "decided_by": "Ada",
+        "decided_at": AT,
+        "reason": "Fine.",
+        "expires_at": AT,
+    }
+    return Agreement(**(known | fields))
 
 
 def change(head: Head, *announcements: Announcement, **fields: Any) -> Commit:

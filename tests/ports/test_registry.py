@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mesh.backbone import Backbone
 from mesh.errors import Conflict
+from mesh.model.agreement import Standing
 from mesh.model.names import ProductId
 from mesh.model.record import Commit, Head
 from tests.ports import nouns
@@ -175,6 +176,17 @@ def test_inputs_are_kept_by_period(ports: Backbone, product: ProductId) -> None:
         if state.period != "2026":
             assert ports.registry.inputs(product, state.period) == [state]
     assert ports.registry.inputs(product, "2025") == []
+
+
+def test_agreements_are_kept_by_consumer(ports: Backbone, product: ProductId) -> None:
+    made = [nouns.agreement(product, consumer) for consumer in ("rivers", "fleet")]
+    ports.registry.commit(nouns.change(ports.registry.head(product), agreements=tuple(made)))
+    ended = nouns.agreement(product, "fleet", standing=Standing.REVOKED, expires_at=None)
+    ports.registry.commit(nouns.change(ports.registry.head(product), agreements=(ended,)))
+
+    assert ports.registry.agreements(product) == [ended, made[0]]
+    assert ports.registry.agreement(product, "rivers") == made[0]
+    assert ports.registry.agreement(product, "nobody") is None
 
 
 def test_events_are_read_on_from_a_sequence(ports: Backbone, product: ProductId) -> None:

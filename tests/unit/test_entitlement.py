@@ -33,6 +33,8 @@ BODIES = {
     "onboardings": {"files": {"a": "b"}},
     "approval": {"decision": "approve", "reason": "Fine."},
     "subscriptions": SUBSCRIBE,
+    "agreements": {"consumer": "fleet", "purpose": "To fly."},
+    "decision": {"decision": "approve", "reason": "Because."},
     "suspension": {"reason": "Because."},
     "resumption": {"held": "skip"},
     "replays": {"last": 1},
@@ -95,7 +97,7 @@ def test_whoever_may_do_everything_is_refused_nowhere(api, filled, path, method)
 
 @pytest.mark.parametrize(("path", "method"), GUARDED)
 def test_another_domain_sees_what_everybody_sees_and_no_more(api, filled, path, method):
-    """`rivers` is a domain like others, and has to do neither with the product nor with `fleet`."""
+    """`lakes` is a domain like others, and has to do neither with the product nor with `fleet`."""
     operation = openapi()["paths"][path][method.lower()]["operationId"]
     everybodys = {
         "whoami",
@@ -107,11 +109,12 @@ def test_another_domain_sees_what_everybody_sees_and_no_more(api, filled, path, 
         "list_templates",
         "get_template",
         "list_events",
+        "list_agreements",
         "list_subscriptions",
         "request_onboarding",  # of a declaration that cannot be read, which ends in findings
     }
 
-    answer = asked(api, filled, path, method, "rivers")
+    answer = asked(api, filled, path, method, "lakes")
 
     assert (answer.status != 403) == (operation in everybodys)
 

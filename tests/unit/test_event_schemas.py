@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from mesh import expectations
+from mesh import agreements, expectations
+from mesh.model.agreement import AgreementPolicy
 from mesh.model.dropped_file import DroppedFile, Place, place_of
 from mesh.model.events import EVENT_TYPES, SCHEMA_BASE, Event
 from mesh.model.judgement import Judgement
@@ -63,7 +65,22 @@ def told(world, declare, contract_of) -> list[dict[str, Any]]:
     expectations.check_all(world.backbone)
     world.land(f"{PLACE}/late.csv", GOOD)
     expectations.check_all(world.backbone)
+    _agree(world)
     return list(world.topic.published)
+
+
+def _agree(world):
+    backbone = world.backbone
+    policy = replace(backbone.policy, agreements=AgreementPolicy(owner_decides=frozenset({"*"})))
+    backbone = replace(backbone, policy=policy)
+    why = {"by": "test", "reason": "To try."}
+    agreements.request(backbone, COUNTRIES, "rivers", purpose="To try.", by="test")
+    agreements.refuse(backbone, COUNTRIES, "rivers", **why)
+    agreements.approve(backbone, COUNTRIES, "rivers", **why, days=10)
+    agreements.check_all(backbone)
+    world.clock.advance(timedelta(days=10))
+    agreements.check_all(backbone)
+    agreements.revoke(backbone, COUNTRIES, "rivers", **why)
 
 
 def test_there_is_a_schema_for_each_type_and_no_other():

@@ -150,7 +150,7 @@ def test_whatever_is_asked_the_answer_is_as_described(
 
 def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
     """A mesh with something of everything; ids that exist, by the name of the path parameter."""
-    from mesh import subscriptions, templates
+    from mesh import agreements, subscriptions, templates
     from mesh.model.names import ProductId
     from mesh.model.subscription import Filter, webhook
 
@@ -165,6 +165,7 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
     place = "geography/countries/v1/countries"
     entry = world.land(f"{place}/all.csv", b"code,name\nCH,Switzerland\nxx,\n")
     world.deliver()
+    agreements.request(world.backbone, product, "rivers", purpose="To try.", by="test")
     secret = contract_of(version="2.0.0", classification="restricted")
     waiting = world.onboard(declare(product, secret, ports=(("countries", "2.0.0"),)))
     assert waiting.status == "waiting"
@@ -179,6 +180,7 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
         "port": "countries",
         "version": "1.0.0",
         "object": "countries",
+        "consumer": "rivers",
         "template": "node",
         "subscription": made.subscription.id,
     }

@@ -1,0 +1,74 @@
+"""The HTTP API of agreements, under `/api/products/{domain}/{product}/agreements`."""
+
+import azure.functions as func
+
+from handlers import representations as shown
+from handlers.callers import caller
+from handlers.problems import answer, answers
+from mesh import agreements, entitlement, schemas
+from mesh.backbone import backbone
+from mesh.model.names import ProductId
+
+blueprint = func.Blueprint()
+
+PRODUCT = "products/{domain}/{product}"
+
+
+@blueprint.function_name("request_agreement")
+@blueprint.route(PRODUCT + "/agreements", methods=["POST"])
+@answers
+def request_agreement(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/agreement.v1")
+    made = agreements.request(
+        backbone(),
+        _product(req),
+        asked["consumer"],
+        purpose=asked["purpose"],
+        by=caller(req).principal.name,
+    )
+    location = f"/api/products/{made.product}/agreements/{made.consumer}"
+    return answer(shown.agreement(made), status=201, location=location)
+
+
+@blueprint.function_name("list_agreements")
+@blueprint.route(PRODUCT + "/agreements", methods=["GET"])
+@answers
+def list_agreements(req: func.HttpRequest) -> func.HttpResponse:
+    found = agreements.of_product(backbone(), _product(req))
+    mine = entitlement.agreements_shown_to(caller(req), _product(req), found)
+    return answer({"agreements": [shown.agreement(one) for one in mine]})
+
+
+@blueprint.function_name("get_agreement")
+@blueprint.route(PRODUCT + "/agreements/{consumer}", methods=["GET"])
+@answers
+def get_agreement(req: func.HttpRequest) -> func.HttpResponse:
+    found = agreements.find(backbone(), _product(req), req.route_params["consumer"])
+    return answer(shown.agreement(found))
+
+
+@blueprint.function_name("decide_agreement")
+@blueprint.route(PRODUCT + "/agreements/{consumer}/decision", methods=["POST"])
+@answers
+def decide_agreement(req: func.HttpRequest) -> func.HttpResponse:
+    asked = schemas.parse(req.get_body(), "requests/decision.v1")
+    decided = agreements.decide(
+        backbone(),
+        _product(req),
+        req.route_params["consumer"],
+        decision=asked["decision"],
+        by=caller(req).principal.name,
+        reason=asked["reason"],
+        days=asked.get("days"),
+    )
+    return answer(shown.agreement(decided))
+
+
+@blueprint.function_name("check_agreements")
+@blueprint.timer_trigger("timer", schedule="15 */5 * * * *", use_monitor=True)
+def check_agreements(timer: func.TimerRequest) -> None:  # noqa: ARG001 - a trigger has its binding
+    agreements.check_all(backbone())
+
+
+def _product(req: func.HttpRequest) -> ProductId:
+    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])

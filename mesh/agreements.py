@@ -1,0 +1,349 @@
+"""Who may consume a product: what was agreed, and what follows from it for subscriptions.
+
+Without an agreement on record the policy says whether a product is open to everybody; with one, the
+agreement alone says it, so that an owner can end what the policy lets begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from mesh import outbox
+from mesh.backbone import Backbone
+from mesh.catalogue import find_product
+from mesh.committing import commit
+from mesh.errors import NotFound, Rejected
+from mesh.model.agreement import Agreement, Standing, announcement
+from mesh.model.names import SLUG_RULE, ProductId, is_slug
+from mesh.model.record import Commit, Head, number
+from mesh.model.subscription import Channel, State, Subscription
+
+Decision = Literal["approve", "refuse", "revoke"]
+
+_Change = tuple[Agreement, str] | None
+"""An agreement as it will be, and what of it is announced; None when nothing changes."""
+
+
+def may_consume(backbone: Backbone, product: ProductId, domain: str) -> bool:
+    """Whether a domain may be told of a product, and read it, now."""
+    if domain == product.domain:
+        return True
+    found = backbone.registry.agreement(product, domain)
+    if found is None:
+        return not backbone.policy.agreements.asks_owner(product)
+    return found.is_in_force(backbone.now())
+
+
+def until(backbone: Backbone, product: ProductId, domain: str) -> datetime | None:
+    """When a domain's agreement about a product ends; None when it has none, or needs none.
+
+    Raises:
+        Rejected: the domain may not consume the product.
+    """
+    if not may_consume(backbone, product, domain):
+        raise lacking(product, domain)
+    found = None if domain == product.domain else backbone.registry.agreement(product, domain)
+    return None if found is None else found.expires_at
+
+
+def lacking(product: ProductId, domain: str) -> Rejected:
+    """The refusal of a domain that may not consume a product."""
+    message = (
+        f"{domain} has no agreement in force about {product}. Ask for one: "
+        f"`mesh agreement request {product} --as {domain} --purpose …`."
+    )
+    return Rejected(message, problem="no-agreement", status=403)
+
+
+def request(
+    backbone: Backbone, product: ProductId, consumer: str, *, purpose: str, by: str
+) -> Agreement:
+    """Ask to consume a product; granted at once where the policy asks nobody.
+
+    What is asked for already, or in force, stays as it is.
+
+    Raises:
+        NotFound: there is no such product.
+        Rejected: the consumer's name is none, or it is the product's own domain.
+    """
+    _check_consumer(backbone, product, consumer)
+    policy, now = backbone.policy.agreements, backbone.now()
+
+    def decide(found: Agreement | None) -> _Change:
+        pending = found is not None and found.standing is Standing.REQUESTED
+        if found is not None and (pending or found.is_in_force(now)):
+            return None
+        asked = Agreement(
+            product=product,
+            consumer=consumer,
+            standing=Standing.REQUESTED,
+            number=1 if found is None else found.number + 1,
+            purpose=purpose,
+            requested_by=by,
+            requested_at=now,
+        )
+        # Whom an owner has shut out is not let in again by the policy.
+        shut_out = found is not None and found.standing in {Standing.REVOKED, Standing.REFUSED}
+        if policy.asks_owner(product) or shut_out:
+            return asked, "requested"
+        granted = replace(
+            asked,
+            standing=Standing.GRANTED,
+            decided_by="policy",
+            decided_at=now,
+            reason="The policy asks for nobody's decision.",
+            expires_at=now + policy.lifetime,
+        )
+        return granted, "granted"
+
+    return _change(backbone, product, consumer, decide)
+
+
+def decide(
+    backbone: Backbone,
+    product: ProductId,
+    consumer: str,
+    *,
+    decision: Decision,
+    by: str,
+    reason: str,
+    days: int | None = None,
+) -> Agreement:
+    """Approve, refuse or revoke.
+
+    Raises:
+        NotFound, Rejected: see there.
+    """
+    if decision == "approve":
+        return approve(backbone, product, consumer, by=by, reason=reason, days=days)
+    settle = refuse if decision == "refuse" else revoke
+    return settle(backbone, product, consumer, by=by, reason=reason)
+
+
+def approve(
+    backbone: Backbone, product: ProductId, consumer: str, *, by: str, reason: str, days: int | None
+) -> Agreement:
+    """Let a domain consume a product, or longer than so far.
+
+    Args:
+        days: from now; None for as long as the policy says.
+
+    Raises:
+        NotFound: it has not asked.
+    """
+    lifetime = backbone.policy.agreements.lifetime if days is None else timedelta(days=days)
+    return _decide(backbone, product, consumer, Standing.GRANTED, by, reason, lifetime)
+
+
+def refuse(
+    backbone: Backbone, product: ProductId, consumer: str, *, by: str, reason: str
+) -> Agreement:
+    """Do not let a domain consume a product that asks to.
+
+    Raises:
+        NotFound: it has not asked.
+        Rejected: it may already: that is revoked.
+    """
+    found = find(backbone, product, consumer)
+    if found.standing not in {Standing.REQUESTED, Standing.REFUSED}:
+        message = f"The agreement of {consumer} about {product} is {found.standing}, not requested."
+        raise Rejected(message, problem="not-requested", status=409)
+    return _decide(backbone, product, consumer, Standing.REFUSED, by, reason, None)
+
+
+def revoke(
+    backbone: Backbone, product: ProductId, consumer: str, *, by: str, reason: str
+) -> Agreement:
+    """Let a domain consume a product no more, from now on; one without an agreement too.
+
+    Raises:
+        NotFound: there is no such product.
+        Rejected: the consumer's name is none, or it is the product's own domain.
+    """
+    return _decide(backbone, product, consumer, Standing.REVOKED, by, reason, None)
+
+
+def find(backbone: Backbone, product: ProductId, consumer: str) -> Agreement:
+    """A domain's agreement about a product.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = backbone.registry.agreement(product, consumer)
+    if found is None:
+        message = f"{consumer} has not asked for an agreement about {product}."
+        raise NotFound(message, problem="unknown-agreement")
+    return found
+
+
+def of_product(backbone: Backbone, product: ProductId) -> Sequence[Agreement]:
+    """All agreements about a product.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    find_product(backbone, product)
+    return backbone.registry.agreements(product)
+
+
+def check_all(backbone: Backbone) -> int:
+    """Announce what ends soon, end what has run out; returns how many events that made.
+
+    What a crash left of an end that was decided is done as well. One product's trouble does not
+    keep the others from being checked: it is raised at the end.
+    """
+    total = 0
+    failures: list[Exception] = []
+    for summary in backbone.catalogue.products():
+        try:
+            for agreement in backbone.registry.agreements(summary.id):
+                total += _check(backbone, agreement)
+        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
+            failures.append(failure)
+    if failures:
+        message = "the agreements of some products could not be checked"
+        raise ExceptionGroup(message, failures)
+    return total
+
+
+def _check_consumer(backbone: Backbone, product: ProductId, consumer: str) -> None:
+    find_product(backbone, product)
+    if not is_slug(consumer):
+        message = f"{consumer!r} cannot name a domain. A domain name has {SLUG_RULE}."
+        raise Rejected(message, problem="invalid-name")
+    if consumer == product.domain:
+        message = f"{product} is {consumer}'s own: no agreement is needed."
+        raise Rejected(message, problem="own-product", status=409)
+
+
+def _check(backbone: Backbone, agreement: Agreement) -> int:
+    now, reminder = backbone.now(), backbone.policy.agreements.reminder
+    before = agreement
+    is_quiet = agreement.is_reminded or not agreement.has_run_out(now + reminder)
+    if agreement.is_in_force(now) and is_quiet:
+        return 0
+
+    def decide(found: Agreement | None) -> _Change:
+        nonlocal before
+        assert found is not None  # agreements are never taken away
+        before = found
+        if found.standing is not Standing.GRANTED or found.expires_at is None:
+            return None
+        if found.has_run_out(now):
+            ended = replace(found, standing=Standing.EXPIRED, number=found.number + 1)
+            return ended, "expired"
+        if found.expires_at - reminder <= now and not found.is_reminded:
+            return replace(found, is_reminded=True, number=found.number + 1), "expiring"
+        return None
+
+    return _change(backbone, agreement.product, agreement.consumer, decide).number - before.number
+
+
+def _decide(
+    backbone: Backbone,
+    product: ProductId,
+    consumer: str,
+    standing: Standing,
+    by: str,
+    reason: str,
+    lifetime: timedelta | None,
+) -> Agreement:
+    _check_consumer(backbone, product, consumer)
+    now = backbone.now()
+    nothing = Agreement(
+        product=product,
+        consumer=consumer,
+        standing=Standing.REFUSED,
+        number=0,
+        purpose="",
+        requested_by="",
+        requested_at=now,
+    )
+    if standing is not Standing.REVOKED:
+        find(backbone, product, consumer)
+
+    def decide(found: Agreement | None) -> _Change:
+        found = found or nothing
+        if found.standing is standing and standing is not Standing.GRANTED:
+            return None
+        decided = replace(
+            found,
+            standing=standing,
+            number=found.number + 1,
+            decided_by=by,
+            decided_at=now,
+            reason=reason,
+            expires_at=found.expires_at if lifetime is None else now + lifetime,
+            is_reminded=False,
+        )
+        return decided, standing.value
+
+    return _change(backbone, product, consumer, decide)
+
+
+def _change(
+    backbone: Backbone,
+    product: ProductId,
+    consumer: str,
+    decide: Callable[[Agreement | None], _Change],
+) -> Agreement:
+    """Change an agreement with its event in one commit; then let the subscriptions follow."""
+
+    def change(head: Head) -> Commit | None:
+        decided = decide(backbone.registry.agreement(product, consumer))
+        if decided is None:
+            return None
+        agreement, what = decided
+        told = announcement(agreement, what=what, at=backbone.now())
+        moved, events = number(head, (told,))
+        return Commit(head=moved, events=events, agreements=(agreement,))
+
+    done = commit(backbone, product, change)
+    agreement = find(backbone, product, consumer)
+    follow(backbone, agreement)
+    if done is not None:
+        outbox.publish(backbone, product, done.events)
+    return agreement
+
+
+def follow(backbone: Backbone, agreement: Agreement) -> None:
+    """Let a domain's subscriptions to a product be as its agreement is; again is the same.
+
+    Who may not consume any more is barred: what is on its way is dropped, and what the broker holds
+    for it is deleted. Who may again is told again, or, where it can say of what, suspended.
+    """
+    now = backbone.now()
+    granted = agreement.is_in_force(now)
+
+    def bar(found: Subscription) -> Subscription:
+        if found.state is State.BARRED:
+            return found
+        reason = f"The agreement is {agreement.standing}. {agreement.reason}".strip()
+        return replace(
+            found,
+            state=State.BARRED,
+            suspended_at=found.suspended_at or now,
+            reason=reason,
+            until=agreement.expires_at,
+        )
+
+    def unbar(found: Subscription) -> Subscription:
+        found = replace(found, until=agreement.expires_at)
+        if found.state is not State.BARRED:
+            return found
+        if found.channel in {Channel.PULL, Channel.COMPOSITE}:
+            return replace(found, state=State.ACTIVE, suspended_at=None, reason="")
+        reason = "The agreement is in force again: resume it, and say what of the past to be told."
+        return replace(found, state=State.SUSPENDED, reason=reason)
+
+    for known in backbone.subscriptions.of_product(agreement.product):
+        if known.subscriber != agreement.consumer:
+            continue
+        if known.channel is Channel.PULL and not granted:
+            backbone.pull.delete(known.target)
+        elif known.channel is Channel.PULL and known.state is State.BARRED:
+            backbone.pull.create(known.target, product=known.product, wanted=known.filter)
+        backbone.subscriptions.change(agreement.product, known.id, unbar if granted else bar)
