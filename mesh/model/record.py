@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from mesh.model.dropped_file import DroppedFile
 from mesh.model.agreement import Agreement
+from mesh.model.dropped_file import DroppedFile
 from mesh.model.events import Announcement, Event
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
