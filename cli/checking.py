@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from cli.contract_files import CHUNK, contract_of, object_of, refused, unreadable
+from cli.contract_files import CHUNK, Variables, contract_of, object_of, refused, unreadable
 from cli.failures import ExitCode, wrong_call
 from cli.known_data import With, known_data, opened, referred_contracts
 from cli.options import AsJson, Form, Format
@@ -64,6 +64,7 @@ def check(
     stdin: Stdin = None,
     object_name: ObjectName = None,
     known: With = None,
+    variables: Variables = None,
     out: Out = None,
     form: Format = None,
     as_json: AsJson = False,
@@ -81,15 +82,13 @@ def check(
     if form in {Form.HTML, Form.CSV} and len(found) > 1:
         raise wrong_call("A page in HTML, or a table in CSV, is of one file; name one.")
     places = _places(found, out)
-    read = contract_of(contract)
-    chosen = object_of(read, object_name)
+    read = contract_of(contract, variables)
     data, contracts = known_data(known or []), referred_contracts(read, contract.parent)
+    chosen, quiet = object_of(read, object_name), as_json or form is not None
     asking = partial(Check, contract=read, object_name=chosen, known=data, contracts=contracts)
     receipts = []
     for given, place in zip(found, places, strict=True):
-        receipts.append(
-            _judged(asking(file=given.name), given, place, quiet=as_json or form is not None)
-        )
+        receipts.append(_judged(asking(file=given.name), given, place, quiet=quiet))
         if form:
             write_page(receipts[-1], form)
         elif not as_json:

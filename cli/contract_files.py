@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.failures import ExitCode, Failed, wrong_call
 
@@ -16,8 +18,36 @@ if TYPE_CHECKING:
 CHUNK = 1024 * 1024
 
 
-def contract_of(file: Path) -> DataContract:
+Variables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--var",
+        metavar="NAME=VALUE",
+        help="Value of a variable that the contract uses; may be given several times.",
+    ),
+]
+
+
+def values_of(variables: list[str] | None) -> dict[str, str]:
+    """The values that `--var` gives, by name.
+
+    Raises:
+        Failed: one is not of its form.
+    """
+    found = {}
+    for given in variables or ():
+        name, equals, value = given.partition("=")
+        if not equals or not name.isidentifier():
+            raise wrong_call(f"--var {given!r} is not of the form NAME=VALUE.")
+        found[name] = value
+    return found
+
+
+def contract_of(file: Path, variables: list[str] | None = None) -> DataContract:
     """The contract in a file: ODCS, or the JSON Schema of one record.
+
+    Args:
+        variables: as `--var` gives them.
 
     Raises:
         Failed: it cannot be read, or is no contract; all findings are given.
@@ -26,7 +56,7 @@ def contract_of(file: Path) -> DataContract:
     from mesh.errors import Rejected
 
     try:
-        return read_contract(file.name, bytes_of(file))
+        return read_contract(file.name, bytes_of(file), variables=values_of(variables))
     except Rejected as wrong:
         raise refused(wrong) from None
 

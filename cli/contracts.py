@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.contract_files import bytes_of, contract_of, object_of
+from cli.contract_files import Variables, bytes_of, contract_of, object_of, values_of
 from cli.contract_samples import try_samples
 from cli.failures import ExitCode
 from cli.inferring import infer
@@ -54,10 +55,12 @@ def lint(
             metavar="FILE...", help="Contracts to be checked.", exists=True, dir_okay=False
         ),
     ],
+    variables: Variables = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell everything that is wrong with contracts. Exits with 1 when there is something."""
-    findings = [asdict(found) for file in files for found in _findings(file)]
+    values = values_of(variables)
+    findings = [asdict(found) for file in files for found in _findings(file, values)]
     if as_json:
         write_json({"files": [str(file) for file in files], "findings": findings})
     elif findings:
@@ -121,12 +124,12 @@ def diff(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _findings(file: Path) -> list[Finding]:
+def _findings(file: Path, variables: Mapping[str, str]) -> list[Finding]:
     from mesh.documents import read_document
     from mesh.model.contract_check import check_contract
     from mesh.query_checks import query_findings
 
-    document = read_document(str(file), bytes_of(file))
+    document = read_document(str(file), bytes_of(file), variables=variables)
     if not isinstance(document, dict):
         return [document]
     found = check_contract(document, file=str(file))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from mesh.documents import read_document
+from mesh.documents import NO_VARIABLES, read_document
 from mesh.errors import Rejected
 from mesh.judging import nothing_read
 from mesh.known_data import KnownData, KnownReferences, Opened, known_references
@@ -130,16 +130,19 @@ class Check:
             publishing.close()
 
 
-def read_contract(name: str, data: bytes) -> DataContract:
+def read_contract(
+    name: str, data: bytes, *, variables: Mapping[str, str] = NO_VARIABLES
+) -> DataContract:
     """Read a contract document: ODCS in YAML or JSON, or the JSON Schema of one record.
 
     Args:
         name: of the document; `.json` says that it is JSON.
+        variables: values of the variables that it may use, by name.
 
     Raises:
         Rejected: it cannot be read or is no contract; all findings are given.
     """
-    document = read_document(name, data)
+    document = read_document(name, data, variables=variables)
     if isinstance(document, Finding):
         raise _no_contract(name, (document,))
     findings = tuple(check_contract(document, file=name))

@@ -117,7 +117,7 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
         return _of_product(backbone, call)
     if of is Of.DECLARATION:
         asked = schemas.parse(call.body, "requests/onboarding.v1")
-        declaration = read_declaration(asked["files"])
+        declaration = read_declaration(asked["files"], variables=backbone.policy.variables)
         return declaration.product.id.domain if isinstance(declaration, Declaration) else None
     if of is Of.ONBOARDING:
         saga = backbone.onboardings.get(call.parts["onboarding"])

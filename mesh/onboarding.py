@@ -199,7 +199,7 @@ def _send_on(backbone: Backbone, saga: Onboarding) -> None:
 
 
 def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
-    declaration = read_declaration(_files(backbone, saga))
+    declaration = read_declaration(_files(backbone, saga), variables=backbone.policy.variables)
     if not isinstance(declaration, Declaration):
         return saga.refused(declaration)
     saga = replace(saga, product=declaration.product.id, digest=declaration.product.digest)
@@ -293,7 +293,7 @@ def _files(backbone: Backbone, saga: Onboarding) -> dict[str, str]:
 
 
 def _declaration(backbone: Backbone, saga: Onboarding) -> Declaration:
-    declaration = read_declaration(_files(backbone, saga))
+    declaration = read_declaration(_files(backbone, saga), variables=backbone.policy.variables)
     if not isinstance(declaration, Declaration):
         message = f"The declaration of onboarding {saga.id} was good and is not any more."
         raise Unavailable(message)

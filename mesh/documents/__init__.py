@@ -9,6 +9,7 @@ read by the core schema of YAML 1.2: `no` is a text, `2026-01-01` is a text, `0o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mesh.documents.json_text import read_json
@@ -16,23 +17,37 @@ from mesh.documents.refusals import MAX_BYTES, Refused, position
 from mesh.documents.yaml_text import read_yaml
 from mesh.model.declaration import Declaration, check_declaration, check_file_names
 from mesh.model.findings import Finding
+from mesh.model.odcs_variables import resolved
 
 __all__ = ["read_declaration", "read_document"]
 
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+"""Contracts then have their defaults."""
 
-def read_declaration(files: Mapping[str, bytes | str]) -> Declaration | tuple[Finding, ...]:
+
+def read_declaration(
+    files: Mapping[str, bytes | str], *, variables: Mapping[str, str] = NO_VARIABLES
+) -> Declaration | tuple[Finding, ...]:
     """Read and check the files of a declaration's folder, by file name.
+
+    Args:
+        variables: Values of the variables that contracts may use, by name.
 
     Returns:
         The declaration, or everything that is wrong with it.
     """
     return check_file_names(tuple(files)) or check_declaration(
-        {name: read_document(name, data) for name, data in files.items()}
+        {name: read_document(name, data, variables=variables) for name, data in files.items()}
     )
 
 
-def read_document(name: str, data: bytes | str) -> dict[str, Any] | Finding:
+def read_document(
+    name: str, data: bytes | str, *, variables: Mapping[str, str] = NO_VARIABLES
+) -> dict[str, Any] | Finding:
     """Read one document: JSON when `name` ends in `.json`, YAML otherwise.
+
+    Args:
+        variables: Values of the variables that a contract may use, by name.
 
     Returns:
         Plain data (dict, list, str, int, float, bool, None), or the finding that ended the reading.
@@ -47,7 +62,7 @@ def read_document(name: str, data: bytes | str) -> dict[str, Any] | Finding:
             raise Refused("not-an-object", message, remedy)
     except Refused as refused:
         return refused.finding(name)
-    return value
+    return resolved(value, variables) if value.get("kind") == "DataContract" else value
 
 
 def _text(data: bytes | str) -> str:

@@ -11,6 +11,7 @@ from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_relationships import relationship_problems
 from mesh.model.odcs_rules import record_schema_problems, text_problems
 from mesh.model.odcs_schema import SUPPORTED, minor_version, official_schema, profile_schema
+from mesh.model.odcs_variables import variable_problems
 
 _REMEDIES: Mapping[str, str] = {
     "required": "Add the missing property.",
@@ -91,6 +92,7 @@ def _odcs_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         return
     found = list(_schema_problems(document, official_schema(minor)))
     yield from found
+    yield from variable_problems(document)
     broken = {problem.path for problem in found}
     yield from (
         problem

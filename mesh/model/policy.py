@@ -10,6 +10,7 @@ from typing import Any, get_args
 from mesh.model.agreement import AgreementPolicy
 from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
+from mesh.model.odcs_variables import NAME
 from mesh.model.principal import Grant
 from mesh.model.template import Encryption, Network, SecurityProfile
 
@@ -30,6 +31,8 @@ class Policy:
         violations_shown: how many violations a receipt holds in full; all are in the reject files.
         compatibility: what a new version of a contract must keep to be published under the same
             major version (`docs/compatibility.md`).
+        variables: values of the variables that contracts may use; no secrets, for what a contract
+            says is public.
         profiles: what infrastructure has to offer, by classification (`docs/templates.md`).
         grants: what principals may do, beside what their app roles say (`docs/security.md`).
         agreements: who decides who may consume, and for how long.
@@ -42,6 +45,7 @@ class Policy:
     at_once: int = 4
     violations_shown: int = 100
     compatibility: Mode = "forward_transitive"
+    variables: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[SecurityProfile, ...] = ()
     grants: tuple[Grant, ...] = ()
     agreements: AgreementPolicy = field(default_factory=AgreementPolicy)
@@ -64,6 +68,7 @@ class Policy:
                 at_once=int(told["at_once_per_subscriber"]),
                 violations_shown=int(data["receipts"]["violations_shown"]),
                 compatibility=_mode(data["contracts"]["compatibility"]),
+                variables=_variables(data["contracts"].get("variables", {})),
                 profiles=_profiles(data["security"]["profiles"]),
                 grants=tuple(Grant.from_data(entry) for entry in data["access"]["grants"]),
                 agreements=AgreementPolicy.from_data(data["agreements"]),
@@ -90,6 +95,14 @@ def _mode(name: str) -> Mode:
             return mode
     message = f"contracts.compatibility is {name!r}, not one of {', '.join(MODES).upper()}"
     raise ValueError(message)
+
+
+def _variables(data: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in data.items():
+        if not NAME.fullmatch(name) or not isinstance(value, str):
+            message = f"contracts.variables.{name} is {value!r}; it takes NAME: text"
+            raise ValueError(message)
+    return dict(data)
 
 
 def _profiles(data: Mapping[str, Mapping[str, Any]]) -> tuple[SecurityProfile, ...]:
