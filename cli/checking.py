@@ -5,14 +5,15 @@ from __future__ import annotations
 import glob
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.check_outputs import CheckOutputs
 from cli.contract_files import CHUNK, Variables, contract_of, object_of, refused, unreadable
 from cli.failures import ExitCode, wrong_call
 from cli.known_data import With, known_data, opened, referred_contracts
@@ -22,7 +23,6 @@ from cli.verdicts import show_receipt, write_page
 
 if TYPE_CHECKING:
     from mesh.checking import Check
-    from mesh.validation import RejectFile, Sink
 
 Files = Annotated[
     list[str] | None,
@@ -107,11 +107,11 @@ def _judged(asked: Check, given: _Given, out: Path | None, *, quiet: bool) -> di
 
     from mesh.errors import Rejected
 
-    with _Outputs(out, asked) as outputs, _chunks(given.path, quiet=quiet) as chunks:
+    with CheckOutputs(out, asked) as outputs, _chunks(given.path, quiet=quiet) as chunks:
         at = datetime.now(UTC)
-        to, again = outputs.parquet, opened(given.path)
+        to, parts, again = outputs.parquet, outputs.parts, opened(given.path)
         try:
-            receipt = asked.run(chunks, outputs.sink, at=at, parquet=to, again=again)
+            receipt = asked.run(chunks, outputs.sink, at=at, parquet=to, parts=parts, again=again)
         except Rejected as wrong:
             raise refused(wrong) from None
         outputs.keep(receipt)
@@ -199,101 +199,3 @@ def _bar(file: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     with Progress(console=out, transient=True) as bar:
         task = bar.add_task(f"checking {file.name}", total=file.stat().st_size)
         yield lambda size: bar.advance(task, size)
-
-
-class _Outputs:
-    """The files that `--out` asks for; the good rows stay only if the file is accepted."""
-
-    def __init__(self, folder: Path | None, asked: Check) -> None:
-        self._folder, self._asked = folder, asked
-        self._exit = ExitStack()
-        records, whole = _endings(asked.file)
-        self._names = {
-            "published": f"accepted{records}",
-            "parquet": "accepted.parquet",
-            "rejects": f"rejected{whole}",
-            "rejects-lines": f"rejected{whole}.jsonl",
-            "violations": "violations.jsonl",
-        }
-        self._rejects: RejectFile | None = None
-        self.sink: Sink
-        self.parquet: IO[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        from mesh.validation import NullSink, StreamSink
-
-        if self._folder is None:
-            self.sink = NullSink()
-            return self
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _remove_earlier(self._folder)
-            streams = {
-                key: self._exit.enter_context((self._folder / name).open("wb"))
-                for key, name in self._names.items()
-            }
-        except OSError as wrong:
-            self._exit.close()
-            message = (
-                f"{self._folder} cannot be written to: {wrong.strerror}. Choose another --out."
-            )
-            raise wrong_call(message, problem="unwritable-folder") from None
-        self.parquet = streams["parquet"]
-        self._rejects = self._asked.rejects(
-            native=streams["rejects"], lines=streams["rejects-lines"]
-        )
-        self.sink = StreamSink(
-            accepted=streams["published"],
-            rejects=self._rejects,
-            violations=streams["violations"],
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._rejects is not None:
-            self._rejects.close()
-        self._exit.close()
-
-    def keep(self, receipt: dict[str, Any]) -> None:
-        """Remove what the verdict has no use for, and write down the rest in the receipt."""
-        if self._folder is None:
-            return
-        wanted = ["published", "parquet"] if receipt["verdict"] == "accepted" else []
-        if self._rejects is not None and receipt["counts"]["rejected"]:
-            native = self._rejects.finish() == "native"
-            wanted += ["rejects" if native else "rejects-lines", "violations"]
-        self._exit.close()
-        for key, name in self._names.items():
-            if key in wanted:
-                receipt["locations"][key.partition("-")[0]] = str(self._folder / name)
-            else:
-                (self._folder / name).unlink()
-        write_receipt(self._folder / "receipt.json", receipt)
-
-
-def _remove_earlier(folder: Path) -> None:
-    """Remove what a check of a file of another format has left beside its receipt."""
-    from mesh.validation import FileFormat
-
-    if not (folder / "receipt.json").exists():
-        return
-    for path in (*folder.glob("accepted.*"), *folder.glob("rejected.*")):
-        if isinstance(FileFormat.from_name(path.name), FileFormat):
-            path.unlink()
-
-
-def _endings(file: str) -> tuple[str, str]:
-    """Of the file with good rows, and of the one with bad rows, which is written as the file is."""
-    from mesh.validation import FileFormat
-
-    file_format = FileFormat.from_name(file)
-    if not isinstance(file_format, FileFormat):
-        return Path(file).suffix, Path(file).suffix
-    whole = file.split(".")[-2:] if file_format.compression != "none" else file.split(".")[-1:]
-    return Path(file_format.records_name(file)).suffix, f".{'.'.join(whole)}"
-
-
-def write_receipt(file: Path, receipt: dict[str, Any]) -> None:
-    """The receipt as a file of its own."""
-    with file.open("w", encoding="utf-8") as stream:
-        write_json(receipt, to=stream)

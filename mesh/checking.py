@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from mesh.validation import (
     compile_object,
     validate,
 )
+from mesh.validation.partitions import Target
 from mesh.validation.queries import sql_rules
 
 
@@ -60,6 +61,7 @@ class Check:
         *,
         at: datetime,
         parquet: Writable | None = None,
+        parts: Callable[[str], Target] | None = None,
         again: Opened | None = None,
     ) -> dict[str, Any]:
         """Judge the file; its records go to `sink` while it is read.
@@ -69,6 +71,7 @@ class Check:
             sink: what it was given counts only when the verdict is `accepted`.
             at: the time of the verdict.
             parquet: where the good records of an accepted file go, typed by the contract.
+            parts: instead, opens the part of a path, where the contract parts published data.
             again: gives the bytes of the file once more, for relationships within it.
 
         Raises:
@@ -89,9 +92,17 @@ class Check:
         plan = compile_object(self.contract, self.object_name)
         known = self._known(plan, again)
         plan = replace(plan, references=known.found)
-        report, published = self._report(plan, file_format, chunks, sink, parquet)
+        if plan.partition_keys:
+            report, published = self._parted(plan, file_format, chunks, sink, parts)
+        else:
+            report, published = self._report(plan, file_format, chunks, sink, parquet)
         told = None if published is None else manifest(published, judged)
         return receipt(report, judged, decided_at=at, manifest=told, references=known.told())
+
+    @property
+    def is_parted(self) -> bool:
+        """Whether the contract parts what is published of the file."""
+        return bool(self.contract.objects[self.object_name].partition_keys)
 
     def rejects(self, *, native: Writable, lines: Writable) -> RejectFile | None:
         """What writes the bad records of the file; None when nothing of it can be read."""
@@ -128,6 +139,40 @@ class Check:
             return report, publishing.publish(parquet)
         finally:
             publishing.close()
+
+    def _parted(
+        self,
+        plan: Plan,
+        file_format: FileFormat,
+        chunks: Iterable[bytes],
+        sink: Sink,
+        parts: Callable[[str], Target] | None,
+    ) -> tuple[ValidationReport, PublishedFile | None]:
+        """Write parts, or at least see whether there are not too many."""
+        publishing = PublishingSink(sink, plan, file_format)
+        limits = Limits(sample=self.violations_shown)
+        try:
+            report = validate(plan, chunks, file_format=file_format, sink=publishing, limits=limits)
+            report = check_queries(plan, report, publishing.publish)
+            if report.verdict != "accepted":
+                return report, None
+            published = publishing.publish_parts(parts or (lambda _: _Nowhere()))
+        finally:
+            publishing.close()
+        if isinstance(published, FileProblem):
+            problems = (*report.problems, published)
+            return replace(report, verdict="rejected", problems=problems), None
+        return report, published if parts else None
+
+
+class _Nowhere:
+    """A part that nobody asked for."""
+
+    def write(self, data: bytes, /) -> None:
+        """Drop it."""
+
+    def commit(self) -> None:
+        """Nothing is kept."""
 
 
 def read_contract(

@@ -100,6 +100,9 @@ def _read(
             )
             report = check_queries(bound, report, outputs.sink.publish)
             published = outputs.commit(report, joins=kept is not None)
+            if isinstance(published, FileProblem):
+                problems = (*report.problems, published)
+                report, published = replace(report, verdict="rejected", problems=problems), None
     except Gone:
         return supersede(backbone, dropped, place)
     joined = Joined(pieces=pieces, kept=0 if kept is None else kept.rows)
@@ -219,6 +222,7 @@ def _judgement(
         published=published,
         published_url=None if published is None else backbone.storage.url(published),
         parquet=locations.get("parquet"),
+        parts=() if parquet is None else parquet.locations(locations["parquet"]),
         quarantined=locations.get("rejects"),
         references=tuple(known.versions.values()) if known else (),
         pieces=joined.pieces,

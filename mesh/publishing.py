@@ -9,6 +9,7 @@ from mesh.model.dropped_file import DroppedFile, Place
 from mesh.ports import Storage, Writer
 from mesh.validation import (
     FileFormat,
+    FileProblem,
     Plan,
     PublishedFile,
     PublishingSink,
@@ -92,6 +93,7 @@ class Outputs:
             rejects=self._rejects,
             violations=self._writers["violations"],
         )
+        self._storage, self._is_parted = storage, bool(plan.partition_keys)
         self.sink = PublishingSink(streams, plan, file_format)
         self.locations: dict[str, str] = {}
 
@@ -111,22 +113,42 @@ class Outputs:
                 self._writers["file"].write(piece)
             yield piece
 
-    def commit(self, report: ValidationReport, *, joins: bool = False) -> PublishedFile | None:
-        """Let appear what the verdict lets appear; what `joins` others was not all in the file."""
-        published = None
+    def commit(
+        self, report: ValidationReport, *, joins: bool = False
+    ) -> PublishedFile | FileProblem | None:
+        """Let appear what the verdict lets appear; what `joins` others was not all in the file.
+
+        Returns:
+            What was published; why it cannot be, although each row is good; None when it is not.
+        """
+        published: PublishedFile | FileProblem | None = None
         if report.verdict == "accepted":
             whole = "file" in self._writers and not report.rejected and not joins
-            published = self.sink.publish(self._writers["parquet"])
-            self._commit("parquet", "parquet")
-            if whole or "published" in self._writers:
-                self._commit("published", "file" if whole else "published")
+            if self._is_parted:
+                published = self.sink.publish_parts(self._part)
             else:
-                self.locations["published"] = self.locations["parquet"]
+                published = self.sink.publish(self._writers["parquet"])
+            if isinstance(published, PublishedFile):
+                self._commit_parquet()
+                if whole or "published" in self._writers:
+                    self._commit("published", "file" if whole else "published")
+                else:
+                    self.locations["published"] = self.locations["parquet"]
         if report.rejected:
             native = self._rejects.finish() == "native"
             self._commit("rejects", "rejects" if native else "rejects-lines")
             self._commit("violations", "violations")
         return published
+
+    def _part(self, path: str) -> Writer:
+        location = f"{self._names['parquet']}/{path}"
+        return self._storage.writer(location, content_type=_MEDIA_TYPES["parquet"])
+
+    def _commit_parquet(self) -> None:
+        if self._is_parted:
+            self.locations["parquet"] = self._names["parquet"]  # the folder
+        else:
+            self._commit("parquet", "parquet")
 
     def _commit(self, key: str, writer: str) -> None:
         self._writers.pop(writer).commit()

@@ -20,6 +20,7 @@ from mesh.model.contract_profile import (
 from mesh.model.contract_quality import QualityRule, quality_rules
 from mesh.model.contract_schema import column_name, is_required, object_schema
 from mesh.model.file_set import FILE_SET, SetRule
+from mesh.model.partitioning import partition_keys
 from mesh.model.relationships import Relationship, relationships
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -64,6 +65,7 @@ class SchemaObject:
         dialect: How its delimited files are written.
         acceptance: What to do with a file that holds bad rows.
         file_set: Which files are announced together; None where each stands for itself.
+        partition_keys: Names of the fields that published data is parted by.
     """
 
     name: str
@@ -76,6 +78,7 @@ class SchemaObject:
     dialect: Dialect = RFC_4180
     acceptance: Acceptance = ALL_OR_NOTHING
     file_set: SetRule | None = None
+    partition_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,6 +222,7 @@ def _schema_object(
         dialect=_dialect([contract, element]),
         acceptance=_acceptance([contract, element]),
         file_set=_file_set([contract, element]),
+        partition_keys=partition_keys(element),
     )
 
 
@@ -242,7 +246,7 @@ def _classified(element: Mapping[str, Any]) -> dict[str, Any]:
     label = element.get("classification")
     return {
         "classification": label if isinstance(label, str) else None,
-        "sensitive": any(_is_sensitive(value) for value in _classifications(element)),
+        "sensitive": any(is_sensitive(value) for value in _classifications(element)),
     }
 
 
@@ -259,7 +263,7 @@ def _classifications(element: object) -> Iterable[object]:
             yield from _classifications(item)
 
 
-def _is_sensitive(label: object) -> bool:
+def is_sensitive(label: object) -> bool:
     """Any classification that does not plainly say otherwise: a doubt is a mask."""
     return isinstance(label, str) and bool(label.strip()) and label.strip().lower() not in _PUBLIC
 

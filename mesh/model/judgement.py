@@ -27,6 +27,7 @@ class Judgement:
             there is none.
         parquet: location of the accepted rows as Parquet; None when there is none.
         published_url: where consumers find the accepted file; None when there is none.
+        parts: locations of the files of parted Parquet; `parquet` is then their folder.
         receipt: location of the receipt.
         references: what the file's relationships were checked against.
         pieces: the drops that a correction joins, the first file first.
@@ -52,6 +53,7 @@ class Judgement:
     pieces: Sequence[LedgerEntry] = ()
     kept: int = 0
     listed: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     set: str = ""
 
     def entry(
@@ -97,6 +99,7 @@ class Judgement:
             period=self.place.period,
             landed_at=min([dropped.landed_at, *self._published_before()]),
             parquet=self.parquet,
+            parts=self.parts,
             references=self.references,
         )
 

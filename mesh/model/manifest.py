@@ -25,12 +25,14 @@ class Published(Protocol):
     @property
     def fingerprint(self) -> str: ...
     @property
+    def parts(self) -> Sequence[Any]: ...
+    @property
     def columns(self) -> Sequence[Any]: ...
 
 
 def manifest(published: Published, judged: Judged) -> dict[str, Any]:
     """The manifest of a Parquet file with the accepted rows of what was judged, as JSON."""
-    return {
+    told = {
         "$schema": SCHEMA_ID,
         "format": "parquet",
         "contract": {
@@ -43,6 +45,17 @@ def manifest(published: Published, judged: Judged) -> dict[str, Any]:
         "sha256": published.sha256,
         "schemaFingerprint": published.fingerprint,
         "columns": [_column(column) for column in published.columns],
+    }
+    return told | ({"parts": [_part(part) for part in published.parts]} if published.parts else {})
+
+
+def _part(part: Any) -> dict[str, Any]:
+    return {
+        "path": part.path,
+        "rows": part.rows,
+        "byteSize": part.byte_size,
+        "sha256": part.sha256,
+        "values": dict(part.values),
     }
 
 

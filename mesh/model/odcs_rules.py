@@ -16,6 +16,7 @@ from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_profile import profile_problems
 from mesh.model.odcs_quality import quality_problems
 from mesh.model.odcs_service import service_problems
+from mesh.model.partitioning import partition_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _TEMPORAL = {"date", "timestamp", "time"}
@@ -60,6 +61,7 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
     yield from identifier_problems(document)
     for element, path in elements:
         yield from _object_problems(element, path)
+        yield from partition_problems(element, path, document)
         yield from profile_problems(element, path, profile)
 
 

@@ -39,8 +39,8 @@ class Snapshot:
         landed_at: when the file landed; None in records from before this was kept.
         parquet: where its rows lie as Parquet; None in records from before this was kept.
         references: what its relationships were checked against.
-        parts: where its rows lie as Parquet when they are in several files; `location` then names
-            a document that lists them.
+        parts: where its rows lie as Parquet when they are in several files: of a set, where
+            `location` is a document that lists them, or parted, where `parquet` is their folder.
     """
 
     port: str

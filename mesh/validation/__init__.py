@@ -9,6 +9,7 @@ from mesh.validation.file_format import FileFormat
 from mesh.validation.good_rows import good_rows
 from mesh.validation.joining import Kept
 from mesh.validation.plan import Plan, compile_object
+from mesh.validation.published_file import PublishedFile
 from mesh.validation.queries import QueryLimits, check_queries, wrong_queries
 from mesh.validation.references import Reference
 from mesh.validation.reject_file import RejectFile
@@ -21,7 +22,7 @@ from mesh.validation.report import (
     Violation,
 )
 from mesh.validation.sinks import NullSink, StreamSink
-from mesh.validation.typed_parquet import PublishedFile, PublishingSink
+from mesh.validation.typed_parquet import PublishingSink
 from mesh.validation.writable import Writable
 
 __all__ = [

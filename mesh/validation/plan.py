@@ -80,6 +80,7 @@ class Plan:
     acceptance: Acceptance
     is_odcs: bool
     file_set: SetRule | None = None
+    partition_keys: tuple[str, ...] = ()
     relationships: tuple[Relationship, ...] = ()
     references: Mapping[str, Reference] = field(default_factory=dict, compare=False, repr=False)
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -132,6 +133,7 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
         dialect=item.dialect,
         acceptance=item.acceptance,
         file_set=item.file_set,
+        partition_keys=item.partition_keys,
         is_odcs=contract.api_version is not None,
         relationships=item.relationships,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from mesh.validation.accepted_json import JsonBlocks
@@ -14,43 +13,22 @@ from mesh.validation.arrow_types import typed_columns
 from mesh.validation.arrow_values import Converter, TooNarrowError
 from mesh.validation.column_statistics import ColumnStatistics
 from mesh.validation.file_format import FileFormat
+from mesh.validation.partitions import PublishedPart, Target, write_parts
 from mesh.validation.plan import Plan
-from mesh.validation.report import ColumnRows, RejectedRecord, Sink
+from mesh.validation.published_file import PublishedColumn, PublishedFile
+from mesh.validation.report import (
+    ColumnRows,
+    FileProblem,
+    FileRefusedError,
+    RejectedRecord,
+    Sink,
+)
 from mesh.validation.writable import Writable
 
 _GROUP_BYTES = 8 << 20
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
 _REPEATED = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublishedColumn:
-    """What a manifest says of one column; extremes and `distinct` are left out where unknown."""
-
-    name: str
-    type: str
-    nulls: int
-    rounded: int
-    distinct: int | None
-    minimum: str | None
-    maximum: str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublishedFile:
-    """What was written.
-
-    Attributes:
-        sha256: Of the file, in hexadecimal.
-        fingerprint: SHA-256 over names and types of the columns: equal for equal schemas.
-    """
-
-    rows: int
-    byte_size: int
-    sha256: str
-    fingerprint: str
-    columns: tuple[PublishedColumn, ...]
 
 
 class PublishingSink:
@@ -88,6 +66,14 @@ class PublishingSink:
         """Write the Parquet file of an accepted file."""
         assert self._parquet is not None  # what is accepted has no bad record, or may have some
         return self._parquet.finish(to)
+
+    def publish_parts(self, opened: Callable[[str], Target]) -> PublishedFile | FileProblem:
+        """Write an accepted file in parts, each to what `opened` gives for its path."""
+        assert self._parquet is not None  # as above
+        try:
+            return self._parquet.finish_parts(opened)
+        except FileRefusedError as refusal:
+            return refusal.problem
 
     def close(self) -> None:
         """Forget what is not published."""
@@ -152,10 +138,30 @@ class TypedParquet:
         while piece := self._file.read(_PIECE):
             digest.update(piece)
             to.write(piece)
+        return self._published(size, digest.hexdigest())
+
+    def finish_parts(self, opened: Callable[[str], Target]) -> PublishedFile:
+        """Write the rows in Hive-style folders by the plan's partition keys.
+
+        Raises:
+            FileRefusedError: There are too many partitions, or a value is too long for a folder.
+        """
+        self._flush()
+        self._opened().close()
+        self._file.seek(0)
+        parts = write_parts(self._file, self._plan.partition_keys, opened)
+        lines = "".join(f"{part.sha256}  {part.path}\n" for part in parts)
+        size = sum(part.byte_size for part in parts)
+        return self._published(size, hashlib.sha256(lines.encode()).hexdigest(), parts)
+
+    def _published(
+        self, size: int, digest: str, parts: tuple[PublishedPart, ...] = ()
+    ) -> PublishedFile:
         return PublishedFile(
             rows=self._rows,
             byte_size=size,
-            sha256=digest.hexdigest(),
+            sha256=digest,
+            parts=parts,
             fingerprint=hashlib.sha256(str(self._schema()).encode()).hexdigest(),
             columns=tuple(
                 PublishedColumn(

@@ -243,3 +243,41 @@ def test_a_folder_that_cannot_be_written_to(check, tmp_path):
 
     assert done.exit_code == 2
     assert f"{taken} cannot be written to: File exists. Choose another --out." in done.stderr
+
+
+def parted(contract_of):
+    document = contract_of()
+    document["schema"][0]["properties"][0] |= {"primaryKey": False, "partitioned": True}
+    del document["schema"][0]["properties"][0]["primaryKeyPosition"]
+    document["schema"][0]["properties"][0]["logicalTypeOptions"] = {}
+    return document
+
+
+def test_good_rows_are_parted_as_the_contract_says(check, tmp_path, contract_of):
+    out = tmp_path / "out"
+
+    for _ in range(2):
+        done = check("countries.csv", GOOD, "--out", out, "--json", contract=parted(contract_of))
+
+        receipt = json.loads(done.stdout)
+        assert [part["path"] for part in receipt["manifest"]["parts"]] == [
+            "code=CH/part-0.parquet",
+            "code=NA/part-0.parquet",
+        ]
+        assert receipt["locations"]["parquet"] == str(out / "accepted.parquet")
+        for part in receipt["manifest"]["parts"]:
+            data = (out / "accepted.parquet" / part["path"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == part["sha256"]
+
+    check("countries.csv", GOOD, "--out", out)
+    assert (out / "accepted.parquet").is_file()
+
+
+def test_too_many_parts_are_seen_without_outputs_too(check, contract_of):
+    data = b"code,name,area\n" + b"".join(b"c%d,x,1\n" % number for number in range(300))
+
+    done = check("countries.csv", data, contract=parted(contract_of))
+
+    assert done.exit_code == 1
+    assert "holds more than 256 partitions by code" in done.stdout
+    assert check("countries.csv", GOOD, contract=parted(contract_of)).exit_code == 0
