@@ -49,7 +49,8 @@ var alerts = [
     severity: 2
     query: loadTextContent('../kql/alerts/freshness.kql')
     every: 'PT15M'
-    window: 'PT1H'
+    // It is told once that a product is late: the alert stays until it has recovered, or as long as a window may be.
+    window: 'P2D'
   }
   {
     name: 'silence'

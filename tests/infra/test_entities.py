@@ -10,7 +10,8 @@ import pytest
 from mesh.azure.service_bus import FAN_OUT, QUEUES
 from mesh.azure.storage import NODE_CONTAINERS
 from mesh.azure.topic_subscriptions import TOPIC
-from tests.infra.bicep.checking import INFRA, plan
+from tests.infra.bicep.checking import INFRA, plan, plan_with
+from tests.infra.bicep.plan import Plan
 from tests.infra.entities import ROOT, bindings, literals, service_bus_entities
 
 NOT_THE_APPS = {"app-package", "undelivered"}
@@ -34,7 +35,10 @@ def _declared_entities() -> set[str]:
 
 
 def _deployed_entities(scenario: str) -> set[str]:
-    made = plan(scenario)
+    return _entities_of(plan(scenario))
+
+
+def _entities_of(made: Plan) -> set[str]:
     kinds = ("queues", "topics/subscriptions")
     return {
         found.id.partition("/Microsoft.ServiceBus/namespaces/")[2].partition("/")[2]
@@ -58,6 +62,15 @@ def test_a_trigger_without_an_entity_would_be_noticed() -> None:
     extra = {"type": "serviceBusTrigger", "queueName": "landed-filez", "function": "planted"}
 
     assert service_bus_entities([*bindings(), extra]) != _declared_entities()
+
+
+def test_an_entity_without_a_trigger_would_be_noticed() -> None:
+    made = plan_with("public", "service-bus.json", '"notifications"', '"notificationz"')
+
+    assert _entities_of(made) ^ service_bus_entities(bindings()) == {
+        "queues/notifications",
+        "queues/notificationz",
+    }
 
 
 def test_each_connection_of_a_trigger_is_set() -> None:

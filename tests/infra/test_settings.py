@@ -6,10 +6,12 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from mesh.model.entitlement import OPEN
 from mesh.schemas import openapi
-from mesh.settings import VARIABLES, Settings
-from tests.infra.bicep.checking import plan
+from mesh.settings import VARIABLES, MissingSettings, Settings
+from tests.infra.bicep.checking import plan, plan_with
 from tests.infra.entities import ROOT
 
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
@@ -39,6 +41,15 @@ def test_bicep_sets_what_the_page_says() -> None:
     app, host = explained("What the app reads"), explained("What its surroundings read")
 
     assert set(deployed()) == names(app, 0) | names(host, 0)
+
+
+def test_a_misspelt_setting_would_be_noticed() -> None:
+    file, right, wrong = "modules/function-app.bicep", "WEBHOOK_ORIGIN", "WEBHOOK_ORIGINS"
+    planted = plan_with("public", file, f"{right}:", f"{wrong}:").config("appsettings")
+
+    assert set(planted) ^ set(deployed()) == {right, wrong}
+    with pytest.raises(MissingSettings, match=right):
+        Settings.from_environ({name: str(value) for name, value in planted.items()})
 
 
 def test_the_sample_shows_what_the_page_says() -> None:

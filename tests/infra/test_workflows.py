@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.bicep.checking import INFRA, plan
+from tests.infra.bicep.checking import INFRA, plan, sources
+from tests.infra.bicep.parameters import parameters_of
 from tests.infra.entities import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -47,10 +48,35 @@ def test_a_workflow_has_few_rights_and_no_secrets(path: Path) -> None:
     for job in read(path)["jobs"].values():
         assert job["timeout-minutes"] <= 60
         for step in job["steps"]:
-            if "uses" in step:
-                assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step["uses"])
             # What a stranger may write (titles, branches) is never pasted into a script.
             assert "${{ github." not in step.get("run", "")
+
+
+def used(text: str) -> list[str]:
+    """What a workflow or an action uses of others, with the comment beside it."""
+    return re.findall(r"^\s*(?:- )?uses: (.+)$", text, re.MULTILINE)
+
+
+def is_pinned(action: str) -> bool:
+    """Whether it is named by a commit, which nobody can move, with the version for people."""
+    return bool(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action))
+
+
+def test_actions_of_others_are_pinned_by_commit() -> None:
+    files = [*WORKFLOWS, *(ROOT / ".github" / "actions").rglob("action.yml")]
+    named = [action for path in files for action in used(path.read_text(encoding="utf-8"))]
+    commits = {tuple(action.partition("@")[::2]) for action in named}
+
+    assert len(named) >= 10
+    assert [action for action in named if not is_pinned(action)] == []
+    assert len(commits) == len({name for name, _ in commits})  # one version of each
+
+
+def test_an_action_that_is_not_pinned_would_be_noticed() -> None:
+    [tag, branch] = used("steps:\n  - uses: actions/checkout@v4\n  - name: x\n    uses: a/b@main\n")
+
+    assert not is_pinned(tag)
+    assert not is_pinned(branch)
 
 
 def test_files_that_are_named_are_there() -> None:
@@ -70,6 +96,18 @@ def test_azd_deploys_the_app_that_bicep_makes() -> None:
     assert services["mesh"]["host"] == "function"
     infra = read(ROOT / "azure.yaml")["infra"]
     assert (ROOT / infra["path"] / f"{infra['module']}.bicep").is_file()
+
+
+def test_the_page_deploys_a_node_alone_with_what_it_needs() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    [call] = re.findall(
+        r"az deployment group create (?:.|\\\n)*?node\.bicep.*?```", page, re.DOTALL
+    )
+    given = set(re.findall(r"\b(\w+)=", call))
+    needed = parameters_of(sources().file(INFRA / "modules" / "node.bicep"))
+
+    assert given == {name for name, has_to_be in needed.items() if has_to_be}
+    assert set(re.findall(r"\$(MESH_\w+)", call)) <= set(plan("public").outputs)
 
 
 def test_the_parameters_are_parameters() -> None:

@@ -187,8 +187,19 @@ def sources() -> Sources:
 @cache
 def plan(scenario: str) -> Plan:
     """One of the scenarios, expanded."""
-    chosen = next(one for one in SCENARIOS if one.name == scenario)
-    return _expand(INFRA, chosen, sources())
+    return _expand(INFRA, _scenario(scenario), sources())
+
+
+def plan_with(scenario: str, name: str, before: str, after: str) -> Plan:
+    """The same, were a file's text another in one place: a planted mistake."""
+    text = (INFRA / name).read_text(encoding="utf-8")
+    assert before in text, f"{name} has no {before!r}"
+    read = sources().replacing(INFRA / name, text.replace(before, after).encode())
+    return _expand(INFRA, _scenario(scenario), read)
+
+
+def _scenario(name: str) -> Scenario:
+    return next(one for one in SCENARIOS if one.name == name)
 
 
 def bicep_files() -> list[Path]:
