@@ -39,7 +39,7 @@ class QualityRule:
         limit: What the count is compared with: a number, or two for the `Between` operators.
         percent: Whether the count is a share of the rows, in percent.
         unit: What is counted, for people; empty for rows.
-        severity: As the contract says it; `error` when it does not.
+        severity: As the contract says it, in lower case; `error` when it does not.
         arguments: Of a library metric: `missingValues`, `validValues`, `pattern`, `properties`.
         name: For people.
     """
@@ -58,30 +58,47 @@ class QualityRule:
 
 
 def quality_rules(element: Mapping[str, Any], pointer: str) -> Iterator[QualityRule]:
-    """All rules of a schema object: its own, then those of its fields."""
-    yield from _rules(element, pointer, field=None)
-    for index, item in enumerate(element.get("properties") or ()):
-        yield from _rules(item, f"{pointer}/properties/{index}", field=column_name(item))
+    """All rules of a schema object: its own, then those of its fields.
+
+    A rule with several operators, which ODCS 3.0 admits, is one for each.
+    """
+    items = element.get("properties") or ()
+    columns = {str(item["name"]): column_name(item) for item in items}
+    yield from _rules(element, pointer, field=None, columns=columns)
+    for index, item in enumerate(items):
+        at = f"{pointer}/properties/{index}"
+        yield from _rules(item, at, field=column_name(item), columns=columns)
 
 
-def _rules(element: Mapping[str, Any], pointer: str, *, field: str | None) -> Iterator[QualityRule]:
+def _rules(
+    element: Mapping[str, Any], pointer: str, *, field: str | None, columns: Mapping[str, str]
+) -> Iterator[QualityRule]:
     for index, rule in enumerate(element.get("quality") or ()):
-        operator = next((name for name in OPERATORS if name in rule), None)
         metric = rule.get("metric") or rule.get("rule")
         kind = rule.get("type") or "library"
-        yield QualityRule(
-            pointer=f"{pointer}/quality/{index}",
-            kind=kind,
-            metric=rule.get("query") if kind == "sql" else METRIC_NAMES.get(metric, metric),
-            field=field,
-            operator=operator,
-            limit=rule.get(operator) if operator else None,
-            percent=_unit(rule) == "percent",
-            unit=_unit(rule),
-            severity=rule.get("severity") or "error",
-            arguments=rule.get("arguments") or {},
-            name=rule.get("name") or rule.get("description") or "",
-        )
+        operators: list[str | None] = [name for name in OPERATORS if name in rule]
+        for operator in operators or [None]:
+            yield QualityRule(
+                pointer=f"{pointer}/quality/{index}",
+                kind=kind,
+                metric=rule.get("query") if kind == "sql" else METRIC_NAMES.get(metric, metric),
+                field=field,
+                operator=operator,
+                limit=rule.get(operator) if operator else None,
+                percent=_unit(rule) == "percent",
+                unit=_unit(rule),
+                severity=str(rule.get("severity") or "error").strip().lower(),
+                arguments=_arguments(rule.get("arguments") or {}, columns),
+                name=rule.get("name") or rule.get("description") or "",
+            )
+
+
+def _arguments(given: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
+    """The arguments, with properties called as files call them."""
+    names = given.get("properties")
+    if not isinstance(names, list):
+        return given
+    return {**given, "properties": [columns.get(str(name), str(name)) for name in names]}
 
 
 def _unit(rule: Mapping[str, Any]) -> str:

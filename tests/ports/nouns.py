@@ -27,6 +27,7 @@ from mesh.model.record import (
     Verdict,
     number,
 )
+from mesh.model.relationships import ReferredVersion
 from mesh.model.subscription import Channel, Filter, State, Subscription
 from mesh.model.template import Parameter, Template, TemplateName, TemplateUse, Waiver
 
@@ -284,6 +285,21 @@ snapshots = st.builds(
     rows=counts,
     sequence=counts,
     period=st.none() | texts,
+    parquet=st.none() | texts,
+    references=st.lists(
+        st.builds(
+            ReferredVersion,
+            path=texts,
+            fields=st.tuples(texts),
+            product=texts,
+            contract=texts,
+            object_name=object_names,
+            properties=st.tuples(texts),
+            drop=texts,
+            sequence=counts,
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 contracts = st.builds(
     ContractEntry,

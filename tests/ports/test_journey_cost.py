@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from mesh.model.record import LedgerEntry, Verdict
 from mesh.model.subscription import Filter, webhook
 from tests.ports.conftest import CountingTransport
 from tests.ports.nouns import new_product
-from tests.unit.conftest import declaration
+from tests.unit.conftest import contract, declaration
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def backbone(azure: Backbone) -> Backbone:
     )
 
 
-def onboarded(backbone: Backbone, product: ProductId) -> None:
-    onboarding.request(backbone, declaration(product), requested_by="test")
+def onboarded(backbone: Backbone, product: ProductId, *contracts: dict[str, Any]) -> None:
+    onboarding.request(backbone, declaration(product, *contracts), requested_by="test")
     while messages := taken(backbone, onboarding.QUEUE):
         for body in messages:
             saga = onboarding.handle(backbone, body)
@@ -94,3 +95,40 @@ def test_an_accepted_file_with_one_subscriber(
     assert messages == 4
     assert isinstance(backbone.webhooks, memory.Webhooks)
     assert len(backbone.webhooks.requests) == 2
+
+
+def test_a_file_that_points_at_another_product(
+    backbone: Backbone, clients: Clients, counting: CountingTransport
+) -> None:
+    """It costs four more: head, snapshots, decision and data of the other product."""
+    countries, product = new_product(), new_product()
+    onboarded(backbone, countries)
+    document = contract(product)
+    reference = f"../../{countries}/c.yaml#/schema/countries/properties/code"
+    document["schema"][0]["properties"][1]["relationships"] = [{"to": reference}]
+    onboarded(backbone, product, document)
+    good = b"code,name,area\nCH,Switzerland,41285\n"
+    listed, _ = journey(backbone, dropped(clients, f"{countries}/v1/countries/all.csv", good))
+    rows = b"code,name,area\nAA,CH,\nBB,Switzerland,\n"
+
+    bad, _ = journey(backbone, dropped(clients, f"{product}/v1/countries/bad.csv", rows))
+    told = json.loads(backbone.storage.read(bad.receipt) or b"")
+
+    assert [(one["row"], one["rule"]) for one in told["violations"]] == [(2, "relationship")]
+    assert told["references"][0]["sequence"] == listed.sequence
+    alone = dropped(clients, f"{countries}/v1/countries/again.csv", good)
+    counting.requests.clear()
+    journey(backbone, alone)
+    alone_cost = len(counting.requests)
+    file = dropped(clients, f"{product}/v1/countries/good.csv", b"code,name\nAA,CH\n")
+    counting.requests.clear()
+
+    entry, _ = journey(backbone, file)
+
+    assert entry.verdict is Verdict.ACCEPTED
+    assert len(counting.requests) == alone_cost + 4, counting.requests
+    [snapshot] = backbone.registry.snapshots(product)
+    [version] = snapshot.references
+    [other] = backbone.registry.snapshots(countries)
+    assert (version.product, version.drop) == (str(countries), other.drop)
+    assert version.sequence == other.sequence

@@ -89,6 +89,38 @@ def test_every_operator_compares(operator: str, good: Any, bad: Any) -> None:
     assert problems[0].message.startswith("Counted: the number of null values in n must")
 
 
+@pytest.mark.parametrize("severity", ["error", "Error", "ERROR", None])
+def test_an_error_rejects_however_it_is_written(severity: str | None) -> None:
+    rule = {"metric": "nullValues", "mustBe": 0} | ({"severity": severity} if severity else {})
+
+    assert outcome(rule, "n", "rows.csv").report.verdict == "rejected"
+
+
+def test_properties_are_counted_by_the_names_that_files_have() -> None:
+    properties = [
+        {"name": "one", "physicalName": "A", "logicalType": "string"},
+        {"name": "two", "physicalName": "B", "logicalType": "string"},
+    ]
+    twice = {"metric": "duplicateValues", "mustBe": 0, "arguments": {"properties": ["one", "two"]}}
+    plan = plan_of(contract(properties, quality=[twice]))
+
+    report = judge(plan, b"A,B\nx,y\nx,z\nx,y\n", "rows.csv").report
+
+    assert [problem.message for problem in report.problems] == [
+        "The number of repeated values must be 0; it is 1."
+    ]
+
+
+def test_each_operator_of_a_rule_of_3_0_counts() -> None:
+    rule = {"rule": "rowCountCheck", "mustBeGreaterThan": 1, "mustBeLessThan": 3}
+    document = contract([{"name": "a", "logicalType": "string"}], quality=[rule])
+    plan = plan_of({**document, "apiVersion": "v3.0.2"})
+
+    found = [judge(plan, b"a\n" + b"x\n" * rows, "rows.csv").report for rows in (1, 2, 3)]
+
+    assert [report.verdict for report in found] == ["rejected", "accepted", "rejected"]
+
+
 def test_a_lesser_severity_warns() -> None:
     rule = {"metric": "nullValues", "mustBe": 0, "severity": "warning"}
     report = outcome(rule, "n", "rows.csv").report
