@@ -263,6 +263,9 @@ class ToldSubscriber(TypedDict):
     subscriber: str
     channel: Channel
     target: str
+    state: Literal["active", "suspended", "gone"]
+    failing: int
+    reason: str
     attempts: list[Attempt]
 
 

@@ -241,6 +241,10 @@ def _add_subscriber(branch: Tree, told: ToldSubscriber, landed: datetime) -> Non
     line = branch.add(plain(f"{told['subscriber']} by {told['channel']}: {told['target']}"))
     for attempt in told["attempts"]:
         _add_attempt(line, attempt, landed)
+    if told["failing"] or told["state"] != "active":
+        used = f"{told['failing']} % of its failure budget used"
+        said = used if told["state"] == "active" else told["state"]
+        line.add(plain(f"{said}: {told['reason']}", "red"))
     if told["channel"] == "pull":
         line.add(plain("the broker has put it on their topic subscription"))
     elif not told["attempts"]:

@@ -275,6 +275,9 @@ def _told(told: Told) -> dict[str, Any]:
         "subscriber": wants.subscriber,
         "channel": wants.channel.value,
         "target": wants.target,
+        "state": wants.state.value,
+        "failing": wants.failing,
+        "reason": wants.reason,
         "attempts": [] if told.delivery is None else _attempts(told.delivery),
     }
 

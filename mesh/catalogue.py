@@ -11,6 +11,7 @@ from mesh.model.catalogue import ProductSummary
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
 from mesh.model.record import ContractEntry, Head, Snapshot
+from mesh.model.subscription_events import is_own_stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,17 @@ def page(backbone: Backbone, product: ProductId) -> ProductPage:
         product=find_product(backbone, product),
         contracts=backbone.registry.contracts(product),
         snapshots=backbone.registry.snapshots(product),
+    )
+
+
+def find_stream(backbone: Backbone, product: ProductId) -> Head:
+    """The head of what has events: a product, or what a domain is told of its own subscriptions.
+
+    Raises:
+        NotFound: there is no such product.
+    """
+    return (
+        backbone.registry.head(product) if is_own_stream(product) else find_head(backbone, product)
     )
 
 

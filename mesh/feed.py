@@ -14,7 +14,7 @@ from typing import Any
 
 from mesh import subscriptions
 from mesh.backbone import Backbone
-from mesh.catalogue import find_product
+from mesh.catalogue import find_stream
 from mesh.model.events import ReceivedEvent
 from mesh.model.names import ProductId
 
@@ -50,7 +50,7 @@ def read(
     Raises:
         NotFound: there is no such product, or no such subscription to it.
     """
-    find_product(backbone, product)
+    find_stream(backbone, product)
     if not subscription:
         found = backbone.registry.events(product, after=after, limit=limit)
         return Page(events=found, upto=int(found[-1]["sequence"]) if found else after)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from mesh import attempts, lanes, telemetry, turns
+from mesh import alerts, attempts, lanes, telemetry, turns
 from mesh.backbone import Backbone
 from mesh.model.delivery import next_attempt
 from mesh.model.failing import after
@@ -47,10 +47,22 @@ def notify(
     with telemetry.notify(notification) as hop:
         product = notification.event.product
         subscription = backbone.subscriptions.get(product, notification.subscription)
-        if subscription is None or not subscription.is_told_of(notification.event, backbone.now()):
-            return None  # what a suspended one misses stands in the log, and can be replayed
+        if subscription is None:
+            _leave_nothing(backbone, notification)
+            return None
+        alerts.tell(backbone, subscription)
+        if not subscription.is_told_of(notification.event, backbone.now()):
+            return None  # what it misses stands in the log, and can be replayed
         due = turns.in_turn(backbone, subscription, notification)
         return None if due is None else _notify(backbone, due, subscription, lane, hop)
+
+
+def _leave_nothing(backbone: Backbone, notification: Notification) -> None:
+    """The subscription has ended. An alert of it may have been left by a worker that died."""
+    event = notification.event
+    earlier = backbone.deliveries.get(event.product, event.sequence, notification.subscription)
+    if earlier is not None:
+        alerts.relay(backbone, earlier.subscriber)
 
 
 def _notify(
@@ -103,14 +115,19 @@ def _follow_up(
     attempt: RecordedAttempt,
 ) -> None:
     """Let the subscription's state follow from an attempt, and what comes next."""
+    newest = 0
 
     def decide(found: Subscription) -> Subscription:
         told = after(found, attempt, attempts_in_all=len(backbone.policy.schedule))
-        return paced(told, attempt, quick=backbone.policy.quick)
+        told = paced(told, attempt, quick=backbone.policy.quick)
+        return alerts.raised(found, told, attempt, newest=newest)
 
-    if decide(subscription) != subscription:
+    if (wanted := decide(subscription)) != subscription:
+        if wanted.alert != subscription.alert:
+            newest = alerts.newest(backbone, subscription)
         changed = backbone.subscriptions.change(subscription.product, subscription.id, decide)
         subscription = changed or subscription
+        alerts.tell(backbone, subscription)
     if attempt.next_at is not None:
         following = replace(notification, attempt=notification.attempt + 1, called_by=None, moved=0)
         pause = max(attempt.next_at - backbone.now(), _AT_ONCE)

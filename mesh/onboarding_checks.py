@@ -16,6 +16,7 @@ from mesh.model.findings import Finding
 from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.product import InputPort
 from mesh.model.record import ContractEntry
+from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
 from mesh.query_checks import query_findings
 from mesh.reference_checks import wrong_references
@@ -49,6 +50,14 @@ def classifications(declaration: Declaration) -> frozenset[str]:
 
 
 def _reserved(declaration: Declaration) -> Finding | None:
+    if is_own_stream(declaration.product.id):
+        return Finding(
+            file=declaration.file,
+            path="/id",
+            rule="product.reserved",
+            message=f"DOMAIN/{OWN_STREAM} is where a domain is told of its own subscriptions.",
+            remedy="Choose another name for the product.",
+        )
     if declaration.product.id.domain != UNPLACED.domain:
         return None
     return Finding(

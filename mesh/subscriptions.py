@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from mesh import agreements
 from mesh.backbone import Backbone
-from mesh.catalogue import find_head, find_product
+from mesh.catalogue import find_stream
 from mesh.errors import NotFound, Rejected
 from mesh.model.delivery import webhook_id
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
@@ -22,7 +22,7 @@ from mesh.model.subscription import (
     Subscription,
     subscription_id,
 )
-from mesh.model.subscription_events import tested
+from mesh.model.subscription_events import is_own_stream, tested
 from mesh.ports import Parcel
 
 BOTH_SECRETS_LIVE = timedelta(hours=24)
@@ -68,10 +68,9 @@ def subscribe(
             asks for, the subscriber lacks an agreement, or the target is refused or does not want,
             or cannot be told.
     """
-    head = find_head(backbone, product)
-    assert head.product is not None  # `find_head` has seen it
+    head = find_stream(backbone, product)
     until = agreements.until(backbone, product, subscriber) if is_slug(subscriber) else None
-    _check_names(head.product, subscriber, wanted)
+    _check_names(product, head.product, subscriber, wanted)
     if route.channel.is_destination:
         route = replace(route, target=backbone.destinations.check(route.channel, route.target))
     identity = subscription_id(product=product, subscriber=subscriber, route=route, wanted=wanted)
@@ -226,7 +225,7 @@ def of_product(backbone: Backbone, product: ProductId) -> Sequence[Subscription]
     Raises:
         NotFound: there is no such product.
     """
-    find_product(backbone, product)
+    find_stream(backbone, product)
     return backbone.subscriptions.of_product(product)
 
 
@@ -245,12 +244,19 @@ def check_pushed(subscription: Subscription) -> None:
         raise Rejected(message, problem="not-pushed", status=409)
 
 
-def _check_names(product: DataProduct, subscriber: str, wanted: Filter) -> None:
+def _check_names(
+    address: ProductId, product: DataProduct | None, subscriber: str, wanted: Filter
+) -> None:
     if not is_slug(subscriber):
         message = f"{subscriber!r} cannot name a domain. A domain name has {SLUG_RULE}."
         raise Rejected(message, problem="invalid-name")
-    offered = {name for port in product.output_ports for name in port.objects}
+    if is_own_stream(address) and subscriber != address.domain:
+        message = f"{address} tells {address.domain} of its own subscriptions, and nobody else."
+        raise Rejected(message, problem="not-your-subscriptions", status=403)
+    ports = () if product is None else product.output_ports
+    offered = {name for port in ports for name in port.objects}
     unknown = sorted(wanted.objects - offered)
     if unknown:
-        message = f"{product.id} has no object {unknown[0]!r}; it has {', '.join(sorted(offered))}."
+        has = ", ".join(sorted(offered)) or "none"
+        message = f"{address} has no object {unknown[0]!r}; it has {has}."
         raise Rejected(message, problem="unknown-object")

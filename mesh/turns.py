@@ -26,7 +26,7 @@ def in_turn(
     backbone: Backbone, subscription: Subscription, notification: Notification
 ) -> Notification | None:
     """The notification, in the round that the subscription is in; None when it is not its turn."""
-    if not subscription.ordered:
+    if not subscription.ordered or not subscription.is_told:
         return notification
     sequence = notification.event.sequence
     if sequence <= subscription.settled and notification.again:
@@ -45,7 +45,9 @@ def in_turn(
 
 def settled(backbone: Backbone, subscription: Subscription, notification: Notification) -> None:
     """Note that an event was dealt with, and call the next."""
-    if not subscription.ordered or notification.round != subscription.round:
+    if not (subscription.ordered and subscription.is_told):
+        return
+    if notification.round != subscription.round:
         return
 
     def decide(found: Subscription) -> Subscription:

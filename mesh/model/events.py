@@ -19,6 +19,8 @@ PRODUCT_LATE = "mesh.product.late.v1"
 PRODUCT_MISSED = "mesh.product.missed.v1"
 PRODUCT_RECOVERED = "mesh.product.recovered.v1"
 INPUTS_READY = "mesh.composite.inputs-ready.v1"
+SUBSCRIPTION_FAILING = "mesh.subscription.failing.v1"
+SUBSCRIPTION_SUSPENDED = "mesh.subscription.suspended.v1"
 
 AGREEMENT_TYPES = tuple(
     f"mesh.agreement.{what}.v1"
@@ -37,6 +39,8 @@ EVENT_TYPES = (
     PRODUCT_RECOVERED,
     INPUTS_READY,
     *AGREEMENT_TYPES,
+    SUBSCRIPTION_FAILING,
+    SUBSCRIPTION_SUSPENDED,
 )
 
 SCHEMA_BASE = "urn:mesh:schemas:events:"

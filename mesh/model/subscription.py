@@ -163,6 +163,23 @@ class Filter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """That the owner of a subscription is to be told that it fails.
+
+    Attributes:
+        level: per cent of the failure budget.
+        key: names the attempt that it came of.
+        after: sequence of the owner's stream before it was told there.
+        is_told: whether it was.
+    """
+
+    level: int
+    key: str
+    after: int
+    is_told: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Subscription:
     """A domain's standing wish to be told of one product's events.
 
@@ -187,6 +204,7 @@ class Subscription:
         is_slow: whether it took too long lately; its notifications wait in a lane of their own.
         ordered: whether it is told of one event after the other, in the order of their sequences.
         settled: with order, sequence of the last event that it was told of, or that was given up.
+        alert: what its owner was told last, or is to be told.
         again_until: with order, up to which sequence it is told again of what it was told before.
         until: when the domain's agreement ends; None when it needs none.
     """
@@ -214,6 +232,7 @@ class Subscription:
     ordered: bool = False
     settled: int = 0
     again_until: int = 0
+    alert: Alert | None = None
     until: datetime | None = None
 
     def is_told_of(self, event: ReceivedEvent, now: datetime) -> bool:

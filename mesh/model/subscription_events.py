@@ -6,8 +6,18 @@ import hashlib
 from datetime import datetime
 from typing import Any
 
-from mesh.model.events import SCHEMA_BASE
-from mesh.model.subscription import Subscription
+from mesh.model.events import (
+    SCHEMA_BASE,
+    SUBSCRIPTION_FAILING,
+    SUBSCRIPTION_SUSPENDED,
+    Announcement,
+    trace_id_of,
+)
+from mesh.model.names import ProductId
+from mesh.model.subscription import ALERTS, Alert, Subscription
+
+OWN_STREAM = "subscriptions"
+"""What `DOMAIN/…` is called where a domain is told of its own subscriptions; no product may be."""
 
 SUBSCRIPTION_TESTED = "mesh.subscription.tested.v1"
 """Sent to a destination before a subscription is made, to see whether it can be told. It is not
@@ -34,3 +44,32 @@ def tested(subscription: Subscription, *, at: datetime) -> dict[str, Any]:
             "subscriber": subscription.subscriber,
         },
     }
+
+
+def own_stream(domain: str) -> ProductId:
+    """Where a domain is told of its own subscriptions."""
+    return ProductId(domain=domain, product=OWN_STREAM)
+
+
+def is_own_stream(product: ProductId) -> bool:
+    return product.product == OWN_STREAM
+
+
+def alerted(subscription: Subscription, alert: Alert, *, at: datetime) -> Announcement:
+    """Tell that a subscription has used so much of its failure budget, or is told no more."""
+    key = f"{subscription.product.key}/{subscription.id}/{alert.key}"
+    return Announcement(
+        type=SUBSCRIPTION_SUSPENDED if alert.level == ALERTS[-1] else SUBSCRIPTION_FAILING,
+        key=key,
+        subject=f"{subscription.product}/subscriptions/{subscription.id}",
+        time=at,
+        data={
+            "subscription": subscription.id,
+            "subscribed": str(subscription.product),
+            "channel": subscription.channel.value,
+            "state": subscription.state.value,
+            "failing": alert.level,
+            "reason": subscription.reason,
+        },
+        trace_id=trace_id_of(key),
+    )

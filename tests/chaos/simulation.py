@@ -126,6 +126,7 @@ class Simulation:
         for product in self.products[:2]:
             self._subscribers(product)
         self._subscribe(self.composite, "steady")
+        self._subscribe(ProductId(domain="aviation", product="subscriptions"), "moody")
 
     def _onboard(self, product: ProductId, *, split: bool) -> None:
         files = declaration(product, contract(product, more=SPLIT if split else None))

@@ -16,14 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from mesh import agreements, expectations
+from mesh import agreements, expectations, subscriptions
 from mesh.model.agreement import AgreementPolicy
+from mesh.model.delivery import DeliveryAttempt
 from mesh.model.dropped_file import DroppedFile, Place, place_of
-from mesh.model.events import EVENT_TYPES, SCHEMA_BASE, Event
+from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED, SCHEMA_BASE, Event
 from mesh.model.judgement import Judgement
 from mesh.model.names import ProductId
 from mesh.model.product import OutputPort
 from mesh.model.record import Verdict
+from mesh.model.subscription import Filter, webhook
 from mesh.model.subscription_events import SUBSCRIPTION_TESTED
 from mesh.schemas import FOLDER, load
 
@@ -55,13 +57,24 @@ def told(world, declare, contract_of) -> list[dict[str, Any]]:
         )
     )
     world.onboard(declare(COUNTRIES, contract_of(more=daily), version="1.1.0"))
+    failed = DeliveryAttempt(outcome="retry", status=500, reason="500.", duration_s=0.1)
+    world.webhooks.answers.extend([failed] * len(world.backbone.policy.schedule))
+    subscriptions.subscribe(
+        world.backbone,
+        COUNTRIES,
+        subscriber="fleet",
+        route=webhook("https://fleet.example/hook"),
+        wanted=Filter(types=frozenset({PRODUCT_UPDATED})),
+    )
     world.land(f"{PLACE}/rundate=2026-11/good.csv", GOOD)
     world.land(f"{PLACE}/bad.csv", BAD)
     world.land(f"{PLACE}/what.xlsx", b"PK")
     world.land("geography/countries/v9/countries/lost.csv", GOOD)
     world.land("nowhere/good.csv", GOOD)
     world.deliver()
-    world.clock.advance(timedelta(days=3))
+    for _ in world.backbone.policy.schedule:
+        world.clock.advance(timedelta(hours=29))
+        world.deliver()
     expectations.check_all(world.backbone)
     world.land(f"{PLACE}/late.csv", GOOD)
     expectations.check_all(world.backbone)
