@@ -263,7 +263,7 @@ class CsvReader:
         assert self._cells
         assert self._layout
         if self._judge is None:
-            self._judge = Judge(self._plan)
+            self._judge = Judge(self._plan, fast=self._limits.fast)
         cells = self._grammar.cells(bare)
         faults, record = structure_faults(self._judge, self._layout, bare, cells), None
         if not faults:

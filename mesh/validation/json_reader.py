@@ -207,7 +207,7 @@ class JsonLinesReader:
     def _record(self, raw: bytes, known: Sequence[Fault] | None = None) -> None:
         """Judge one record; `known` are faults of its keys, when those were looked at before."""
         if self._judge is None:
-            self._judge = Judge(self._plan)
+            self._judge = Judge(self._plan, fast=self._limits.fast)
         text = raw.decode().strip(" \t\r\n")
         record: Any = None
         try:

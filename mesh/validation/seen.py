@@ -31,7 +31,8 @@ class Seen:
 
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._in_memory = in_memory
-        self._old: SeenDigests | None = None
+        self._old: SeenDigests | None = None  # from when on there are any
+        self._made: SeenDigests | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -91,14 +92,15 @@ class Seen:
         """
         if self._keys:
             self._move()
-        return self._digests().first_rows(digests)
+        self._old = self._digests()
+        return self._old.first_rows(digests)
 
     def _digests(self) -> SeenDigests:
-        if self._old is None:
+        if self._made is None:
             from mesh.validation.seen_digests import SeenDigests
 
-            self._old = SeenDigests(self._in_memory)
-        return self._old
+            self._made = SeenDigests(self._in_memory)
+        return self._made
 
     def _first(self, key: bytes) -> int | None:
         if self._at is not None:
@@ -137,7 +139,7 @@ class Seen:
 
     def _move(self) -> None:
         self._new, self._at = set(), None
-        old = self._digests()
+        old = self._old = self._digests()
         for start in range(0, len(self._keys), _BATCH):
             part = self._keys[start : start + _BATCH]
             old.take(part, [self._row(at) for at, _ in enumerate(part, start)])

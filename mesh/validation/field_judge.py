@@ -1,0 +1,114 @@
+"""Judges a flat record field by field, and asks the reference only about what may be wrong.
+
+Where no rule spans fields, what the reference says of a record is what it says of each field. An
+expression accepts most values for certain, as in the fast path; what the reference has said of
+other values is remembered. So its words are the reference's own, in the reference's order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from mesh.validation.faults import Fault
+from mesh.validation.pattern_bytes import BeyondSubsetError
+from mesh.validation.plan import Plan
+from mesh.validation.types import json_types
+from mesh.validation.value_bytes import number_bytes, string_bytes
+from mesh.validation.writing import Writing
+
+_TEXT = Writing(plain=frozenset(range(128)))
+_REMEMBERED = 50_000
+_SHORT = 80
+_NUMBERS = frozenset({"number", "integer"})
+Told = Callable[[Any, Any], Fault]
+
+
+class FieldJudge:
+    """Judges records of one flat plan.
+
+    Args:
+        plan: For which `is_plain` holds.
+        validator: The reference's, of whole records.
+        told: Makes a fault of an error of the reference and the record.
+    """
+
+    def __init__(self, plan: Plan, validator: Any, told: Told) -> None:
+        self._validator, self._told = validator, told
+        self._schemas: Mapping[str, Any] = validator.schema.get("properties") or {}
+        self._rules = [rule for rule in validator.schema if rule in {"properties", "required"}]
+        self._required = list(validator.schema.get("required") or ())
+        self._open = validator.schema.get("additionalProperties", True) is True
+        self._good = {column.name: _certain(column.schema, plan.record) for column in plan.columns}
+        self._known: dict[tuple[str, type, str], tuple[Fault, ...]] = {}
+        self._missing: dict[str, Fault] | None = None
+
+    def faults(self, record: Mapping[str, Any]) -> list[Fault] | None:
+        """All faults of a record; None when it holds fields that the contract does not know."""
+        if not self._open and not record.keys() <= self._schemas.keys():
+            return None
+        found: list[Fault] = []
+        for rule in self._rules:
+            if rule == "required":
+                found += [self._absent(name) for name in self._required if name not in record]
+                continue
+            for name in self._schemas:
+                if name in record:
+                    found += self._field(name, record[name])
+        return found
+
+    def _field(self, name: str, value: Any) -> tuple[Fault, ...]:
+        kind = type(value)
+        if kind is str:
+            text = value
+        elif kind is int or kind is Decimal:
+            text = str(value) if kind is Decimal or value.bit_length() < 64 else ""
+        elif value is None or kind is bool:
+            text = ""
+        else:
+            return self._asked(name, value)
+        good = self._good[name].get(kind)
+        if good and text and good(text.encode("utf-8", "surrogatepass")):
+            return ()
+        if len(text) > _SHORT or (kind is int and not text):
+            return self._asked(name, value)
+        key = (name, kind, str(value))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = self._asked(name, value)
+        return known
+
+    def _asked(self, name: str, value: Any) -> tuple[Fault, ...]:
+        errors = self._validator.descend(value, self._schemas[name], path=name, schema_path=name)
+        found = []
+        for error in errors:
+            error.schema_path.appendleft("properties")
+            found.append(self._told(error, {name: value}))
+        return tuple(found)
+
+    def _absent(self, name: str) -> Fault:
+        if self._missing is None:
+            errors = self._validator.iter_errors({})
+            self._missing = {error.path[0]: self._told(error, {}) for error in errors}
+        return self._missing[name]
+
+
+def _certain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[type, Any]:
+    """By type of value, what accepts its text only if the reference accepts the value."""
+    types = json_types(schema, root)
+    found: dict[type, Any] = {}
+    try:
+        if "string" in types:
+            found[str] = re.compile(string_bytes(schema, _TEXT, rb"\Z")).fullmatch
+    except BeyondSubsetError:
+        pass
+    try:
+        if types & _NUMBERS:
+            found[int] = found[Decimal] = re.compile(number_bytes(schema, types)).fullmatch
+    except BeyondSubsetError:
+        pass
+    return found
