@@ -159,19 +159,15 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
     """Feed a reader with blocks, and with their runs once the file has proved to be large."""
     whole = at_line_ends(blocks)
     seen = 0
-    expressions = None
     for block in whole:
         reader.feed(block)
         seen += len(block)
         expressions = reader.expressions
-        if expressions and seen > limits.large:
-            break
-    finders = _finders(expressions, limits) if expressions else None
-    if finders:
-        with finders:
-            _feed_with(reader, whole, finders)
-    for block in whole:
-        reader.feed(block)
+        if not expressions or seen <= limits.large:
+            continue
+        if finders := _finders(expressions, limits):
+            with finders:
+                _feed_with(reader, whole, finders)
 
 
 def _feed_with(reader: BlockReader, blocks: Iterator[bytes], finders: RunFinders) -> None:
