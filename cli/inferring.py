@@ -19,7 +19,7 @@ def infer(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Files with the same kind of record: delimited text, or JSON Lines.",
+            help="Files with the same kind of record, of any format that can be judged.",
             exists=True,
             dir_okay=False,
         ),

@@ -10,6 +10,7 @@ from typing import Any
 from mesh.inference import kinds
 from mesh.inference.evidence import Evidence
 from mesh.inference.reading import FALLBACK, Layout
+from mesh.validation.file_columns import FileColumn
 
 STRONG = 20
 """So many values must speak for a guess before it becomes a rule."""
@@ -39,13 +40,15 @@ class Sheet:
 
     Attributes:
         fields: evidence by field, in the order in which they were first seen.
-        layout: of delimited text; None for JSON.
+        layout: of delimited text; None for other formats.
+        columns: by field, as files with types of their own have them.
     """
 
     name: str
     rows: int
     fields: Mapping[str, Evidence]
     layout: Layout | None
+    columns: Mapping[str, Sequence[FileColumn]] = field(default_factory=dict)
     taken_back: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -109,15 +112,44 @@ def _property(
     nulls = sheet.rows - evidence.seen
     share = f"{nulls / sheet.rows:.2%} null" if nulls else "never null"
     said = [f"{evidence.seen:,} values, {share}."] if sheet.rows else ["No record was seen."]
+    own = sheet.columns.get(name, ())
+    if own:
+        said.append(f"The file's own type is {' or '.join(sorted({one.type for one in own}))}.")
     if name in sheet.taken_back:
         said.append("The values do not keep what they seemed to promise; nothing is demanded.")
         if sheet.layout is not None or set(evidence.shapes) <= {"string"}:
-            made["logicalType"] = "string"
+            made |= _own_type(own) or {"logicalType": "string"}
         return made, said
-    made |= _kind(evidence, said, comma=comma, text=sheet.layout is not None)
+    typed = _own_type(own)
+    if not evidence.shapes and {one.json for one in own} in ({"array"}, {"object"}):
+        typed = {"logicalType": own[0].json}
+    if typed.get("logicalType") in {"integer", "number"} and evidence.low is not None:
+        typed = _of_numbers(evidence, said, whole=typed["logicalType"] == "integer")
+    made |= typed or _kind(evidence, said, comma=comma, text=sheet.layout is not None)
     if not nulls and evidence.seen >= STRONG:
         made["required"] = True
     return made, said
+
+
+def _own_type(columns: Sequence[FileColumn]) -> dict[str, Any]:
+    """The type that the files themselves say; nothing for texts and for what is nested."""
+    kinds_of = {(column.json, column.format) for column in columns}
+    if kinds_of == {("integer", None), ("number", None)}:
+        kinds_of = {("number", None)}
+    if len(kinds_of) != 1:
+        return {}
+    [(kind, form)] = kinds_of
+    if form is not None:
+        return dict(_DATED.get(form, {}))
+    return {"logicalType": kind} if kind in {"integer", "number", "boolean"} else {}
+
+
+_DATED: Mapping[str, Mapping[str, Any]] = {
+    "date": {"logicalType": "date"},
+    "date-time": {"logicalType": "timestamp"},
+    "local-date-time": {"logicalType": "timestamp", "logicalTypeOptions": {"timezone": False}},
+    "local-time": {"logicalType": "time"},
+}
 
 
 def _kind(evidence: Evidence, said: list[str], *, comma: bool, text: bool) -> dict[str, Any]:
@@ -225,8 +257,8 @@ def _key(sheet: Sheet) -> str | None:
         if evidence.repeats is False
         and evidence.seen == sheet.rows >= STRONG
         and name not in sheet.taken_back
-        and (evidence.integers or evidence.shapes.keys() <= {"string", "integer"})
-        and not evidence.temporal
+        and evidence.shapes.keys() <= {"string", "integer"}
+        and not (evidence.lengths and evidence.temporal)
         and (evidence.lengths or (0, 0))[1] <= 64
     ]
     named = [name for name in able if _KEY_NAME.search(name)]

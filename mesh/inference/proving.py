@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mesh.errors import Rejected
 from mesh.inference.drafting import Draft, Sheet, draft
 from mesh.inference.evidence import Evidence, Uniqueness
 from mesh.inference.reading import Layout, csv_records, encoding_of, json_records, layout_of
+from mesh.inference.typed_files import read_records
 from mesh.model.contract import DataContract
 from mesh.validation import (
     FileFormat,
@@ -20,6 +22,7 @@ from mesh.validation import (
     validate,
 )
 from mesh.validation.blocks import plain_chunks
+from mesh.validation.file_columns import FileColumn
 from mesh.validation.report import FileRefusedError
 
 _SAMPLE = Limits(sample=3)
@@ -61,11 +64,6 @@ def _format(source: Source) -> FileFormat:
     found = FileFormat.from_name(source.name)
     if isinstance(found, FileProblem):
         raise Rejected(f"{found.message} {found.remedy}", problem="nothing-to-infer")
-    if found.kind not in {"csv", "jsonl"}:
-        message = (
-            f"A contract is inferred from delimited text and JSON Lines; {source.name} is neither."
-        )
-        raise Rejected(message, problem="nothing-to-infer")
     return found
 
 
@@ -73,14 +71,17 @@ def _sheet(sources: Sequence[Source], formats: Sequence[FileFormat], object_name
     uniqueness = Uniqueness()
     fields: dict[str, Evidence] = {}
     layouts: list[Layout] = []
+    columns: dict[str, list[FileColumn]] = {}
     rows = 0
     for source, format_ in zip(sources, formats, strict=True):
         try:
             if format_.kind == "csv":
                 layouts.append(_layout(source, format_))
                 rows += _read_csv(source, format_, layouts[-1], fields, uniqueness)
-            else:
+            elif format_.kind == "jsonl":
                 rows += _read_json(source, format_, fields, uniqueness)
+            else:
+                rows += _read_typed(source, format_, fields, columns, uniqueness)
         except FileRefusedError as refused:
             problem = refused.problem
             said = f"{source.name}: {problem.message} {problem.remedy}"
@@ -93,7 +94,7 @@ def _sheet(sources: Sequence[Source], formats: Sequence[FileFormat], object_name
         message = "The files hold no record: there is nothing to infer a contract from."
         raise Rejected(message, problem="nothing-to-infer")
     layout = layouts[0] if layouts else None
-    return Sheet(name=object_name, rows=rows, fields=fields, layout=layout)
+    return Sheet(name=object_name, rows=rows, fields=fields, layout=layout, columns=columns)
 
 
 def _plain(source: Source, format_: FileFormat) -> Iterator[bytes]:
@@ -134,6 +135,28 @@ def _read_json(
                 fields[name] = Evidence(uniqueness)
             fields[name].value(value)
     return count
+
+
+def _read_typed(
+    source: Source,
+    format_: FileFormat,
+    fields: dict[str, Evidence],
+    columns: dict[str, list[FileColumn]],
+    uniqueness: Uniqueness,
+) -> int:
+    def take(record: Mapping[str, Any]) -> None:
+        for name, value in record.items():
+            if name not in fields:
+                fields[name] = Evidence(uniqueness)
+            fields[name].value(value)
+
+    report, own = read_records(source.open, format_, take)
+    if report.problems or report.rejected:
+        raise _unfit(source, report)
+    for name, column in own.items():
+        fields.setdefault(name, Evidence(uniqueness))
+        columns.setdefault(name, []).append(column)
+    return report.rows
 
 
 def _broken(

@@ -47,7 +47,7 @@ def avro_blocks(plan: Plan, pieces: Iterable[bytes]) -> Iterator[RecordLines]:
             "The records of the Avro file are no records with fields.",
             "Write one Avro record per row, with the fields of the contract.",
         )
-    names = compare_columns(plan, [_column(field) for field in schema["fields"]])
+    names = compare_columns(plan, [file_field(field) for field in schema["fields"]])
     wanted = set(names)
     kept: list[dict[str, Any]] = []
     for record in _guarded(reader):
@@ -112,7 +112,8 @@ def _unreadable(error: Exception, where: str) -> FileRefusedError:
     )
 
 
-def _column(field: Mapping[str, Any]) -> FileColumn:
+def file_field(field: Mapping[str, Any]) -> FileColumn:
+    """What a field of an Avro schema is in terms of JSON."""
     kind, form = _json_type(field["type"])
     name = field["type"] if isinstance(field["type"], str) else _named(field["type"])
     return FileColumn(name=str(field["name"]), type=name, json=kind, format=form)

@@ -124,6 +124,8 @@ def canonical(value: Any) -> bytes:
     if isinstance(value, Mapping):
         pairs = [canonical(name) + b":" + canonical(value[name]) for name in sorted(value)]
         return b"{" + b",".join(b"%d %b" % (len(pair), pair) for pair in pairs) + b"}"
+    if value is None:
+        return b"null"
     items = [canonical(item) for item in value]
     return b"[" + b",".join(b"%d %b" % (len(item), item) for item in items) + b"]"
 

@@ -231,7 +231,7 @@ def test_a_guess_that_the_engine_refuses_is_taken_back():
         ({"a.jsonl": b""}, "The files hold no record"),
         ({"a.jsonl": b"{}\n[1]\n"}, "Line 2 is not a JSON object"),
         ({"a.txt": b"x"}, "cannot be told by its name"),
-        ({"a.parquet": b"PAR1"}, "is inferred from delimited text and JSON Lines; a.parquet is"),
+        ({"a.parquet": b"PAR1"}, "No contract accepts a.parquet."),
         ({"a.csv": b"a,b\n1,2\n1,2,3\n"}, "No contract accepts a.csv. Row 2, line 3"),
         ({"a.csv": b'a,b\n1,"2\n'}, "No contract accepts a.csv."),
         ({"a.csv": b"a,b\n1,2\n", "b.csv": b"a;b\n1;2\n"}, "written in different ways"),

@@ -273,3 +273,13 @@ def test_real_files_pass_through_unchanged(path: Path) -> None:
     )
     assert (report.verdict, report.problems) == ("accepted", ())
     assert accepted.getvalue() == data
+
+
+def test_a_key_may_hold_null_within():
+    """In an array it is a value like others; alone it equals nothing."""
+    plan = plan_of(contract([{"name": "a", "logicalType": "array", "unique": True}]))
+    data = b'{"a": [null]}\n{"a": [null]}\n{"a": [0]}\n{"a": null}\n{"a": null}\n'
+
+    outcome = judge(plan, data, "rows.jsonl")
+
+    assert [(one["row"], one["rule"]) for one in outcome.violations] == [(2, "unique")]
