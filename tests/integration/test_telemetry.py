@@ -2,143 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from cli.client import MeshClient, open_client
-from cli.connection import Connection, find_connection
 from cli.demo import reference
-from cli.demo.azure import local_azure
-from cli.demo.consumer import Consumer, receiving
-from cli.demo.run import Demo
 from cli.telemetry import hops_of
 from mesh.model.events import trace_id_of
 from tests.infra.queries import Query, files, workbook
+from tests.integration.demo_run import (
+    Run,
+    about,
+    all_exported,
+    cells,
+    leaked,
+    named,
+    run,
+    summed,
+    until,
+)
+
+__all__ = ["run"]
 
 pytestmark = pytest.mark.xdist_group("demo")
-
-PATIENCE_S = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A demo that has run, its local Azure still there."""
-
-    mesh: MeshClient
-    connection: Connection
-    consumer: Consumer
-    telemetry: httpx.Client
-    settings: dict[str, str]
-    drops: dict[str, list[dict[str, Any]]]
-    events: dict[str, list[dict[str, Any]]]
-
-    def rows(self, query: str) -> list[dict[str, Any]]:
-        told = self.telemetry.post("/api/kql", json={"query": query}).json()
-        assert "error" not in told, told
-        names = [column["name"] for column in told["columns"]]
-        return [dict(zip(names, row, strict=True)) for row in told["rows"]]
-
-
-def until(ask: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not ask():
-        assert time.monotonic() < deadline, "telemetry did not arrive"
-        time.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    state = tmp_path_factory.mktemp("telemetry")
-    with ExitStack() as stack:
-        stack.enter_context(local_azure(state / "state", free_ports=True))
-        connection = find_connection({}, state / "state", Path.cwd())
-        mesh = stack.enter_context(open_client(connection))
-        consumer = stack.enter_context(receiving())
-        demo = Demo(mesh=mesh, connection=connection, consumer=consumer, scratch=state)
-        demo.onboard()
-        demo.subscribe()
-        demo.drop(reference.good_files(), title="Good files")
-        demo.compose()
-        demo.drop(reference.bad_files()[:12], title="Bad files")
-        ready = json.loads((state / "state" / "azure.json").read_text())
-        url = ready["parts"]["telemetry"]["url"]
-        telemetry = stack.enter_context(httpx.Client(base_url=url, timeout=30))
-        assert httpx.post(
-            f"{ready['settings']['MESH_URL'].removesuffix('/api')}/admin/functions/read_gauges",
-            headers={"x-functions-key": _master(state / "state")},
-            json={},
-        ).is_success
-        run = Run(
-            mesh=mesh,
-            connection=connection,
-            consumer=consumer,
-            telemetry=telemetry,
-            settings=ready["settings"],
-            drops={p: list(mesh.drops(product=p, file=None)) for p in reference.PRODUCTS},
-            events={p: _events(mesh, p) for p in reference.PRODUCTS},
-        )
-        until(lambda: _has_arrived(run))
-        yield run
-
-
-def _master(state: Path) -> str:
-    key: str = json.loads((state / "keys.json").read_text())["host.master"]
-    return key
-
-
-def _events(mesh: MeshClient, product: str) -> list[dict[str, Any]]:
-    return mesh.events(product, after=0, limit=1000)[0]
-
-
-def _has_arrived(run: Run) -> bool:
-    """Whether the last of each kind is there: the exporters send every other second."""
-    events = sum(map(len, run.events.values()))
-    [metrics] = run.rows(
-        'AppMetrics | summarize Events = sumif(Sum, Name == "mesh.events"), '
-        'Told = sumif(Sum, Name == "mesh.notifications"), '
-        'Gauges = countif(Name == "mesh.dead_letters")'
-    )
-    fanned = run.rows('AppRequests | where Name == "process product-events" | count')
-    told = run.rows('AppRequests | where Name == "process notifications" | count')
-    return bool(
-        metrics["Events"] >= events
-        and metrics["Gauges"]
-        and fanned[0]["Count"] >= events
-        and told[0]["Count"] == metrics["Told"] >= len(run.consumer.told)
-    )
-
-
-def about(query: Query, **parameters: str) -> str:
-    """A query of the workbook with its parameters, as the page fills them in."""
-    book = json.loads(Path("infra/workbook.json").read_text(encoding="utf-8"))
-    name = query.name.removeprefix("workbook ")
-    [text] = [item for item in _texts(book) if item[0] == name]
-    values = {"TimeRange:grain": "1h", **parameters}
-    return re.sub(r"\{([\w:]+)\}", lambda found: values[found[1]], text[1])
-
-
-def _texts(part: Any) -> Iterator[tuple[str, str]]:
-    for item in part.get("items", []):
-        content = item["content"]
-        if "query" in content:
-            yield item["name"], content["query"]
-        yield from _texts(content)
-
-
-def named(name: str) -> Query:
-    return next(query for query in workbook() if query.name == f"workbook {name}")
 
 
 def test_the_overview_says_what_the_ledger_says(run: Run) -> None:
@@ -160,6 +49,83 @@ def test_the_drops_of_each_product_are_listed_with_their_verdicts(run: Run) -> N
         query = about(named("product-recent"), Domain=domain, Product=name)
         found = {(row["Drop"], row["Verdict"], row["Rows"]) for row in run.rows(query)}
         assert found == {(drop["drop"], drop["verdict"], drop["rows"]) for drop in drops}
+
+
+def test_drops_by_verdict_are_those_of_the_ledger(run: Run) -> None:
+    every = Counter[str]()
+    for product, drops in run.drops.items():
+        domain, _, name = product.partition("/")
+        verdicts = Counter(str(drop["verdict"]) for drop in drops)
+        query = about(named("product-drops"), Domain=domain, Product=name)
+        assert summed(run.rows(query), "Verdict", "Drops") == verdicts
+        every += verdicts
+
+    # A file that found no product is the mesh's own.
+    found = summed(run.rows(about(named("drops"))), "Verdict", "Drops")
+    every += Counter(str(drop["verdict"]) for drop in run.mesh.drops(product="unplaced/files"))
+    assert found == every
+
+
+def test_attempts_by_outcome_are_those_on_record(run: Run) -> None:
+    recorded = Counter(
+        attempt["outcome"]
+        for product, drops in run.drops.items()
+        for drop in drops
+        for event in run.mesh.journey(product, drop["drop"])["events"]
+        for told in event["subscribers"]
+        for attempt in told["attempts"]
+    )
+    found = summed(run.rows(about(named("notifications"))), "Outcome", "Attempts")
+
+    # Events that no drop is behind (a product came, its inputs are ready) are told too.
+    assert recorded
+    assert found >= recorded
+    assert set(found) == set(recorded)
+
+
+def test_each_hop_is_an_execution(run: Run) -> None:
+    def counted() -> tuple[dict[str, int], dict[str, int]]:
+        spans = run.rows(
+            "union AppRequests, AppDependencies "
+            '| summarize Hops = sum(ItemCount) by Step = tostring(Properties["mesh.step"])'
+        )
+        found = run.rows(about(named("cost-executions")))
+        return (
+            {row["Step"]: row["Hops"] for row in spans if row["Step"]},
+            {row["Step"]: row["Executions"] for row in found},
+        )
+
+    # The last hop's duration may come two seconds after its span.
+    until(lambda: len({tuple(sorted(one.items())) for one in counted()}) == 1)
+    assert {"land", "publish", "fan-out", "notify"} <= set(counted()[0])
+
+
+def test_nothing_failed_and_nothing_was_given_up(run: Run) -> None:
+    dead = run.rows(about(named("dead-letters")))
+
+    assert {row["Queue"] for row in dead} >= {"landed-files", "onboarding", "notifications"}
+    assert {row["DeadLetters"] for row in dead} == {0}
+    assert run.rows(about(named("errors"))) == []
+    assert run.rows(about(named("event-grid"))) == []
+
+
+def test_files_are_notified_within_what_their_spans_say(run: Run) -> None:
+    slowest = max(
+        row["Slowest"]
+        for product in run.drops
+        for row in run.rows(
+            about(
+                named("product-latency"),
+                Domain=product.partition("/")[0],
+                Product=product.partition("/")[2],
+            )
+        )
+    )
+    [spans] = run.rows(
+        'AppRequests | where tostring(Properties["mesh.step"]) == "notify" '
+        '| summarize Slowest = max(todouble(Properties["mesh.since_landing_s"]))'
+    )
+    assert slowest == pytest.approx(spans["Slowest"])
 
 
 def test_who_was_told_is_what_the_receiver_counted(run: Run) -> None:
@@ -261,57 +227,20 @@ def test_no_alert_fires_after_a_good_run(run: Run) -> None:
             assert run.rows(query.text) == [], query.name
 
 
-def _exported(run: Run) -> str:
-    """All that left the process, as the store has it."""
-    parts = [
-        "union AppRequests, AppDependencies | project Name, Properties, OperationId, Id",
-        "AppMetrics | project Name, Properties",
-        "union AppTraces, AppExceptions | project Message, Properties",
-    ]
-    rows = [row for part in parts for row in run.rows(part)]
-    return json.dumps(rows, ensure_ascii=False)
-
-
-def _cells() -> set[str]:
-    """Every cell of the example files that is long enough to be recognised."""
-    found: set[str] = set()
-    for path in (reference.EXAMPLES).glob("*/*/[gb]*d/*"):
-        data = path.read_bytes().decode("utf-8", "replace")
-        if path.suffix == ".jsonl":
-            found |= {
-                value for line in data.splitlines() for value in re.findall(r'"([^"]*)"', line)
-            }
-        elif path.suffix == ".csv":
-            found |= {cell for row in csv.reader(data.splitlines()) for cell in row}
-    return {cell.strip() for cell in found if len(cell.strip()) >= 5}
-
-
-def leaked(exported: str) -> set[str]:
-    """The cells that stand in what was exported; names of products are no secret."""
-    words = set(re.findall(r"[\w.+-]+", exported))
-    names = {name for product in reference.PRODUCTS for name in product.split("/")}
-    is_word = re.compile(r"[\w.+-]+")
-    return {
-        cell
-        for cell in _cells() - names
-        if (cell in words if is_word.fullmatch(cell) else cell in exported)
-    }
-
-
 def test_no_cell_of_a_file_is_in_telemetry(run: Run) -> None:
-    assert len(_cells()) > 400
-    assert leaked(_exported(run)) == set()
+    assert len(cells()) > 400
+    assert leaked(all_exported(run)) == set()
 
 
 def test_the_search_for_cells_finds_what_is_planted(run: Run) -> None:
-    planted = {max(_cells(), key=len), min(_cells())}
-    exported = _exported(run) + json.dumps(sorted(planted), ensure_ascii=False)
+    planted = {max(cells(), key=len), min(cells())}
+    exported = all_exported(run) + json.dumps(sorted(planted), ensure_ascii=False)
 
     assert planted <= leaked(exported)
 
 
 def test_no_secret_and_no_file_name_is_in_telemetry(run: Run) -> None:
-    exported = _exported(run)
+    exported = all_exported(run)
     secrets = {
         *(secret.removeprefix("whsec_") for secret in run.consumer.secrets),
         run.settings["EVENT_GRID_KEY"],
