@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from local.telemetry.kql import syntax as x
-from local.telemetry.kql.functions import AGGREGATES, Sql
+from local.telemetry.kql.columns import aggregate, is_extreme, name_of
+from local.telemetry.kql.functions import Sql
 from local.telemetry.kql.lexer import error
 from local.telemetry.kql.scalars import Scope, quoted, text_literal
-
-_KNOWN = ", ".join(sorted({*AGGREGATES, "arg_max", "arg_min"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ class _Translator:
         if operator.kind == "extend":
             made = {name: Sql(quoted(name), kind) for name, kind in table.columns.items()}
         for place, column in enumerate(operator.columns, start=1):
-            made[_name_of(column, place)] = scope.sql(column.value)
+            made[name_of(column, place)] = scope.sql(column.value)
         chosen = ", ".join(f"{sql.text} AS {quoted(name)}" for name, sql in made.items())
         word = "SELECT DISTINCT" if operator.kind == "distinct" else "SELECT"
         columns = {name: sql.type for name, sql in made.items()}
@@ -136,13 +135,13 @@ class _Translator:
 
     def _summarize(self, operator: x.Summarize, table: Table, scope: Scope) -> Table:
         groups = {
-            _name_of(column, place): scope.sql(column.value)
+            name_of(column, place): scope.sql(column.value)
             for place, column in enumerate(operator.by, start=1)
         }
         made = dict(groups)
         for place, column in enumerate(operator.aggregates, start=1):
-            made |= _aggregate(column, place, table, scope)
-            if _is_extreme(column.value) and len(operator.aggregates) > 1:
+            made |= aggregate(column, place, table.columns, scope)
+            if is_extreme(column.value) and len(operator.aggregates) > 1:
                 why = "arg_max and arg_min stand alone here; join for other aggregates"
                 raise error(self._text, operator.at, why)
         chosen = ", ".join(f"{sql.text} AS {quoted(name)}" for name, sql in made.items())
@@ -241,64 +240,3 @@ def _order(operator: x.Order, table: Table, scope: Scope) -> Table:
     )
     limit = "" if operator.first is None else f" LIMIT {operator.first}"
     return replace(table, sql=f"SELECT * FROM ({table.sql}) ORDER BY {keys}{limit}")
-
-
-def _name_of(column: x.Column, place: int) -> str:
-    """The name that Kusto gives a column."""
-    if column.name is not None:
-        return column.name
-    match column.value:
-        case x.Name(name=name):
-            return name
-        case x.Member(of=x.Name(name=of), name=name):
-            return f"{of}_{name}".replace(".", "_")
-        case x.Call(name="bin" | "tostring", arguments=(x.Name(name=name), *_)):
-            return name
-        case x.Call(name=call, arguments=(x.Name(name=name), *_)) if call in AGGREGATES:
-            return f"{call}_{name}"
-        case x.Call(name=call) if call in AGGREGATES:
-            return f"{call}_"
-    return f"Column{place}"
-
-
-def _is_extreme(value: x.Expression) -> bool:
-    return isinstance(value, x.Call) and value.name in {"arg_max", "arg_min"}
-
-
-def _aggregate(column: x.Column, place: int, table: Table, scope: Scope) -> dict[str, Sql]:
-    """The columns that an aggregate gives: one, or several for arg_max and arg_min."""
-    if isinstance(column.value, x.Call) and _is_extreme(column.value):
-        return _extreme(column, column.value, table, scope)
-    if not _aggregates(column.value):
-        raise scope.error(column.value.at, f"summarize takes aggregates; these are: {_KNOWN}")
-    return {_name_of(column, place): replace(scope, aggregates=True).sql(column.value)}
-
-
-def _aggregates(node: x.Expression) -> bool:
-    """Whether there is an aggregate in an expression."""
-    match node:
-        case x.Call(name=name, arguments=arguments):
-            return name in AGGREGATES or any(map(_aggregates, arguments))
-        case x.Binary(left=left, right=right):
-            return _aggregates(left) or _aggregates(right)
-        case x.Negative(of=of) | x.Member(of=of):
-            return _aggregates(of)
-    return False
-
-
-def _extreme(column: x.Column, call: x.Call, table: Table, scope: Scope) -> dict[str, Sql]:
-    """The row in which the first argument is largest, or smallest.
-
-    SQLite takes columns beside a lone max() or min() from just that row, and documents it.
-    """
-    key, *others = call.arguments
-    name = column.name or (key.name if isinstance(key, x.Name) else f"{call.name}_")
-    found = scope.sql(key)
-    made = {name: Sql(f"{call.name.removeprefix('arg_')}({found.text})", found.type)}
-    for place, other in enumerate(others, start=2):
-        if isinstance(other, x.Star):
-            rest = {n: Sql(quoted(n), t) for n, t in table.columns.items() if n not in made}
-            made |= rest
-        else:
-            made[_name_of(x.Column(None, other), place)] = scope.sql(other)
-    return made

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.infra.bicep import functions
 from tests.infra.bicep.evaluation import Evaluator, Locals
-from tests.infra.bicep.parameters import check_parameter, check_type, parameters_of
+from tests.infra.bicep.parameters import check_given, check_parameter, check_type
+from tests.infra.bicep.places import check_scope, identity, place_function, scope_of
 from tests.infra.bicep.plan import Plan, Sources
 from tests.infra.bicep.schema import Schemas
 from tests.infra.bicep.tree import BicepError, Declaration, File, Node, Problem
-from tests.infra.bicep.values import Module, Resource, Runtime, is_runtime, known, later
+from tests.infra.bicep.values import Module, Resource, Runtime, is_runtime, known, later, plain
 
 _META = {"parent", "scope", "dependsOn"}
 _MODULE_PROPERTIES = {"name", "scope", "params", "dependsOn"}
@@ -97,24 +97,7 @@ class Deployment:
 
     def place_function(self, name: str, arguments: list[Any]) -> Any:
         """Functions whose value depends on where the file is deployed."""
-        parts = self._scope.split("/")
-        subscription = {"id": "/".join(parts[:3]), "subscriptionId": parts[2]}
-        if name == "subscription":
-            return subscription
-        if name == "resourceGroup":
-            if arguments:
-                subscription_id, group = [subscription["subscriptionId"], *arguments][-2:]
-                if not group or not subscription_id:
-                    raise functions.WrongArguments("a resource group without a name")
-                identity = f"/subscriptions/{subscription_id}/resourceGroups/{group}"
-                return {"id": identity, "name": group}
-            if len(parts) < 5:
-                raise functions.WrongArguments("there is none around a subscription's deployment")
-            return {"id": self._scope, "name": parts[4], "location": "westeurope"}
-        if name == "resourceId":
-            kind, *names = arguments
-            return _identity(self._scope, str(kind), "/".join(names))
-        return NotImplemented
+        return place_function(self._scope, name, arguments)
 
     def _attempt(self, compute: Callable[[], Any]) -> Any:
         try:
@@ -175,9 +158,6 @@ class Deployment:
             raise BicepError("runtime", "the condition is known too late", condition.place)
         return make(declared, inner, local, self._evaluator.truth(condition, local))
 
-    def _entries(self, body: Node) -> dict[str, Node]:
-        return {str(key.value): value for key, value in body.entries}
-
     def _one_resource(
         self,
         declared: Declaration,
@@ -186,7 +166,7 @@ class Deployment:
         is_deployed: bool,
         within: Resource | None = None,
     ) -> Resource:
-        entries = self._entries(body)
+        entries = body.members
         kind, version = self._kind(declared, within)
         parent = within
         if "parent" in entries:
@@ -207,7 +187,7 @@ class Deployment:
             version=version,
             name=name,
             scope=scope,
-            id=_identity(scope, kind, name),
+            id=identity(scope, kind, name),
             place=declared.place,
             is_existing=declared.is_existing,
             is_deployed=is_deployed,
@@ -235,12 +215,7 @@ class Deployment:
         kind, _, version = str(declared.target).partition("@")
         if within is not None:
             kind, version = f"{within.kind}/{kind}", version or within.version
-        pinned = self.schemas.version(kind)
-        if pinned is None:
-            raise BicepError("kind", f"{kind} is no known type", declared.place)
-        if version != pinned:
-            text = f"{kind}@{version} is not the checked version {pinned}"
-            raise BicepError("version", text, declared.place)
+        self.schemas.check_version(kind, version, declared.place)
         return kind, version
 
     def _body(
@@ -255,7 +230,7 @@ class Deployment:
                 held[name] = self._evaluator.value(node, local)
                 made.body = held
         shown = {**held, "name": made.name.rpartition("/")[2]}
-        for code, text in self.schemas.problems(made.kind, _plain(shown)):
+        for code, text in self.schemas.problems(made.kind, plain(shown)):
             self._plan.problems.append(Problem(code=code, text=text, place=declared.place))
         return held
 
@@ -283,7 +258,7 @@ class Deployment:
     def _one_module(
         self, declared: Declaration, body: Node, local: Locals, is_deployed: bool
     ) -> Module:
-        entries = self._entries(body)
+        entries = body.members
         for name in entries:
             if name not in _MODULE_PROPERTIES:
                 raise BicepError("property", f"a module has no {name}", entries[name].place)
@@ -294,7 +269,8 @@ class Deployment:
         except OSError:
             raise BicepError("file", f"there is no {declared.target}", declared.place) from None
         made = Module(name=name, place=declared.place, is_deployed=is_deployed)
-        self._check_given(file, entries.get("params"), declared)
+        given = entries.get("params")
+        check_given(file, {} if given is None else given.members, declared)
         if "dependsOn" in entries:
             self._depends(entries["dependsOn"], local)
         if not is_deployed:
@@ -314,51 +290,11 @@ class Deployment:
         made.outputs = later(run.deploy())
         return made
 
-    def _check_given(self, file: File, params: Node | None, declared: Declaration) -> None:
-        given = {} if params is None else self._entries(params)
-        wanted = parameters_of(file)
-        for name in given:
-            if name not in wanted:
-                text = f"{file.path.name} has no parameter {name}"
-                raise BicepError("parameter", text, given[name].place)
-        for name, is_required in wanted.items():
-            if is_required and name not in given:
-                text = f"{file.path.name} needs the parameter {name}"
-                raise BicepError("parameter", text, declared.place)
-
     def _module_scope(
         self, file: File, node: Node | None, local: Locals, declared: Declaration
     ) -> str:
         scope = self._scope
         if node is not None:
-            found = self._evaluator.value(node, local)
-            identity = found.get("id") if isinstance(found, dict) else getattr(found, "id", None)
-            if not isinstance(identity, str):
-                raise BicepError("type", "the scope is no resource group", node.place)
-            scope = identity
-            if is_runtime(scope):
-                raise BicepError("runtime", "the scope is known too late", node.place)
-        wanted = 5 if file.scope == "resourceGroup" else 3
-        if len(scope.split("/")) != wanted:
-            text = f"{file.path.name} is for a {file.scope}, not for {scope}"
-            raise BicepError("scope", text, declared.place)
+            scope = scope_of(self._evaluator.value(node, local), node.place)
+        check_scope(file, scope, declared.place)
         return scope
-
-
-def _identity(scope: str, kind: str, name: str) -> str:
-    if kind == "Microsoft.Resources/resourceGroups":
-        return f"{scope}/resourceGroups/{name}"
-    space, *kinds = kind.split("/")
-    pairs = "/".join(f"{one}/{part}" for one, part in zip(kinds, name.split("/"), strict=False))
-    return f"{scope}/providers/{space}/{pairs}"
-
-
-def _plain(value: Any) -> Any:
-    """The value with resources and modules, which no property holds, shown as such."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return (
-        {"(not a value)": type(value).__name__} if isinstance(value, Resource | Module) else value
-    )

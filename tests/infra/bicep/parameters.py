@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.infra.bicep.tree import BicepError, Declaration, File, Place
+from tests.infra.bicep.tree import BicepError, Declaration, File, Node, Place
 from tests.infra.bicep.values import RuntimeObject, kind_of
 
 _PRIMITIVE = {"string", "int", "bool", "object", "array"}
@@ -20,6 +20,23 @@ def parameters_of(file: File) -> dict[str, bool]:
         declared.name: not declared.has_body and not _may_be_null(declared.target)
         for declared in file.of("parameter")
     }
+
+
+def check_given(file: File, given: Mapping[str, Node], declared: Declaration) -> None:
+    """Hold what a module is given to the parameters of its file.
+
+    Raises:
+        BicepError: one is missing, or there is no such.
+    """
+    wanted = parameters_of(file)
+    for name in given:
+        if name not in wanted:
+            text = f"{file.path.name} has no parameter {name}"
+            raise BicepError("parameter", text, given[name].place)
+    for name, is_required in wanted.items():
+        if is_required and name not in given:
+            text = f"{file.path.name} needs the parameter {name}"
+            raise BicepError("parameter", text, declared.place)
 
 
 def check_parameter(declared: Declaration, value: Any, types: Types) -> None:

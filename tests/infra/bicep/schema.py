@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.infra.bicep.tree import BicepError, Place
 from tests.infra.bicep.values import Runtime, RuntimeObject, kind_of
 
 _SCALARS = {"string", "int", "bool", "object"}
@@ -41,6 +42,19 @@ class Schemas:
                 version=data["apiVersion"], body=data["body"], types=data["types"]
             )
         return cls(found)
+
+    def check_version(self, kind: str, version: str, place: Place) -> None:
+        """Hold a resource's type and version to those that are known.
+
+        Raises:
+            BicepError: the type is not known, or only in another version.
+        """
+        pinned = self.version(kind)
+        if pinned is None:
+            raise BicepError("kind", f"{kind} is no known type", place)
+        if version != pinned:
+            text = f"{kind}@{version} is not the checked version {pinned}"
+            raise BicepError("version", text, place)
 
     def version(self, kind: str) -> str | None:
         """The pinned API version; None for a type that is not known."""

@@ -60,6 +60,11 @@ class Node:
     is_safe: bool = False
     is_closed: bool = False
 
+    @property
+    def members(self) -> dict[str, Node]:
+        """The members of an object, by name."""
+        return {str(key.value): value for key, value in self.entries}
+
     def walk(self) -> Iterator[Node]:
         """This node and all below it, nested resources' too."""
         yield self

@@ -97,3 +97,14 @@ def kind_of(value: object) -> str:
     if isinstance(value, list):
         return "array"
     return "null" if value is None else "object"
+
+
+def plain(value: Any) -> Any:
+    """The value with resources and modules, which no property holds, shown as such."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return (
+        {"(not a value)": type(value).__name__} if isinstance(value, Resource | Module) else value
+    )
