@@ -5,6 +5,7 @@ import azure.functions as func
 from handlers import (
     agreements,
     api,
+    audit,
     expectations,
     fan_out,
     feed,
@@ -28,6 +29,7 @@ for blueprint in (
     notifications.blueprint,
     expectations.blueprint,
     agreements.blueprint,
+    audit.blueprint,
     api.blueprint,
     feed.blueprint,
     templates.blueprint,

@@ -301,6 +301,41 @@ Expression = TypedDict(
 """A filter in the dialects of CloudEvents Subscriptions; it has one of these members."""
 
 
+class ReadableBlob(TypedDict):
+    location: str
+    url: str
+
+
+class ReadAccess(TypedDict):
+    """What may be read until when."""
+
+    product: str
+    sequence: int
+    until: str
+    blobs: list[ReadableBlob]
+
+
+class AuditEntry(TypedDict):
+    """Something that somebody did, or was refused."""
+
+    number: int
+    at: str
+    operation: str
+    by: str
+    name: str
+    about: dict[str, str]
+    outcome: str
+    reason: str
+    digest: str
+
+
+class Audit(TypedDict):
+    """A log, newest first."""
+
+    entries: list[AuditEntry]
+    whole: bool
+
+
 class Agreement(TypedDict):
     """What was agreed with a domain about consuming a product."""
 

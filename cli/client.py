@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from cli.answers import (
     Agreement,
     Attempt,
+    Audit,
     Caller,
     CloudEvent,
     DeadLetter,
@@ -20,6 +21,7 @@ from cli.answers import (
     Onboarding,
     Product,
     ProductSummary,
+    ReadAccess,
     Receipt,
     Replayed,
     Resumed,
@@ -132,6 +134,15 @@ class MeshClient:
         page = self._ask("GET", f"{_product(product)}/events", query=query)
         following = parse_qs(urlsplit(page["next"]).query)["after"]
         return page["events"], int(following[0])
+
+    def audit(self, log: str, *, limit: int) -> Audit:
+        found: Audit = self._ask("GET", f"audit/{_part(log)}", query={"limit": limit})
+        return found
+
+    def read_snapshot(self, product: str, sequence: int) -> ReadAccess:
+        path = f"{_product(product)}/snapshots/{sequence}/access"
+        found: ReadAccess = self._ask("GET", path)
+        return found
 
     def request_agreement(self, product: str, *, consumer: str, purpose: str) -> Agreement:
         body = {"consumer": consumer, "purpose": purpose}
@@ -249,7 +260,7 @@ class MeshClient:
 
         patience = self._connection.patience_s if repeat else 0
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda answer: answer.status_code == 503),
+            retry=tenacity.retry_if_result(lambda answer: answer.status_code in {429, 503}),
             stop=tenacity.stop_before_delay(patience),
             wait=_pause,
             retry_error_callback=_last_answer,

@@ -24,6 +24,7 @@ from cli import (
     identity,
     journeys,
     onboarding,
+    records,
     replaying,
     subscribing,
     templates,
@@ -115,6 +116,8 @@ app.command()(onboarding.refuse)
 app.command()(checking.check)
 app.add_typer(contracts.app)
 app.add_typer(agreements.app)
+app.command()(records.audit)
+app.command()(records.access)
 app.add_typer(dead_letters.app)
 app.add_typer(templates.app)
 app.command()(dropping.drop)

@@ -4,8 +4,8 @@ import azure.functions as func
 
 from handlers import representations as shown
 from handlers.callers import caller
-from handlers.problems import answer, answers
-from mesh import agreements, entitlement, schemas
+from handlers.problems import answer, answers, secret
+from mesh import access, agreements, entitlement, schemas
 from mesh.backbone import backbone
 from mesh.model.names import ProductId
 
@@ -62,6 +62,16 @@ def decide_agreement(req: func.HttpRequest) -> func.HttpResponse:
         days=asked.get("days"),
     )
     return answer(shown.agreement(decided))
+
+
+@blueprint.function_name("read_snapshot")
+@blueprint.route(PRODUCT + "/snapshots/{sequence}/access", methods=["GET"])
+@answers
+def read_snapshot(req: func.HttpRequest) -> func.HttpResponse:
+    text = req.route_params["sequence"]
+    sequence = int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else 0
+    granted = access.grant(backbone(), _product(req), sequence)
+    return secret(shown.read_access(granted))
 
 
 @blueprint.function_name("check_agreements")

@@ -6,14 +6,16 @@ It removes such headers from what comes from outside. Where it is not on, they a
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import azure.functions as func
 
-from mesh import entitlement
+from mesh import audit, entitlement
 from mesh.backbone import backbone
 from mesh.entitlement import Call
+from mesh.errors import MeshError, Rejected, TooMany, Unavailable
 from mesh.model.entitlement import OPEN
 from mesh.model.principal import Caller, Principal
 
@@ -33,17 +35,63 @@ def caller(req: func.HttpRequest) -> Caller:
     return entitlement.identify(backbone(), principal(req.headers))
 
 
-def admit(req: func.HttpRequest, operation: str) -> None:
-    """Let a call through that its rule allows.
+class Visit:
+    """One call from its beginning to its end, and what of it goes on record."""
 
-    Raises:
-        Rejected: the rule does not, or the caller says not who they are.
-        NotFound: what the call is about does not exist.
-    """
-    if operation in OPEN:
-        return
-    call = Call(operation=operation, parts=dict(req.route_params), body=req.get_body())
-    entitlement.check(backbone(), caller(req), call)
+    def __init__(self, req: func.HttpRequest, operation: str) -> None:
+        self._req = req
+        self._operation = operation
+        self._principal: Principal | None = None
+
+    def begin(self) -> None:
+        """Let the call through that its rule allows.
+
+        Raises:
+            Rejected: the rule does not, the caller says not who they are, or calls too often.
+            NotFound: what the call is about does not exist.
+        """
+        if self._operation in OPEN:
+            return
+        found = caller(self._req)
+        wait = backbone().buckets.take(found.principal.id, time.monotonic())
+        if wait:
+            message = f"{found.principal.name} calls too often. Try again in {wait} s."
+            raise TooMany(message, problem="too-many-calls", after=wait)
+        self._principal = found.principal
+        entitlement.check(backbone(), found, self._call)
+
+    def done(self) -> None:
+        """Note what was decided.
+
+        Raises:
+            Unavailable: it could not be noted. What was done is done again by the same call.
+        """
+        if self._principal is not None:
+            audit.done(backbone(), self._principal, self._call, _reason(self._req))
+
+    def ended(self, failure: MeshError) -> MeshError:
+        """Note who was refused; returns what to answer."""
+        if self._principal is not None and isinstance(failure, Rejected):
+            try:
+                audit.refused(backbone(), self._principal, self._call, failure)
+            except Unavailable as unnoted:
+                return unnoted
+        return failure
+
+    @property
+    def _call(self) -> Call:
+        parts, body = dict(self._req.route_params), self._req.get_body()
+        return Call(operation=self._operation, parts=parts, body=body)
+
+
+def _reason(req: func.HttpRequest) -> str:
+    """Why something is done, where the body says it."""
+    try:
+        asked = json.loads(req.get_body() or b"{}")
+    except ValueError:
+        return ""
+    found = asked.get("reason", asked.get("purpose", "")) if isinstance(asked, dict) else ""
+    return found if isinstance(found, str) else ""
 
 
 def principal(headers: Mapping[str, str]) -> Principal | None:

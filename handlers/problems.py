@@ -9,8 +9,8 @@ from typing import Any
 
 import azure.functions as func
 
-from handlers.callers import admit
-from mesh.errors import MeshError, Rejected
+from handlers.callers import Visit
+from mesh.errors import MeshError, Rejected, TooMany
 
 PROBLEMS = "urn:mesh:problems:"
 """With a slug, the `type` of a problem; `docs/problems.md` lists them."""
@@ -29,12 +29,19 @@ def answer(data: object, *, status: int = 200, location: str | None = None) -> f
     )
 
 
+def secret(data: object) -> func.HttpResponse:
+    """A JSON answer that nobody on the way may keep."""
+    told = answer(data)
+    told.headers["Cache-Control"] = "no-store"
+    return told
+
+
 def problem(refusal: Rejected) -> func.HttpResponse:
     """The answer to a call that was refused."""
     findings = [asdict(finding) for finding in refusal.findings]
-    return _problem(
-        refusal.problem, str(refusal), refusal.status, {"findings": findings} if findings else {}
-    )
+    headers = {"Retry-After": str(refusal.after)} if isinstance(refusal, TooMany) else None
+    more = {"findings": findings} if findings else {}
+    return _problem(refusal.problem, str(refusal), refusal.status, more, headers)
 
 
 def answers(
@@ -42,17 +49,21 @@ def answers(
 ) -> Callable[[func.HttpRequest], func.HttpResponse]:
     """Let in who may call a handler, and let it raise.
 
-    Its name is that of its operation, whose rule (`mesh.model.entitlement`) is asked first.
+    Its name is that of its operation, whose rule (`mesh.model.entitlement`) is asked first;
+    what it decides, and whom it refuses, goes on record (`mesh.audit`).
     `Rejected` becomes its problem, `Unavailable` 503 with Retry-After.
     """
 
     @functools.wraps(handle)
     def wrapped(req: func.HttpRequest) -> func.HttpResponse:
+        visit = Visit(req, handle.__name__)
         try:
-            admit(req, handle.__name__)
-            return handle(req)
+            visit.begin()
+            answered = handle(req)
+            visit.done()
         except MeshError as failure:
-            return _told(req, failure)
+            return _told(req, visit.ended(failure))
+        return answered
 
     return wrapped
 
@@ -64,11 +75,14 @@ def answers_later(
 
     @functools.wraps(handle)
     async def wrapped(req: func.HttpRequest) -> func.HttpResponse:
+        visit = Visit(req, handle.__name__)
         try:
-            admit(req, handle.__name__)
-            return await handle(req)
+            visit.begin()
+            answered = await handle(req)
+            visit.done()
         except MeshError as failure:
-            return _told(req, failure)
+            return _told(req, visit.ended(failure))
+        return answered
 
     return wrapped
 

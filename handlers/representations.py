@@ -5,8 +5,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from mesh.access import ReadAccess
 from mesh.catalogue import ProductPage
 from mesh.model.agreement import Agreement
+from mesh.model.audit import AuditEntry
 from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.file_set import FileSet
@@ -217,6 +219,30 @@ def agreement(made: Agreement) -> dict[str, Any]:
         "decided_at": time(made.decided_at),
         "reason": made.reason,
         "expires_at": time(made.expires_at),
+    }
+
+
+def read_access(granted: ReadAccess) -> dict[str, Any]:
+    return {
+        "product": str(granted.product),
+        "sequence": granted.sequence,
+        "until": time(granted.until),
+        "blobs": [{"location": at, "url": url} for at, url in granted.urls.items()],
+    }
+
+
+def audit_entry(entry: AuditEntry) -> dict[str, Any]:
+    deed = entry.deed
+    return {
+        "number": entry.number,
+        "at": time(deed.at),
+        "operation": deed.operation,
+        "by": deed.by,
+        "name": deed.name,
+        "about": dict(deed.about),
+        "outcome": deed.outcome,
+        "reason": deed.reason,
+        "digest": entry.digest,
     }
 
 

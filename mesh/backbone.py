@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mesh
+from mesh.model.rate import Buckets
 from mesh.settings import Settings
 
 if TYPE_CHECKING:
     from mesh.azure.clients import Clients
     from mesh.model.policy import Policy
     from mesh.ports import (
+        Audit,
         Catalogue,
         DeadLetters,
         Deliveries,
@@ -49,6 +51,7 @@ class Backbone:
     Attributes:
         easy_auth: whether the platform has authenticated callers before their calls arrive (App
             Service authentication); when not, nobody is believed who they say they are.
+        buckets: how many calls each caller may still make of this instance.
         now: the clock; its times are in UTC and say so.
     """
 
@@ -56,6 +59,7 @@ class Backbone:
     catalogue: Catalogue
     onboardings: Onboardings
     templates: Templates
+    audit: Audit
     subscriptions: Subscriptions
     deliveries: Deliveries
     storage: Storage
@@ -68,6 +72,7 @@ class Backbone:
     signing: SigningSecrets
     policy: Policy
     easy_auth: bool
+    buckets: Buckets
     now: Callable[[], datetime]
 
 
@@ -110,6 +115,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
     Args:
         clients: to share with others, and to be closed by whoever made them.
     """
+    from mesh.azure.audit import TableAudit
     from mesh.azure.clients import Clients
     from mesh.azure.dead_letters import ServiceBusDeadLetters
     from mesh.azure.destinations import AzureDestinations
@@ -129,11 +135,13 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
     from mesh.webhooks.sender import WebhookSender
 
     clients = clients or Clients(settings)
+    policy = _policy()
     return Backbone(
         registry=TableRegistry(clients),
         catalogue=TableCatalogue(clients),
         onboardings=TableOnboardings(clients),
         templates=TableTemplates(clients),
+        audit=TableAudit(clients),
         subscriptions=TableSubscriptions(clients),
         deliveries=TableDeliveries(clients),
         storage=BlobStorage(clients),
@@ -148,8 +156,9 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         ),
         destinations=AzureDestinations(clients),
         signing=SigningSecrets.from_setting(settings.webhook_signing_key),
-        policy=_policy(),
+        policy=policy,
         easy_auth=settings.easy_auth,
+        buckets=Buckets(policy.rate),
         now=_utc_now,
     )
 
@@ -164,6 +173,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         catalogue=memory.Catalogue(),
         onboardings=memory.Onboardings(),
         templates=memory.Templates(),
+        audit=memory.Audit(),
         subscriptions=memory.Subscriptions(),
         deliveries=memory.Deliveries(),
         storage=memory.Storage(),
@@ -176,6 +186,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         signing=SigningSecrets(master_keys=(bytes(MASTER_KEY_BYTES),)),
         policy=_policy(),
         easy_auth=True,
+        buckets=Buckets(_policy().rate),
         now=now or _utc_now,
     )
 

@@ -11,10 +11,11 @@ from mesh.backbone import Backbone
 from mesh.documents import read_declaration
 from mesh.errors import Rejected
 from mesh.model.agreement import Agreement
+from mesh.model.audit import MESH
 from mesh.model.declaration import Declaration
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.entitlement import RULES, Need, Of, Rule
-from mesh.model.names import ProductId
+from mesh.model.names import ProductId, is_slug
 from mesh.model.principal import ANY_DOMAIN, Caller, Principal, Role, caller_of
 from mesh.model.subscription import Subscription
 
@@ -100,6 +101,19 @@ def agreements_shown_to(
     return [one for one in found if caller.holds({Role.CONSUMER}, one.consumer)]
 
 
+def concerned(backbone: Backbone, call: Call) -> str:
+    """The domain in whose audit log a call belongs; `mesh` when it concerns no one domain."""
+    domain = call.parts.get("domain", "")
+    if "onboarding" in call.parts:
+        domain = _domain(backbone, Of.ONBOARDING, call) or ""
+    elif call.operation == "request_onboarding":
+        try:
+            domain = _domain(backbone, Of.DECLARATION, call) or ""
+        except Rejected:
+            domain = ""
+    return domain if is_slug(domain) else MESH
+
+
 def _fulfils(backbone: Backbone, caller: Caller, need: Need, call: Call) -> bool:
     if not caller.holds_anywhere(need.roles):
         return False
@@ -122,6 +136,8 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
     if of is Of.ONBOARDING:
         saga = backbone.onboardings.get(call.parts["onboarding"])
         return "" if saga is None or saga.product is None else saga.product.domain
+    if of is Of.LOG:
+        return call.parts["log"]
     if of is Of.CONSUMER:
         asked = call.parts.get("consumer")
         return asked or str(schemas.parse(call.body, "requests/agreement.v1")["consumer"])

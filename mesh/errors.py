@@ -3,6 +3,7 @@
     MeshError
       + Rejected       the caller asked for something that cannot be: told at once, never retried
         - NotFound     what the caller named does not exist
+        - TooMany      the caller calls too often
       + Unavailable    something we depend on failed: retried, and dead-lettered in the end
         - Conflict     another writer was faster: read again, decide again
 
@@ -46,6 +47,18 @@ class NotFound(Rejected):
 
     def __init__(self, message: str, *, problem: str = "not-found") -> None:
         super().__init__(message, problem=problem, status=404)
+
+
+class TooMany(Rejected):
+    """The caller calls too often (429).
+
+    Args:
+        after: seconds to wait.
+    """
+
+    def __init__(self, message: str, *, problem: str, after: int) -> None:
+        super().__init__(message, problem=problem, status=429)
+        self.after = after
 
 
 class Unavailable(MeshError):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from mesh.model.agreement import Agreement
+from mesh.model.audit import AuditEntry, Deed
 from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
@@ -136,6 +137,16 @@ class Templates(Protocol):
         """Every template, in no particular order."""
 
 
+class Audit(Protocol):
+    """What was decided: logs that are only ever added to."""
+
+    def append(self, deed: Deed) -> AuditEntry:
+        """Add a deed to its log, after what is there."""
+
+    def entries(self, log: str, *, limit: int) -> Sequence[AuditEntry]:
+        """The newest entries of a log, newest first."""
+
+
 class Subscriptions(Protocol):
     """Who is to be told what."""
 
@@ -194,6 +205,9 @@ class Storage(Protocol):
         """Write a blob piece by piece; it appears when committed, or never."""
 
     def exists(self, container: str) -> bool: ...
+
+    def read_access(self, location: str, *, until: datetime) -> str:
+        """A URL by which whoever holds it can read just this blob, until then: a secret."""
 
     def url(self, location: str) -> str:
         """Where others find the blob; no signature, no secret."""

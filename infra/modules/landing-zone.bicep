@@ -184,6 +184,17 @@ resource appWrites 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (
   }
 }]
 
+// The app signs short-lived read access for consumers. The key that it asks for signs no more than the app may do itself.
+resource appDelegates 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account.id, appPrincipalId, roles.blobDelegator)
+  scope: account
+  properties: {
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobDelegator)
+  }
+}
+
 // Producers drop files, and may look at and replace them.
 resource producersWrite 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for producer in producers: {
   name: guid(landing.id, producer.id, roles.blobDataContributor)

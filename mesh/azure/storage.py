@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
@@ -15,11 +16,14 @@ from mesh.azure.failures import code_of, unavailable
 from mesh.ports import Gone
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
+    from azure.storage.blob import BlobClient, BlobServiceClient
 
 MOST_BLOCKS = 50_000
 """Blocks of one blob. The first ten thousand have the size of a piece, later ones grow."""
 
+
+_LEEWAY = timedelta(minutes=5)
+"""Clocks of Azure differ by minutes: what is good for minutes begins to be so before now."""
 
 NODE_CONTAINERS = frozenset({"landing", "published", "quarantine", "receipts"})
 """What a domain with an account of its own keeps there, by its name: `published/DOMAIN/…`."""
@@ -77,16 +81,45 @@ class BlobStorage:
         with unavailable(f"Looking for the container {container}"):
             return self._clients.blobs().get_container_client(container).exists()
 
+    def read_access(self, location: str, *, until: datetime) -> str:
+        """See `mesh.ports.Storage.read_access`: a shared access signature for one blob.
+
+        In Azure it is signed with a user delegation key, which the app's identity asks for and
+        which is forgotten at once; locally, with the account's key.
+        """
+        from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+
+        blob, service = self._blob(location), self._service(location)
+        key = getattr(service.credential, "account_key", None)
+        with unavailable(f"Signing read access to {location}"):
+            delegated = None if key else service.get_user_delegation_key(until - _LEEWAY * 4, until)
+            signature = generate_blob_sas(
+                blob.account_name or "",
+                blob.container_name,
+                blob.blob_name,
+                account_key=key,
+                user_delegation_key=delegated,
+                permission=BlobSasPermissions(read=True),
+                start=until - _LEEWAY * 4,
+                expiry=until,
+                protocol="https" if key is None else None,
+            )
+        return f"{self.url(location)}?{signature}"
+
     def url(self, location: str) -> str:
         return self._blob(location).url.partition("?")[0]
 
     def _blob(self, location: str) -> BlobClient:
         container, _, name = location.partition("/")
+        return self._service(location).get_blob_client(container, name)
+
+    def _service(self, location: str) -> BlobServiceClient:
+        container, _, name = location.partition("/")
         account = ""
         if container in NODE_CONTAINERS:
             accounts = self._clients.settings.storage_of_domains
             account = accounts.get(name.partition("/")[0], "")
-        return self._clients.blobs(account).get_blob_client(container, name)
+        return self._clients.blobs(account)
 
 
 class BlobWriter:

@@ -17,9 +17,10 @@ from mesh.memory.messaging import (
 )
 from mesh.memory.registry import Registry
 from mesh.memory.storage import Storage
-from mesh.memory.tables import Catalogue, Deliveries, Onboardings, Subscriptions, Templates
+from mesh.memory.tables import Audit, Catalogue, Deliveries, Onboardings, Subscriptions, Templates
 
 __all__ = [
+    "Audit",
     "Catalogue",
     "DeadLetters",
     "Deliveries",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from urllib.parse import quote
 
@@ -75,6 +76,9 @@ class Storage:
 
     def exists(self, container: str) -> bool:
         return container in self._containers
+
+    def read_access(self, location: str, *, until: datetime) -> str:
+        return f"{self.url(location)}?sp=r&se={until:%Y-%m-%dT%H:%M:%SZ}&sig=memory"
 
     def url(self, location: str) -> str:
         return f"{self.base}/{quote(location)}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
 from mesh.errors import Conflict
+from mesh.model.audit import AuditEntry, Deed, following
 from mesh.model.catalogue import ProductSummary
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
@@ -77,6 +79,24 @@ class Templates:
     def all(self) -> Iterator[Template]:
         with self._lock:
             return iter(list(self._templates.values()))
+
+
+class Audit:
+    """`mesh.ports.Audit` in memory."""
+
+    def __init__(self) -> None:
+        self._logs: defaultdict[str, list[AuditEntry]] = defaultdict(list)
+        self._lock = threading.Lock()
+
+    def append(self, deed: Deed) -> AuditEntry:
+        with self._lock:
+            log = self._logs[deed.log]
+            log.append(following(log[-1] if log else None, deed))
+            return log[-1]
+
+    def entries(self, log: str, *, limit: int) -> Sequence[AuditEntry]:
+        with self._lock:
+            return self._logs[log][::-1][:limit]
 
 
 class Subscriptions:

@@ -16,6 +16,7 @@ class Of(StrEnum):
     PRODUCT = "the product's domain"
     SUBSCRIBER = "the subscriber's domain"
     CONSUMER = "the consumer's domain"
+    LOG = "the domain whose log it is"
     ENTITLED = "a domain that may consume the product"
     DECLARATION = "the declared product's domain"
     ONBOARDING = "the onboarded product's domain"
@@ -105,6 +106,8 @@ RULES: Mapping[str, Rule] = {
     "list_agreements": _ANYBODY_HERE,
     "get_agreement": Rule(needs=(_need(Of.CONSUMER, Role.CONSUMER), _TEAM), ops=True),
     "decide_agreement": Rule(needs=(_need(Of.PRODUCT, Role.OWNER),)),
+    "read_snapshot": Rule(needs=(_TEAM, _need(Of.ENTITLED, Role.CONSUMER))),
+    "list_audit": Rule(needs=(_need(Of.LOG, Role.OWNER),), ops=True),
     "list_dead_letters": _OPS,
     "resubmit_dead_letter": _OPS,
     "discard_dead_letter": _OPS,
@@ -114,3 +117,23 @@ RULES: Mapping[str, Rule] = {
 What lists answer with is narrowed to what the caller may see of each entry: drops to those of its
 domains, subscriptions and agreements to its own and those of its products.
 """
+
+DECISIONS = frozenset(
+    {
+        "request_onboarding",
+        "decide_onboarding",
+        "register_template",
+        "subscribe",
+        "unsubscribe",
+        "rotate_secret",
+        "suspend",
+        "resume",
+        "replay",
+        "request_agreement",
+        "decide_agreement",
+        "read_snapshot",
+        "resubmit_dead_letter",
+        "discard_dead_letter",
+    }
+)
+"""Operations that are put into the audit log when they are done; what a rule refuses always is."""

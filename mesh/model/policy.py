@@ -12,6 +12,7 @@ from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
 from mesh.model.odcs_variables import NAME
 from mesh.model.principal import Grant
+from mesh.model.rate import Rate
 from mesh.model.template import Encryption, Network, SecurityProfile
 
 _ALLOWED = {"network": get_args(Network), "encryption": get_args(Encryption)}
@@ -35,6 +36,7 @@ class Policy:
             says is public.
         profiles: what infrastructure has to offer, by classification (`docs/templates.md`).
         grants: what principals may do, beside what their app roles say (`docs/security.md`).
+        rate: how many calls of the HTTP API one caller may make of one instance.
         agreements: who decides who may consume, and for how long.
     """
 
@@ -48,6 +50,7 @@ class Policy:
     variables: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[SecurityProfile, ...] = ()
     grants: tuple[Grant, ...] = ()
+    rate: Rate = Rate()  # noqa: RUF009 - it is frozen
     agreements: AgreementPolicy = field(default_factory=AgreementPolicy)
 
     @classmethod
@@ -71,6 +74,7 @@ class Policy:
                 variables=_variables(data["contracts"].get("variables", {})),
                 profiles=_profiles(data["security"]["profiles"]),
                 grants=tuple(Grant.from_data(entry) for entry in data["access"]["grants"]),
+                rate=_rate(data["api"]),
                 agreements=AgreementPolicy.from_data(data["agreements"]),
             )
         except (KeyError, TypeError, ValueError) as wrong:
@@ -86,6 +90,14 @@ class Policy:
             )
             raise ValueError(message)
         return policy
+
+
+def _rate(told: Mapping[str, Any]) -> Rate:
+    rate = Rate(per_minute=int(told["calls_per_minute"]), burst=int(told["calls_at_once"]))
+    if min(rate.per_minute, rate.burst) < 1:
+        message = "api.calls_per_minute and api.calls_at_once have to be 1 or more"
+        raise ValueError(message)
+    return rate
 
 
 def _mode(name: str) -> Mode:

@@ -23,6 +23,7 @@ CALLS = {
     "upload_blob": "blob write",
     "stage_block": "blob write",
     "commit_block_list": "blob write",
+    "get_user_delegation_key": "blob delegation",
     # Tables
     "get_entity": "table",
     "query_entities": "table",
@@ -56,6 +57,7 @@ CALLS = {
 HARMLESS = {
     # Make a client, or work on what has been fetched; none of them sends anything.
     "get_blob_client",
+    "url",
     "get_container_client",
     "get_table_client",
     "get_queue_sender",
@@ -164,6 +166,8 @@ def needs(made: Plan) -> Iterator[tuple[str, str]]:
         name = container.name.rpartition("/")[2]
         if name in READ and "blob read" in wanted:
             yield "blobDataReader", container.id
+        if name == "published" and "blob delegation" in wanted:
+            yield "blobDelegator", container.id.partition("/blobServices/")[0]
         if name in WRITTEN and "blob write" in wanted:
             yield "blobDataContributor", container.id
     yield from _of_the_host(made)

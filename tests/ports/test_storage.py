@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -204,6 +206,35 @@ def test_a_container_that_is_not_there_is_no_missing_blob(ports: Backbone) -> No
         list(ports.storage.open("nowhere/x"))
     with pytest.raises(Unavailable, match=r"container"):
         ports.storage.read("nowhere/x")
+
+
+def test_read_access_is_to_one_blob_for_a_while_and_no_more(azure: Backbone, location: str) -> None:
+    import httpx
+
+    azure.storage.write(location, b"x", content_type="text/csv")
+    azure.storage.write(f"{location}.other", b"y", content_type="text/csv")
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+
+    url = azure.storage.read_access(location, until=soon)
+
+    assert httpx.get(url).content == b"x"
+    blocked = {"x-ms-blob-type": "BlockBlob"}
+    assert httpx.put(url, content=b"z", headers=blocked).status_code == 403
+    assert httpx.delete(url).status_code == 403
+    assert httpx.get(url.replace(".csv?", ".csv.other?")).status_code == 403
+    past = azure.storage.read_access(location, until=datetime.now(UTC) - timedelta(minutes=1))
+    assert httpx.get(past).status_code == 403
+    assert "sp=r&" in f"{url}&"
+
+
+def test_read_access_names_the_blob_and_its_end(ports: Backbone, location: str) -> None:
+    until = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    url, _, signature = ports.storage.read_access(location, until=until).partition("?")
+
+    assert url == ports.storage.url(location)
+    assert "2026-11-22T12" in unquote(signature)
+    assert "sp=r" in signature
 
 
 def test_a_url_is_quoted_and_holds_no_secret(ports: Backbone) -> None:

@@ -181,6 +181,8 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
         "version": "1.0.0",
         "object": "countries",
         "consumer": "rivers",
+        "sequence": str(world.backbone.registry.head(product).sequence),
+        "log": "geography",
         "template": "node",
         "subscription": made.subscription.id,
     }

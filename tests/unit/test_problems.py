@@ -17,6 +17,10 @@ DOCUMENT = (ROOT / "docs" / "problems.md").read_text(encoding="utf-8")
 OF_THE_API, OF_THE_COMMAND = DOCUMENT.split("## Of the API")[1].split("## Of the command")
 
 
+USUAL = {"Rejected": "400", "NotFound": "404", "TooMany": "429"}
+"""The status of each kind of refusal, where the code that raises it says no other."""
+
+
 def rows(part: str) -> list[list[str]]:
     lines = [line for line in part.splitlines() if line.startswith("| `")]
     return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in lines]
@@ -38,10 +42,9 @@ def raised_by_the_api() -> dict[str, set[str]]:
         given = {word.arg: word.value for word in call.keywords}
         if name == "_problem" and isinstance(call.args[0], ast.Constant):
             found[call.args[0].value].add(str(ast.literal_eval(call.args[2])))
-        if name in {"Rejected", "NotFound"}:
+        if name in USUAL:
             status = given.get("status")
-            usual = "404" if name == "NotFound" else "400"
-            said = usual if status is None else str(ast.literal_eval(status))
+            said = USUAL[name] if status is None else str(ast.literal_eval(status))
             if "problem" in given:
                 found[ast.literal_eval(given["problem"])].add(said)
     return found

@@ -98,6 +98,11 @@ def _prepare(line, known, run, declared, contract_of):
         known["SUBSCRIPTION"] = next(
             wants["id"] for wants in told["subscriptions"] if wants["channel"] == "push"
         )
+    if "$UPDATED" in line:
+        events = json.loads(run("events", "geography/countries", "--json").stdout)["events"]
+        known["UPDATED"] = next(
+            str(int(event["sequence"])) for event in events if "updated" in event["type"]
+        )
     if "$PULL" in line:
         told = json.loads(run("subscriptions", "geography/countries", "--json").stdout)
         known["PULL"] = next(
