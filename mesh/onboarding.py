@@ -21,6 +21,8 @@ from mesh.model.record import Commit, Head, number
 from mesh.model.template import TemplateUse
 from mesh.onboarding_checks import check_against_record, classifications
 from mesh.ports import Message
+from mesh.query_checks import queries_of
+from mesh.reference_checks import referred_classifications
 
 QUEUE = "onboarding"
 
@@ -204,7 +206,7 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
         return saga.refused(declaration)
     saga = replace(saga, product=declaration.product.id, digest=declaration.product.digest)
     use, unfit = templates.settle(backbone, declaration, saga.template)
-    findings = check_against_record(backbone, declaration) + unfit
+    findings = check_against_record(backbone, declaration) + unfit or queries_of(declaration)
     if findings:
         return saga.refused(findings)
     told = f"{len(declaration.contracts)} contract(s)" + templates.in_words(use)
@@ -213,10 +215,9 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
 
 def _approve(backbone: Backbone, saga: Onboarding) -> Onboarding:
     declaration = _declaration(backbone, saga)
-    asked = backbone.policy.approval_classifications
-    if classifications(declaration) & asked or templates.waives_anew(
-        backbone, declaration, saga.template
-    ):
+    labels = classifications(declaration) | referred_classifications(backbone, declaration)
+    asked = labels & backbone.policy.approval_classifications
+    if asked or templates.waives_anew(backbone, declaration, saga.template):
         return replace(saga, status=Status.WAITING)
     return saga.done(Step.APPROVED, backbone.now(), "policy asks for nobody's approval")
 

@@ -18,7 +18,6 @@ from mesh.model.product import InputPort
 from mesh.model.record import ContractEntry
 from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
-from mesh.query_checks import query_findings
 from mesh.reference_checks import wrong_references
 
 
@@ -34,7 +33,6 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     for declared in declaration.contracts:
         findings += _service_level(declared)
         findings += wrong_references(backbone, declaration, declared)
-        findings += query_findings(declared.document, file=declared.file)
         findings += _breaking(backbone, declaration.product.id, declared)
     return tuple(finding for finding in findings if finding is not None)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh.model.contract import DataContract
+from mesh.model.declaration import Declaration
 from mesh.model.findings import Finding
 from mesh.validation import compile_object, wrong_queries
 
@@ -18,6 +19,15 @@ def query_findings(document: Mapping[str, Any], *, file: str) -> list[Finding]:
         file: name of the document, for the findings.
     """
     return list(_findings(DataContract.from_document(document), file))
+
+
+def queries_of(declaration: Declaration) -> tuple[Finding, ...]:
+    """The queries of a checked declaration that are no SQL over its fields."""
+    return tuple(
+        finding
+        for declared in declaration.contracts
+        for finding in query_findings(declared.document, file=declared.file)
+    )
 
 
 def _findings(contract: DataContract, file: str) -> Iterator[Finding]:

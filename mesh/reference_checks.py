@@ -32,6 +32,23 @@ def wrong_references(
     ]
 
 
+def referred_classifications(backbone: Backbone, declaration: Declaration) -> frozenset[str]:
+    """The classifications of the fields that a declaration's relationships point at.
+
+    Who may drop files learns from the rejects which values are there.
+    """
+    found = [
+        _target(backbone, declaration, declared, one)
+        for declared in declaration.contracts
+        for item in DataContract.from_document(declared.document).objects.values()
+        for one in item.relationships
+        if not one.obstacle
+    ]
+    return frozenset(
+        label for target in found if isinstance(target, Target) for label in target.classifications
+    )
+
+
 def _wrong(
     backbone: Backbone,
     declaration: Declaration,
@@ -51,6 +68,13 @@ def _wrong(
             f"{names} of {found.object_name} is neither its primary key nor unique: it identifies "
             f"no record.",
             "Point at the primary key, all of it, or at a unique field.",
+        )
+    for column in found.partitioned:
+        yield _finding(
+            declared,
+            one,
+            f"{found.object_name} is published in folders by {column}: its files do not hold it.",
+            "Point at another key of it.",
         )
     types = {field.name: field.logical_type for field in item.fields}
     for field, column, kind in zip(one.fields, found.columns, found.types, strict=True):

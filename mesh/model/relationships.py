@@ -98,12 +98,16 @@ class Target:
         columns: Names in files.
         types: ODCS logical types.
         is_key: Whether no two records can share the values: a primary key, or a unique field.
+        partitioned: Those of the columns whose values stand in names of folders.
+        classifications: Of the columns, in lower case.
     """
 
     object_name: str
     columns: tuple[str, ...]
     types: tuple[str | None, ...]
     is_key: bool
+    partitioned: tuple[str, ...] = ()
+    classifications: frozenset[str] = frozenset()
 
 
 def relationships(
@@ -147,6 +151,10 @@ def find_target(
         types=tuple(item.get("logicalType") for item in columns),
         is_key=(bool(key) and set(names) == key)
         or any(bool(item.get("unique")) for item in columns),
+        partitioned=tuple(column_name(item) for item in columns if item.get("partitioned")),
+        classifications=frozenset(
+            str(item["classification"]).lower() for item in columns if item.get("classification")
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from cli.main import app
+from mesh import onboarding
 from mesh.model.names import ProductId
 from mesh.model.record import Verdict
 from mesh.schemas import load
@@ -637,6 +638,50 @@ def test_what_is_pointed_at_must_be_there_and_identify_a_record(ports, to, more,
         "/schema/0/properties/1/relationships/0",
     )
     assert finding.remedy
+
+
+def test_what_stands_in_names_of_folders_cannot_be_pointed_at(world, declare):
+    text = {"logicalType": "string"}
+    to = "../../geography/sheets/sheets.odcs.yaml#/schema/sheets/properties/key"
+    parted = text | {"partitioned": True, "partitionKeyPosition": 1, "required": True}
+
+    saga = onboard_pair(
+        world,
+        declare,
+        *pair(
+            {"key": parted, "n": text},
+            {"key": text | {"relationships": [{"to": to}]}},
+            primary={"key"},
+        ),
+    )
+
+    assert [finding.message for finding in saga.findings] == [
+        "sheets is published in folders by key: its files do not hold it."
+    ]
+
+
+@pytest.mark.parametrize(("label", "status"), [("Restricted", "waiting"), ("public", "registered")])
+def test_who_points_at_what_is_restricted_needs_approval(world, declare, label, status):
+    """Rejects tell which values are there."""
+    text = {"logicalType": "string"}
+    to = "../../geography/sheets/sheets.odcs.yaml#/schema/sheets/properties/key"
+    sheets, target, own = pair(
+        {"key": text | {"classification": label}},
+        {"key": text | {"relationships": [{"to": to}]}},
+        primary={"key"},
+    )
+    listed = world.onboard(declare(sheets, target, ports=(("sheets", "1.0.0"),)))
+    if listed.status == "waiting":
+        onboarding.approve(world.backbone, listed.id, approver="owner", reason="mine")
+        for message in world.queues.take(onboarding.QUEUE):
+            onboarding.handle(world.backbone, message.body)
+        while messages := world.queues.take(onboarding.QUEUE):
+            for message in messages:
+                onboarding.handle(world.backbone, message.body)
+
+    saga = world.onboard(declare(PORTS, own, ports=(("ports", "1.0.0"),)))
+
+    assert saga.status == status, saga.findings
 
 
 @pytest.mark.parametrize(

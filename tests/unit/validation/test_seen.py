@@ -39,3 +39,15 @@ def test_a_repeated_key_is_found_among_those_on_disk() -> None:
     assert seen.add(b"17", 10_001) == 17
     assert seen.add(b"x", 10_002) is None
     assert seen.add(b"x", 10_003) == 10_002
+
+
+def test_whether_a_key_is_there_is_told_of_any_number() -> None:
+    seen = Seen(in_memory=1000)
+    for start in range(0, 10_000, 500):
+        seen.add_new([b"%d" % number for number in range(start, start + 500)], start)
+    seen.add(b"17", 10_000)
+    seen.add(b"x" * 100, 10_001)
+
+    keys = [b"%d" % number for number in range(20_000)]
+    assert seen.unknown(keys) == set(keys[10_000:])
+    assert seen.unknown([b"x" * 100, b"x" * 99]) == {b"x" * 99}
