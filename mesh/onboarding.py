@@ -19,10 +19,8 @@ from mesh.model.findings import Finding
 from mesh.model.onboarding import Onboarding, Status, Step, StepRecord, onboarding_id
 from mesh.model.record import Commit, Head, number
 from mesh.model.template import TemplateUse
-from mesh.onboarding_checks import check_against_record, classifications
+from mesh.onboarding_checks import check_against_record, check_declaration, classifications
 from mesh.ports import Message
-from mesh.query_checks import queries_of
-from mesh.reference_checks import referred_classifications
 
 QUEUE = "onboarding"
 
@@ -206,7 +204,7 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
         return saga.refused(declaration)
     saga = replace(saga, product=declaration.product.id, digest=declaration.product.digest)
     use, unfit = templates.settle(backbone, declaration, saga.template)
-    findings = check_against_record(backbone, declaration) + unfit or queries_of(declaration)
+    findings = check_declaration(backbone, declaration) + unfit
     if findings:
         return saga.refused(findings)
     told = f"{len(declaration.contracts)} contract(s)" + templates.in_words(use)
@@ -215,9 +213,11 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
 
 def _approve(backbone: Backbone, saga: Onboarding) -> Onboarding:
     declaration = _declaration(backbone, saga)
-    labels = classifications(declaration) | referred_classifications(backbone, declaration)
-    asked = labels & backbone.policy.approval_classifications
-    if asked or templates.waives_anew(backbone, declaration, saga.template):
+    if classifications(
+        backbone, declaration
+    ) & backbone.policy.approval_classifications or templates.waives_anew(
+        backbone, declaration, saga.template
+    ):
         return replace(saga, status=Status.WAITING)
     return saga.done(Step.APPROVED, backbone.now(), "policy asks for nobody's approval")
 
