@@ -19,7 +19,7 @@ from mesh.model.findings import Finding
 from mesh.model.onboarding import Onboarding, Status, Step, StepRecord, onboarding_id
 from mesh.model.record import Commit, Head, number
 from mesh.model.template import TemplateUse
-from mesh.onboarding_checks import check_against_record, check_declaration, classifications
+from mesh.onboarding_checks import check_against_record, check_declaration, to_approve
 from mesh.ports import Message
 
 QUEUE = "onboarding"
@@ -213,11 +213,8 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
 
 def _approve(backbone: Backbone, saga: Onboarding) -> Onboarding:
     declaration = _declaration(backbone, saga)
-    if classifications(
-        backbone, declaration
-    ) & backbone.policy.approval_classifications or templates.waives_anew(
-        backbone, declaration, saga.template
-    ):
+    waives = templates.waives_anew(backbone, declaration, saga.template)
+    if waives or to_approve(backbone, declaration):
         return replace(saga, status=Status.WAITING)
     return saga.done(Step.APPROVED, backbone.now(), "policy asks for nobody's approval")
 

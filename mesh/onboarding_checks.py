@@ -18,7 +18,8 @@ from mesh.model.product import InputPort
 from mesh.model.record import ContractEntry
 from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
-from mesh.reference_checks import wrong_references
+from mesh.query_checks import queries_of
+from mesh.reference_checks import referred_classifications, wrong_references
 
 
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
@@ -35,6 +36,17 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
         findings += wrong_references(backbone, declaration, declared)
         findings += _breaking(backbone, declaration.product.id, declared)
     return tuple(finding for finding in findings if finding is not None)
+
+
+def check_declaration(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
+    """The same, and what takes time and no record: whether queries of contracts can be asked."""
+    return check_against_record(backbone, declaration) or queries_of(declaration)
+
+
+def to_approve(backbone: Backbone, declaration: Declaration) -> frozenset[str]:
+    """The classifications that policy wants approved, of its fields and of those they point at."""
+    found = classifications(declaration) | referred_classifications(backbone, declaration)
+    return found & backbone.policy.approval_classifications
 
 
 def classifications(declaration: Declaration) -> frozenset[str]:
