@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from string import Template
 
+import pytest
 import typer
 
 from cli.connection import PATIENCE_S
@@ -19,6 +20,7 @@ from tests.unit.test_dead_letters import letter
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COUNTRIES = ProductId(domain="geography", product="countries")
 GROUP = typer.main.get_command(app)
 LEAVES = {
@@ -32,6 +34,18 @@ def test_every_command_is_told_of():
     told = set(re.findall(r"`mesh ([a-z-]+(?: [a-z]+)?)`", DOCUMENT))
 
     assert told == set(LEAVES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_that_a_page_names_are_there(page):
+    """In running text, and in blocks; a group of commands may stand for all of them."""
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:`|^)mesh ([a-z][a-z-]*)(?: ([a-z]+)\b)?", text, re.MULTILINE)
+
+    for name, inner in named:
+        assert name in GROUP.commands, f"mesh {name}"
+        if inner and hasattr(GROUP.commands[name], "commands"):
+            assert inner in GROUP.commands[name].commands, f"mesh {name} {inner}"
 
 
 def test_every_option_is_told_of():
