@@ -19,7 +19,7 @@ def fan_out(backbone: Backbone, event: ReceivedEvent) -> int:
                 subscription,
                 Notification.first(event, subscription.id, traceparent=hop.traceparent),
             )
-            for subscription in backbone.subscriptions.of_product(event.product)
+            for subscription in backbone.subscriptions.wanting(event)
             if subscription.is_told_of(event, backbone.now()) and subscription.filter.matches(event)
         ]
         notifications.enqueue(backbone, first, after=backbone.policy.schedule[0])

@@ -15,6 +15,7 @@ from mesh.model.audit import AuditEntry, Deed
 from mesh.model.catalogue import ProductSummary
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
+from mesh.model.events import ReceivedEvent
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
@@ -168,6 +169,12 @@ class Subscriptions(Protocol):
     def get(self, product: ProductId, subscription: str) -> Subscription | None: ...
 
     def of_product(self, product: ProductId) -> Sequence[Subscription]: ...
+
+    def wanting(self, event: ReceivedEvent) -> Sequence[Subscription]:
+        """Those to the event's product whose filter may let it through, and perhaps others.
+
+        What it costs follows from how many these are, not from how many there are.
+        """
 
     def remove(self, product: ProductId, subscription: str) -> None: ...
 

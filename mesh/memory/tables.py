@@ -11,6 +11,8 @@ from itertools import count
 from mesh.errors import Conflict
 from mesh.model.audit import AuditEntry, Deed, following
 from mesh.model.catalogue import ProductSummary
+from mesh.model.events import ReceivedEvent
+from mesh.model.interests import Interest, interests, of_event
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
@@ -100,15 +102,24 @@ class Audit:
 
 
 class Subscriptions:
-    """`mesh.ports.Subscriptions` in memory."""
+    """`mesh.ports.Subscriptions` in memory.
+
+    Attributes:
+        looked_at: how many `wanting` looked at, in all.
+    """
 
     def __init__(self) -> None:
+        self.looked_at = 0
         self._subscriptions: dict[tuple[ProductId, str], Subscription] = {}
+        self._interested: dict[tuple[ProductId, Interest], set[str]] = {}
         self._lock = threading.Lock()
 
     def add(self, subscription: Subscription) -> None:
         with self._lock:
             self._subscriptions[subscription.product, subscription.id] = subscription
+            for interest in interests(subscription.filter):
+                under = self._interested.setdefault((subscription.product, interest), set())
+                under.add(subscription.id)
 
     def change(
         self,
@@ -131,9 +142,18 @@ class Subscriptions:
             keys = sorted(key for key in self._subscriptions if key[0] == product)
             return [self._subscriptions[key] for key in keys]
 
+    def wanting(self, event: ReceivedEvent) -> Sequence[Subscription]:
+        with self._lock:
+            places = [(event.product, interest) for interest in of_event(event)]
+            found = set().union(*(self._interested.get(place, ()) for place in places))
+            self.looked_at += len(found)
+            return [self._subscriptions[event.product, key] for key in sorted(found)]
+
     def remove(self, product: ProductId, subscription: str) -> None:
         with self._lock:
-            self._subscriptions.pop((product, subscription), None)
+            known = self._subscriptions.pop((product, subscription), None)
+            for interest in () if known is None else interests(known.filter):
+                self._interested[product, interest].discard(subscription)
 
 
 _Attempts = dict[tuple[int, int], RecordedAttempt]

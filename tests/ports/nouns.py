@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mesh.model.agreement import Agreement, Standing
 from mesh.model.catalogue import ProductSummary
-from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED, Announcement
+from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED, Announcement, ReceivedEvent
 from mesh.model.filters import Expression
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, is_slug
@@ -147,6 +147,12 @@ def subscription(product: ProductId, **fields: Any) -> Subscription:
         "created_at": AT,
     }
     return Subscription(**values | fields)
+
+
+def received(product: ProductId, **fields: Any) -> ReceivedEvent:
+    """An event as it came back from the topic."""
+    _, events = number(Head.new(product), (announcement(**fields),))
+    return ReceivedEvent.from_cloudevent(events[0].to_cloudevent())
 
 
 def attempt(product: ProductId, **fields: Any) -> RecordedAttempt:

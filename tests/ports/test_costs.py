@@ -45,7 +45,10 @@ ONE_EACH: dict[str, Operation] = {
     "subscriptions": lambda ports, product: ports.subscriptions.of_product(product),
     "subscription": lambda ports, product: ports.subscriptions.get(product, "s1"),
     "new subscription": lambda ports, product: ports.subscriptions.add(nouns.subscription(product)),
-    "no more subscription": lambda ports, product: ports.subscriptions.remove(product, "s1"),
+    "no subscription to remove": lambda ports, product: ports.subscriptions.remove(product, "x"),
+    "who wants an event": lambda ports, product: ports.subscriptions.wanting(
+        nouns.received(product)
+    ),
     "attempt": lambda ports, product: ports.deliveries.record(nouns.attempt(product)),
     "delivery": lambda ports, product: ports.deliveries.get(product, 1, "s1"),
     "deliveries": lambda ports, product: ports.deliveries.of_event(product, 1),
