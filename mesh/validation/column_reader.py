@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesh.validation.arrow_text import batch_lines, column_texts
@@ -13,9 +13,8 @@ from mesh.validation.column_keys import RepeatedKeys
 from mesh.validation.column_questions import ColumnQuestions
 from mesh.validation.column_rules import column_rule, total
 from mesh.validation.fast_csv import is_plain
-from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.json_values import parse_json
-from mesh.validation.lines import record_too_long
+from mesh.validation.line_judges import LineJudges
 from mesh.validation.origins import ParquetRows
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
@@ -33,12 +32,12 @@ class _Rules:
     """What is looked at in blocks of the same types.
 
     Attributes:
-        good: One rule per column.
+        good: One rule per column, by its name in the frame.
         size: Bytes that the JSON of a row has at most, without the columns that are asked about.
         asked: Positions of the columns that no rule is for.
     """
 
-    good: tuple[pl.Expr, ...]
+    good: Mapping[str, pl.Expr]
     size: pl.Expr
     asked: tuple[int, ...]
 
@@ -80,7 +79,7 @@ class ColumnReader:
         self._plan, self._names, self._codec = plan, names, codec
         self._keys = [RepeatedKeys(places, columns) for places in _remembered(plan, columns)]
         self._tally, self._limits = tally, limits
-        self._lines = JsonLinesReader(plan, tally, dataclasses.replace(limits, fast=False))
+        self._judges = LineJudges(plan, names, tally, limits)
         self._schemas = {column.name: column.schema for column in plan.columns}
         self._rules: dict[tuple[tuple[str, pl.DataType], ...], _Rules] = {}
         self._questions: dict[int, ColumnQuestions] = {}
@@ -95,11 +94,12 @@ class ColumnReader:
         import polars as pl
 
         first = self._tally.rows
-        good = self._accepted(block)
+        answers = self._answers(block)
+        good = self._accepted(block, answers)
         problem: FileRefusedError | None = None
         with self._tally.apart() as refused:
             try:
-                self._judge(block, good, first)
+                self._judge(block, good, answers, first)
                 self._tally.rows = first + block.rows
             except FileRefusedError as error:
                 problem = error
@@ -114,47 +114,53 @@ class ColumnReader:
         if problem:
             raise problem
 
-    def _accepted(self, block: ColumnBlock) -> pl.Series:
-        """Which rows the rules accept, and have keys that stand nowhere else."""
+    def _answers(self, block: ColumnBlock) -> pl.DataFrame:
+        """Of each column, whether its values are good; and how long a row's JSON is at most."""
         import polars as pl
 
-        good = pl.repeat(value=True, n=block.rows, eager=True)
         rules = self._rules_of(block.frame)
-        size = self._fixed
-        if block.frame.width:
-            told = block.frame.with_columns(
-                *(rule.alias(f"good {number}") for number, rule in enumerate(rules.good)),
-                size=rules.size.max(),
+        told = pl.select(row=pl.int_range(block.rows), size=pl.lit(self._fixed))
+        if rules.good:
+            told = block.frame.select(
+                *(rule.fill_null(value=False).alias(place) for place, rule in rules.good.items()),
+                size=rules.size.max().fill_null(0) + self._fixed,
+                row=pl.int_range(pl.len()),
             )
-            size += told.item(0, "size") if block.rows else 0
-            names = [f"good {number}" for number in range(len(rules.good))]
-            good = told.select(pl.all_horizontal(names).fill_null(value=False)).to_series()
-        if rules.asked:
-            batch = block.taken(None)
-            for place in rules.asked:
-                texts = column_texts(batch.column(place))
-                answer, longest = self._question(place).answers(texts)
-                good, size = good & answer, size + longest
+        batch = block.taken(None) if rules.asked else None
+        for place in rules.asked:
+            assert batch is not None  # something is asked
+            answer, longest = self._question(place).answers(column_texts(batch.column(place)))
+            told = told.with_columns(answer.alias(str(place)), size=pl.col("size") + longest)
+        return told
+
+    def _accepted(self, block: ColumnBlock, answers: pl.DataFrame) -> pl.Series:
+        """Which rows are good in all columns, and have keys that stand nowhere else."""
+        import polars as pl
+
+        places = [str(place) for place in range(len(self._names))]
+        good = answers.select(pl.all_horizontal(places)).to_series()
         for key in self._keys:
             among = key.among(block.frame)
             good = good if among is None else good & ~among
-        # Otherwise each line has to be measured.
-        return good if size <= self._limits.record_bytes else good & False
+        # Where a line may be too long, each has to be measured.
+        long = block.rows and answers.item(0, "size") > self._limits.record_bytes
+        return good & False if long else good
 
-    def _judge(self, block: ColumnBlock, good: pl.Series, first: int) -> None:
+    def _judge(
+        self, block: ColumnBlock, good: pl.Series, answers: pl.DataFrame, first: int
+    ) -> None:
         """Have the rows judged that are not sure to be good; `rows` of the tally goes with them."""
+        places = [str(place) for place in range(len(self._names))]
         for part in (~good).arg_true().to_frame().iter_slices(_AT_ONCE):
             numbers = part.to_series()
             batch = block.taken(numbers)
             origin = ParquetRows(batch=batch, codec=self._codec)
             lines = batch_lines(batch, self._names).split(b"\n")[:-1]
-            for index, (number, line) in enumerate(zip(numbers.to_list(), lines, strict=True)):
+            told = answers[numbers].select(places).rows()
+            for index, number in enumerate(numbers.to_list()):
                 self._tally.rows = first + number
                 self._tally.place(RecordLines(data=b"", origin=origin), index)
-                if len(line) >= self._limits.record_bytes:
-                    row = self._tally.rows + 1
-                    raise record_too_long(row, row, self._limits)
-                self._lines.feed(line + b"\n")
+                self._judges.judge(lines[index] + b"\n", told[index])
 
     def _count(self, block: ColumnBlock, good: pl.Series) -> None:
         """Count good rows for the quality rules, as `JsonLinesReader` does for the others."""
@@ -181,7 +187,7 @@ class ColumnReader:
     def _compiled(self, frame: pl.DataFrame) -> _Rules:
         import polars as pl
 
-        good: list[pl.Expr] = []
+        good: dict[str, pl.Expr] = {}
         sizes: list[pl.Expr | int] = []
         asked = [place for place in range(len(self._names)) if str(place) not in frame.columns]
         for name, kind in frame.schema.items():
@@ -191,11 +197,9 @@ class ColumnReader:
             except BeyondSubsetError:
                 asked.append(int(name))
             else:
-                good.append(rule.good)
+                good[name] = rule.good
                 sizes.append(rule.size)
-        if not good:
-            good = [pl.lit(value=True)]
-        return _Rules(good=tuple(good), size=total(sizes), asked=tuple(asked))
+        return _Rules(good=good, size=total(sizes), asked=tuple(asked))
 
 
 def can_judge(plan: Plan, columns: ParquetColumns) -> bool:
