@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mesh.validation.column_blocks import ParquetColumns
+from mesh.validation.column_blocks import ColumnBlock, ParquetColumns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,22 +35,21 @@ class RepeatedKeys:
         self._hashes = pl.Series("", [], pl.UInt64)
         passes = max(-(-columns.rows // _AT_ONCE), 1)
         for number in range(passes):
-            parts = [
-                _hashes(block.frame, places, number, passes) for block in columns.blocks(places)
-            ]
+            parts = [_hashes(frame, places, number, passes) for frame in columns.frames(places)]
             self._hashes = pl.concat([self._hashes, _repeated(parts)])
             if len(self._hashes) > _MOST_REPEATED:
                 self._all = True
                 break
 
-    def among(self, frame: pl.DataFrame) -> pl.Series | None:
+    def among(self, block: ColumnBlock) -> pl.Series | None:
         """Whether each row may share its key; None where no row does."""
         import polars as pl
 
         if self._all:
-            return pl.repeat(value=True, n=frame.height, eager=True)
+            return pl.repeat(value=True, n=block.rows, eager=True)
         if not len(self._hashes):
             return None
+        frame = block.frame(self._places)
         hashes = frame.select(_hash(frame, self._places)).to_series()
         return hashes.is_in(self._hashes.implode()).fill_null(value=False)
 
@@ -72,8 +71,6 @@ def _plain(name: str, kind: pl.DataType) -> pl.Expr:
     import polars as pl
 
     column = pl.col(name)
-    if isinstance(kind, pl.Categorical | pl.Enum):
-        return column.cast(pl.String)
     if kind.is_float():
         return column + 0.0  # minus zero is zero
     return column.to_physical() if kind.is_temporal() or kind.is_decimal() else column
@@ -89,6 +86,5 @@ def _repeated(hashes: list[pl.Series]) -> pl.Series:
     import polars as pl
 
     whole = pl.concat(hashes) if hashes else pl.Series("", [], pl.UInt64)
-    if whole.n_unique() == len(whole):
-        return whole.clear()
-    return whole.filter(whole.is_duplicated()).unique()
+    ordered = whole.sort()
+    return ordered.filter((ordered == ordered.shift()).fill_null(value=False)).unique()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mesh.validation.arrow_text import batch_lines, column_texts
-from mesh.validation.column_blocks import ColumnBlock, ParquetColumns
+from mesh.validation.column_blocks import ColumnBlock, ParquetColumns, is_known
 from mesh.validation.column_keys import RepeatedKeys
 from mesh.validation.column_questions import ColumnQuestions
 from mesh.validation.column_rules import column_rule, total
@@ -32,14 +33,12 @@ class _Rules:
     """What is looked at in blocks of the same types.
 
     Attributes:
-        good: One rule per column, by its name in the frame.
-        size: Bytes that the JSON of a row has at most, without the columns that are asked about.
-        asked: Positions of the columns that no rule is for.
+        good: One rule per column that has one, by its name in the frame.
+        size: Bytes that the JSON of these columns has at most.
     """
 
     good: Mapping[str, pl.Expr]
     size: pl.Expr
-    asked: tuple[int, ...]
 
 
 class GoodRows:
@@ -71,7 +70,7 @@ class ColumnReader:
         self,
         plan: Plan,
         columns: ParquetColumns,
-        codec: str,
+        codec: Callable[[], str],
         tally: PlacedTally,
         limits: Limits,
     ) -> None:
@@ -94,8 +93,10 @@ class ColumnReader:
         import polars as pl
 
         first = self._tally.rows
-        answers = self._answers(block)
+        answers, size = self._answers(block)
         good = self._accepted(block, answers)
+        if size > self._limits.record_bytes:
+            good &= False  # a line may be too long: each has to be measured
         problem: FileRefusedError | None = None
         with self._tally.apart() as refused:
             try:
@@ -114,24 +115,56 @@ class ColumnReader:
         if problem:
             raise problem
 
-    def _answers(self, block: ColumnBlock) -> pl.DataFrame:
-        """Of each column, whether its values are good; and how long a row's JSON is at most."""
+    def _answers(self, block: ColumnBlock) -> tuple[pl.DataFrame, int]:
+        """Of each column, which values are good; and how long a row's JSON is at most."""
         import polars as pl
 
-        rules = self._rules_of(block.frame)
-        told = pl.select(row=pl.int_range(block.rows), size=pl.lit(self._fixed))
-        if rules.good:
-            told = block.frame.select(
-                *(rule.fill_null(value=False).alias(place) for place, rule in rules.good.items()),
-                size=rules.size.max().fill_null(0) + self._fixed,
-                row=pl.int_range(pl.len()),
-            )
-        batch = block.taken(None) if rules.asked else None
-        for place in rules.asked:
-            assert batch is not None  # something is asked
-            answer, longest = self._question(place).answers(column_texts(batch.column(place)))
-            told = told.with_columns(answer.alias(str(place)), size=pl.col("size") + longest)
-        return told
+        plain = block.plain()
+        told, size = self._ruled(block.frame(plain)) if plain else (pl.DataFrame(), 0)
+        answers = told.get_columns()
+        for place in range(len(self._names)):
+            if str(place) not in told.columns:
+                answer, longest = self._asked(place, block.batch.column(place))
+                answers.append(answer.alias(str(place)))
+                size += longest
+        return pl.DataFrame(answers), size + self._fixed
+
+    def _ruled(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+        """What rules say of the columns that have one, and the bytes of a row at most."""
+        import polars as pl
+
+        rules = self._rules_of(frame)
+        if not rules.good:
+            return pl.DataFrame(), 0
+        told = frame.select(
+            *(rule.fill_null(value=False).alias(place) for place, rule in rules.good.items()),
+            size=rules.size.max().fill_null(0),
+            row=pl.int_range(pl.len()),  # a rule may say the same of all rows
+        )
+        size = told.item(0, "size") if told.height else 0
+        return told.drop("size", "row"), size
+
+    def _asked(self, place: int, column: Any) -> tuple[pl.Series, int]:
+        """Which values of a column without a rule are good; each distinct one is looked at once."""
+        import polars as pl
+        import pyarrow as pa
+        from pyarrow import types
+
+        if not types.is_dictionary(column.type):
+            return self._question(place).answers(column_texts(column))
+        values = pa.concat_arrays([column.dictionary, pa.nulls(1, column.type.value_type)])
+        told, longest = pl.DataFrame(), 0
+        if is_known(values.type):
+            frame = pl.DataFrame([pl.Series(str(place), values)])
+            told, longest = self._ruled(frame)
+        if told.width:
+            good = told.to_series()
+        else:
+            good, longest = self._question(place).answers(column_texts(values))
+        if good.all():
+            return pl.repeat(value=True, n=len(column), eager=True), longest
+        codes = pl.Series(column.indices).cast(pl.UInt32).fill_null(len(values) - 1)
+        return good.gather(codes), longest
 
     def _accepted(self, block: ColumnBlock, answers: pl.DataFrame) -> pl.Series:
         """Which rows are good in all columns, and have keys that stand nowhere else."""
@@ -140,11 +173,9 @@ class ColumnReader:
         places = [str(place) for place in range(len(self._names))]
         good = answers.select(pl.all_horizontal(places)).to_series()
         for key in self._keys:
-            among = key.among(block.frame)
+            among = key.among(block)
             good = good if among is None else good & ~among
-        # Where a line may be too long, each has to be measured.
-        long = block.rows and answers.item(0, "size") > self._limits.record_bytes
-        return good & False if long else good
+        return good
 
     def _judge(
         self, block: ColumnBlock, good: pl.Series, answers: pl.DataFrame, first: int
@@ -154,7 +185,7 @@ class ColumnReader:
         for part in (~good).arg_true().to_frame().iter_slices(_AT_ONCE):
             numbers = part.to_series()
             batch = block.taken(numbers)
-            origin = ParquetRows(batch=batch, codec=self._codec)
+            origin = ParquetRows(batch=batch, codec=self._codec())
             lines = batch_lines(batch, self._names).split(b"\n")[:-1]
             told = answers[numbers].select(places).rows()
             for index, number in enumerate(numbers.to_list()):
@@ -189,17 +220,13 @@ class ColumnReader:
 
         good: dict[str, pl.Expr] = {}
         sizes: list[pl.Expr | int] = []
-        asked = [place for place in range(len(self._names)) if str(place) not in frame.columns]
         for name, kind in frame.schema.items():
             schema = self._schemas.get(self._names[int(name)], True)
-            try:
+            with suppress(BeyondSubsetError):
                 rule = column_rule(schema, self._plan.record, kind, pl.col(name))
-            except BeyondSubsetError:
-                asked.append(int(name))
-            else:
                 good[name] = rule.good
                 sizes.append(rule.size)
-        return _Rules(good=good, size=total(sizes), asked=tuple(asked))
+        return _Rules(good=good, size=total(sizes))
 
 
 def can_judge(plan: Plan, columns: ParquetColumns) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import IO, Any
 
 from mesh.validation.arrow_text import batch_lines, file_column
@@ -45,7 +46,8 @@ def judge_parquet(
             _refuse_huge(parquet.metadata)
             found = ParquetColumns(file, parquet, names)
             if limits.fast and keys is None and can_judge(plan, found):
-                reader = ColumnReader(plan, found, _codec(parquet.metadata), tally, limits)
+                codec = partial(_codec, parquet, names[0])
+                reader = ColumnReader(plan, found, codec, tally, limits)
                 for block in found.blocks():
                     reader.feed(block)
             else:
@@ -61,9 +63,9 @@ def _judge_lines(
 ) -> None:
     """Judge row by row, as lines of JSON."""
     rows = _rows_per_batch(parquet.metadata)
-    codec = _codec(parquet.metadata)
     for batch in parquet.iter_batches(batch_size=rows, columns=list(names), use_threads=False):
         batch.validate(full=True)
+        codec = _codec(parquet, names[0]) if names else ""
         data = batch_lines(batch, names)
         tally.place(RecordLines(data=data, origin=ParquetRows(batch=batch, codec=codec)))
         reader.feed(data)
@@ -118,9 +120,15 @@ def _rows_per_batch(metadata: Any) -> int:
     return int(min(max(_BATCH_BYTES // width, 64), _BATCH_ROWS))
 
 
-def _codec(metadata: Any) -> str:
-    has_columns = metadata.num_row_groups and metadata.num_columns
-    return metadata.row_group(0).column(0).compression if has_columns else ""
+def _codec(parquet: Any, name: str) -> str:
+    """What a column is compressed with that has been read.
+
+    Of one that has not, Arrow may end the process when the file is damaged.
+    """
+    schema = parquet.schema
+    leaves = range(len(schema.names))
+    leaf = next(n for n in leaves if schema.column(n).path.partition(".")[0] == name)
+    return str(parquet.metadata.row_group(0).column(leaf).compression)
 
 
 def _unreadable(error: Exception) -> FileRefusedError:
