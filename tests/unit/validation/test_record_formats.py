@@ -453,3 +453,22 @@ def test_a_sheet_without_a_header() -> None:
     )
     outcome = judge(plan, workbook(("first", [["x", 1], ["y", "z"]])), "rows.xlsx", chunk=1000)
     assert outcome.named == [(2, "b", "type")]
+
+
+def test_damaged_parquet_ends_in_a_report_by_columns_as_by_rows() -> None:
+    """One wrong byte anywhere: asked in the wrong way, Arrow ends the process on some of them."""
+    columns = {"code": [f"c{number}" for number in range(60)], "area": list(range(60))}
+    data = parquet_of(columns, row_group_size=20, compression="none")
+    for at in range(4, len(data) - 4, 7):
+        damaged = data[:at] + bytes([data[at] ^ (1, 4, 128)[at % 3]]) + data[at + 1 :]
+        found = []
+        for fast in (True, False):
+            report = validate(
+                PLAN,
+                [damaged],
+                file_format=FileFormat(kind="parquet"),
+                sink=NullSink(),
+                limits=Limits(fast=fast),
+            )
+            found.append((report.verdict, [item.rule for item in report.problems]))
+        assert found[0] == found[1], at
