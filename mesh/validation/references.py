@@ -166,8 +166,12 @@ def _reading(schema: Any, kind: Any) -> Reading | None:
 def _parts(array: Any) -> list[bytes | None]:
     """The canonical parts of a column of published data."""
     import pyarrow as pa
+    from pyarrow import compute
 
     kind = array.type
+    if pa.types.is_string(kind):
+        texts = compute.binary_join_element_wise(b"s", array.cast(pa.binary()), b"")
+        return list(texts.to_pylist())
     if not pa.types.is_temporal(kind):
         return [None if value is None else _part(value) for value in array.to_pylist()]
     unit = 86_400_000_000 if pa.types.is_date(kind) else 1
