@@ -52,6 +52,9 @@ class Wish:
         ordered: whether it is to be told of one event after the other.
         first: order of the first drop of whose events it must be told.
         last: order of the last drop of whose events it may be told; None while it is subscribed.
+        subscriber: the domain.
+        barred_after: how often it had been told when its agreement ended; None while it has not.
+            Later it may be told of nothing but that.
     """
 
     id: str
@@ -63,6 +66,8 @@ class Wish:
     ordered: bool = False
     first: int = 0
     last: int | None = None
+    subscriber: str = ""
+    barred_after: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

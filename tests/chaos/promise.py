@@ -234,6 +234,9 @@ def _pulled(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
     held = {event["id"] for event in evidence.pulled.get(wish.target, ())}
     yield from (f"pull subscriber {wish.target} was not told of {one}" for one in must - held)
     yield from (f"pull subscriber {wish.target} was told of {one}" for one in held - may)
+    if wish.barred_after is not None:
+        later = evidence.pulled.get(wish.target, ())[wish.barred_after :]
+        yield from (f"{wish.target} is barred and holds {event['type']}" for event in later)
 
 
 def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
@@ -253,6 +256,7 @@ def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
         if wish.secret is not None and not _is_signed(wish.secret, told):
             yield f"{wish.target} got a signature that does not verify"
     yield from (f"{wish.target} was told of {one}" for one in names.keys() - may)
+    yield from _barred(wish, evidence)
     several = [one for one, ids in names.items() if len(ids) != 1]
     yield from (f"{wish.target} was told of {one} under several webhook-ids" for one in several)
     if len(set().union(*names.values())) != len(names):
@@ -263,6 +267,16 @@ def _told(wish: Wish, story: Story, evidence: Evidence) -> Iterator[str]:
     if evidence.subscriptions.get(wish.id) not in {"gone", "suspended"}:
         for one in must - taken.keys():
             yield f"{wish.target} was never told of {logged[one]['type']} {one}"
+
+
+def _barred(wish: Wish, evidence: Evidence) -> Iterator[str]:
+    """Whose agreement has ended is told just that."""
+    if wish.barred_after is None:
+        return
+    mine = [json.loads(told.body) for told in evidence.told if told.url == wish.target]
+    for event in mine[wish.barred_after :]:
+        if not event["type"].startswith("mesh.agreement."):
+            yield f"{wish.target} is barred and was told of {event['type']} {event['id']}"
 
 
 def _is_signed(secret: str, told: Told) -> bool:

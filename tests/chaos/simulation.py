@@ -141,6 +141,9 @@ class Simulation:
         for mood in ("moody", "broken", "leaving"):
             self._subscribe(product, mood, ordered=True)
         self.world.subscribe(product, None, subscriber="shipping", fate=self._fate)
+        for mood in ("steady", "moody", "broken"):
+            self._subscribe(product, mood, subscriber="transit")
+        self.world.subscribe(product, None, subscriber="transit", fate=self._fate)
         only = Filter(types=UPDATED, objects=frozenset({OBJECT}))
         self.world.subscribe(product, None, subscriber="press", wanted=only, fate=self._fate)
 
@@ -151,12 +154,15 @@ class Simulation:
         wanted: Filter | None = None,
         *,
         ordered: bool = False,
+        subscriber: str = "aviation",
     ) -> Wish:
         url = f"https://{mood}-{next(self._numbers)}.example/hook"
         answers = MOOD_SWINGS[mood]
         self.world.receivers.moods[url] = partial(self._mood, answers)
         route = Route(channel=Channel.PUSH, target=url, ordered=ordered)
-        return self.world.subscribe(product, None, wanted=wanted, route=route, fate=self._fate)
+        return self.world.subscribe(
+            product, None, subscriber=subscriber, wanted=wanted, route=route, fate=self._fate
+        )
 
     def _deliver_to(self, product: ProductId, channel: Channel) -> Wish:
         """A destination has moods too, but it does not leave."""
@@ -177,6 +183,7 @@ class Simulation:
             (self._wait, 4),
             (partial(self.world.relay, self._fate), 2),
             (self._come_and_go, 1),
+            (self._end_agreement, 3),
         )
         if self.chance.random() < self.weather.skew:
             self.world.skew = timedelta(minutes=self.chance.randint(-120, 120))
@@ -217,6 +224,16 @@ class Simulation:
         else:
             self._subscribe(self.chance.choice(self.products), "moody")
             self.happened["subscribed"] += 1
+
+    def _end_agreement(self) -> None:
+        """The domain `transit` may not consume one of the products any more."""
+        still = {w.partition for w in self.world.wishes.values() if w.subscriber == "transit"}
+        still -= {w.partition for w in self.world.wishes.values() if w.barred_after is not None}
+        open_ = [product for product in self.products if product.key in still]
+        if open_:
+            end = self.chance.choice((self.world.revoke, self.world.expire))
+            end(self.chance.choice(open_), "transit", self._fate)
+            self.happened["agreements ended"] += 1
 
     def _work(self) -> None:
         """Hand out a message, or several at once, in any order."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mesh import landing, outbox
+from mesh import agreements, landing, outbox
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
 from tests.chaos import run
@@ -56,8 +56,14 @@ def published_too_early(backbone: Any, _: ProductId, decide: Any, *, first: Any)
         (landing, "commit", published_too_early),
         (Filter, "matches", lambda *_: True),
         (outbox, "relay", lambda *_, **__: 0),
+        (agreements, "follow", lambda *_: None),
     ],
-    ids=["published before the commit", "filters not asked", "outbox not relayed"],
+    ids=[
+        "published before the commit",
+        "filters not asked",
+        "outbox not relayed",
+        "barred are told",
+    ],
 )
 def test_a_bug_does_not_stay_unseen_in_memory(
     module: Any, name: str, bug: Any, monkeypatch: pytest.MonkeyPatch

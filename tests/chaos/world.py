@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from azure.functions.servicebus import ServiceBusMessage
 
-from mesh import onboarding, outbox, subscriptions, suspects, suspensions
+from mesh import agreements, onboarding, outbox, subscriptions, suspects, suspensions
 from mesh.backbone import Backbone, in_memory, replace_backbone
 from mesh.errors import NotFound, Rejected, Unavailable
 from mesh.memory.storage import Blob
@@ -202,9 +202,36 @@ class World:
             is_pulled=wants.channel is Channel.PULL,
             ordered=wants.ordered,
             first=len(self.landed) + 1,
+            subscriber=subscriber,
         )
         self.wishes[wish.id] = wish
         return wish
+
+    def revoke(self, product: ProductId, subscriber: str, fate: Fate = unharmed) -> None:
+        """Let the owner end a domain's agreement, until there is an answer."""
+        why = {"by": "chaos", "reason": "It was enough."}
+        self.call(lambda b: agreements.revoke(b, product, subscriber, **why), fate)
+        self._barred(product, subscriber)
+
+    def expire(self, product: ProductId, subscriber: str, fate: Fate = unharmed) -> None:
+        """Let a domain's agreement end by itself, and the timer see it."""
+        self.call(lambda b: agreements.request(b, product, subscriber, purpose="", by="chaos"))
+        why = {"by": "chaos", "reason": "For a day."}
+        self.call(lambda b: agreements.approve(b, product, subscriber, **why, days=1), fate)
+        self.at += timedelta(days=1) + 3 * timedelta(hours=1)
+        self.call(agreements.check_all, fate)
+        self._barred(product, subscriber)
+
+    def _barred(self, product: ProductId, subscriber: str) -> None:
+        for wish in list(self.wishes.values()):
+            of_it = (wish.partition, wish.subscriber) == (product.key, subscriber)
+            if not of_it or wish.last is not None:
+                continue
+            held = len(self.broker.pulled.get(wish.target, ()))
+            told = sum(one.url == wish.target for one in self.receivers.told)
+            self.wishes[wish.id] = replace(
+                wish, last=len(self.landed), barred_after=held if wish.is_pulled else told
+            )
 
     def unsubscribe(self, wish: Wish, fate: Fate = unharmed) -> None:
         """Unsubscribe, until there is an answer; that there is no such subscription is one."""
