@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mesh.validation.arrow_text import json_text
+from mesh.validation.avro_blocks import check_size, check_unpacked
 from mesh.validation.file_columns import FileColumn, compare_columns
 from mesh.validation.origins import AvroRows
 from mesh.validation.plan import Plan
@@ -13,6 +14,7 @@ from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError
 
 _RECORDS = 1000
+_SYNC = 16
 _MAGIC = b"Obj\x01"
 _LOGICAL: Mapping[str, tuple[str, str | None]] = {
     "decimal": ("number", None),
@@ -40,6 +42,7 @@ def avro_blocks(plan: Plan, pieces: Iterable[bytes]) -> Iterator[RecordLines]:
     """
     stream = _Stream(pieces)
     reader = _opened(stream)
+    stream.codec = str(reader.codec)
     schema = reader.writer_schema
     if not isinstance(schema, dict) or schema.get("type") != "record":
         raise FileRefusedError(
@@ -146,6 +149,9 @@ def _named(schema: Any) -> str:
 class _Stream:
     """Pieces as something to read from, forwards only."""
 
+    codec = "null"
+    """Of the blocks, once the head has been read."""
+
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
         self._held = bytearray()
@@ -158,9 +164,12 @@ class _Stream:
         if size < 0:
             self._held += b"".join(self._pieces)
             size = len(self._held)
+        check_size(size)
         self._fill(size)
         taken = bytes(self._held[:size])
         del self._held[:size]
+        if size > _SYNC and self.codec != "null":
+            check_unpacked(self.codec, taken)
         return taken
 
     def _fill(self, size: int) -> None:

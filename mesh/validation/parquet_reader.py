@@ -44,6 +44,7 @@ def judge_parquet(
             columns = [file_column(field) for field in parquet.schema_arrow]
             names = compare_columns(plan, columns)
             _refuse_huge(parquet.metadata)
+            _refuse_long(parquet.metadata, limits)
             found = ParquetColumns(file, parquet, names)
             if limits.fast and keys is None and can_judge(plan, found):
                 codec = partial(_codec, parquet, names[0])
@@ -112,6 +113,24 @@ def _refuse_huge(metadata: Any) -> None:
                 f"{MOST_GROUP:,}.",
                 "Write smaller row groups; a million rows or 128 MiB are usual.",
             )
+
+
+def _refuse_long(metadata: Any, limits: Limits) -> None:
+    """Refuse values that are too long on the average, before any is unpacked."""
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        if group.total_byte_size <= limits.record_bytes:
+            continue
+        for place in range(group.num_columns):
+            column = group.column(place)
+            mean = column.total_uncompressed_size // max(column.num_values, 1)
+            if mean > limits.record_bytes:
+                raise FileRefusedError(
+                    "recordSize",
+                    f"The values of {column.path_in_schema!r} in row group {number + 1} have "
+                    f"{mean:,} bytes on the average; a record has at most {limits.record_bytes:,}.",
+                    "Keep what is as large as that in files of its own, and refer to them.",
+                )
 
 
 def _rows_per_batch(metadata: Any) -> int:

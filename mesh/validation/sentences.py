@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -76,7 +76,39 @@ def sentence(error: Any, field: str, *, secret: bool, absent: bool) -> str:
 
 def shown(value: Any) -> str:
     """A value as text: strings as they are, everything else as JSON; 256 characters at most."""
-    return clipped(value if isinstance(value, str) else to_json(value), _VALUE)
+    return _beginning(value, _VALUE)
+
+
+def _beginning(value: Any, most: int) -> str:
+    """The same of any length; of a record of megabytes no more is written than is shown."""
+    if isinstance(value, str):
+        return clipped(value, most)
+    text = ""
+    for piece in _pieces(value, most):
+        text += piece
+        if len(text) > most:
+            break
+    return clipped(text, most)
+
+
+def _pieces(value: Any, most: int) -> Iterator[str]:
+    """`to_json`, piece by piece; of a text no more than could be shown."""
+    if isinstance(value, Mapping):
+        mark = "{"
+        for name in value:
+            yield f"{mark}{json.dumps(name[: most + 1], ensure_ascii=False)}: "
+            yield from _pieces(value[name], most)
+            mark = ", "
+        yield "}" if value else "{}"
+    elif isinstance(value, list):
+        mark = "["
+        for item in value:
+            yield mark
+            yield from _pieces(item, most)
+            mark = ", "
+        yield "]" if value else "[]"
+    else:
+        yield to_json(value[: most + 1] if isinstance(value, str) else value)
 
 
 def clipped(text: str, most: int) -> str:
@@ -103,7 +135,7 @@ def to_json(value: Any) -> str:
 def _short(value: Any) -> str:
     if value is None:
         return "empty"
-    text = clipped(value if isinstance(value, str) else to_json(value), _SHORT)
+    text = _beginning(value, _SHORT)
     return f"{text!r}" if isinstance(value, str) else text
 
 

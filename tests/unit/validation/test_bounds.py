@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import fastavro
+import pyarrow as pa
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
 
-from mesh.validation import FileFormat, FileProblem, NullSink, ValidationReport, validate
+from mesh.validation import (
+    FileFormat,
+    FileProblem,
+    NullSink,
+    ValidationReport,
+    avro_blocks,
+    validate,
+)
+from mesh.validation.sentences import clipped, shown, to_json
 from tests.unit.validation.files import contract, unchecked_plan_of
 
 MEGABYTE = 1 << 20
@@ -96,3 +111,88 @@ def test_any_number_of_violations_is_counted_and_some_are_told() -> None:
     assert report.rejected == report.violations == report.by_rule["type"] == rows
     assert len(report.sample) == 100
     assert peak < 25 * MEGABYTE
+
+
+def avro(codec: str, text: str, *, block: int = 1 << 30) -> bytes:
+    fields = [{"name": "a", "type": "long"}, {"name": "b", "type": "string"}]
+    schema = {"type": "record", "name": "r", "fields": fields}
+    out = io.BytesIO()
+    fastavro.writer(out, schema, [{"a": 1, "b": text}] * 3, codec=codec, sync_interval=block)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("codec", ["deflate", "bzip2", "xz"])
+def test_an_avro_block_that_unpacks_to_too_much_is_refused(
+    codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = avro(codec, "x" * 200_000)
+    small, _ = judged([data], "rows.avro")
+    assert small.accepted == 3
+    monkeypatch.setattr(avro_blocks, "MOST_UNPACKED", 500_000)
+    monkeypatch.setattr(avro_blocks, "_SAFE_DEFLATE", 500)
+
+    report, _ = judged([data], "rows.avro")
+
+    assert [problem.message for problem in report.problems] == [
+        "A block of the Avro file unpacks to more; the most is 500,000."
+    ]
+
+
+def test_an_avro_block_is_refused_for_the_size_it_claims() -> None:
+    start = avro("null", "x")
+    begin = start.index(start[-16:]) + 16  # behind the head, which ends with the sync marker
+    for size in (b"\x80\x80\x80\x80\x08", b"\xfe\xff\xff\xff\xff\x0f"):
+        report, peak = judged(endless(start[:begin] + b"\x02" + size, b"x" * MEGABYTE), "rows.avro")
+        assert [problem.rule for problem in report.problems] == ["recordSize"]
+        assert peak < 40 * MEGABYTE
+
+
+def test_parquet_values_that_are_too_long_are_refused_before_they_are_unpacked() -> None:
+    out = io.BytesIO()
+    table = pa.table({"a": [1, 2, 3], "b": ["x" * 6_000_000] * 3})
+    parquet.write_table(table, out, use_dictionary=False)
+
+    report, peak = judged([out.getvalue()], "rows.parquet")
+
+    assert "The values of 'b' in row group 1 have 6,000," in report.problems[0].message
+    assert peak < 20 * MEGABYTE
+
+
+def test_an_element_of_an_array_has_an_end() -> None:
+    report, peak = judged(endless(b'[{"a": 1, "b": "', b"x" * MEGABYTE), "rows.json")
+
+    assert [problem.rule for problem in report.problems] == ["recordSize"]
+    assert peak < 40 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_a_record_of_very_many_fields_is_summed_up(name: str) -> None:
+    fields = ",".join(f'"f{number}":1' for number in range(200_000))
+    data = f"[{{{fields}}}]" if name == "rows.json" else f"{{{fields}}}\n"
+
+    report, _ = judged([data.encode()], name)
+
+    assert (report.rows, report.rejected) == (1, 1)
+    assert report.violations <= 100
+    assert all(len(one.message) < 1_000 for one in report.sample)
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=400)
+    | st.decimals(allow_nan=False, allow_infinity=False)
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=300), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@given(value=VALUES)
+def test_what_is_shown_of_a_value_is_the_beginning_of_the_whole(value: Any) -> None:
+    assert shown(value) == clipped(value if isinstance(value, str) else to_json(value), 256)
