@@ -17,7 +17,7 @@ blueprint = func.Blueprint()
 @answers
 def register_template(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/template.v1")
-    by = asked.get("registered_by", caller(req).principal.name)
+    by = caller(req).principal.name
     found = templates.register(backbone(), asked, registered_by=by)
     location = f"/api/templates/{found.id.name}/{found.id.version}"
     return answer(shown.template(found), status=201, location=location)

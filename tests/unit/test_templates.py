@@ -267,18 +267,19 @@ def test_a_request_by_the_queue_names_a_template_too(world, declare):
 
 
 def test_the_api_registers_lists_and_shows(api):
-    made = api("POST", "/templates", described(registered_by="pipeline 7"))
+    made = api("POST", "/templates", described())
 
     assert (made.status, made.headers["Location"]) == (201, "/api/templates/node/1.0.0")
     assert api("GET", "/templates/node/1.0.0").json == made.json
     listed = api("GET", "/templates").json
     assert listed["templates"] == [made.json]
     assert [one["name"] for one in listed["profiles"]] == ["standard", "protected"]
-    assert made.json["registered_by"] == "pipeline 7"
+    assert made.json["registered_by"] == api("GET", "/whoami").json["name"]
     for body, status, problem in [
         (described(source="other"), 409, "template-immutable"),
         (described(version="2.0.0", satisfies=["odd"]), 422, "unknown-profile"),
         (described(version="2"), 422, "invalid-body"),
+        (described(version="2.0.0", registered_by="Somebody else"), 422, "invalid-body"),
     ]:
         answer = api("POST", "/templates", body)
         assert (answer.status, answer.json["type"]) == (status, f"urn:mesh:problems:{problem}")
