@@ -17,6 +17,7 @@ from mesh.model.record import LedgerEntry
 from mesh.model.relationships import ReferredVersion, Relationship, Target, find_target
 from mesh.ports import Gone
 from mesh.validation import FileProblem, Plan, Reference
+from mesh.validation.report import FileRefusedError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,7 @@ def references(
         if version is not None and reference is not None:
             found[one.pointer], versions[one.pointer] = reference, version
         elif one.when_unpublished == "reject" and location is not _OWN_ROWS:
-            return References(problem=_unpublished(place.product, one))
+            return References(problem=_unpublished(place.product, one, version))
     return References(found=found, versions=versions)
 
 
@@ -154,7 +155,7 @@ def _filled(
             return None  # the file is refused for that when it is judged
         with rows:
             reference.fill_from(rows)
-    except KeyError:
+    except (KeyError, FileRefusedError):
         return None
     return reference
 
@@ -173,12 +174,17 @@ def _parquet(backbone: Backbone, entry: LedgerEntry) -> str:
     return str(told["locations"]["parquet"])
 
 
-def _unpublished(own: ProductId, relationship: Relationship) -> FileProblem:
+def _unpublished(
+    own: ProductId, relationship: Relationship, version: ReferredVersion | None
+) -> FileProblem:
+    why = "of which nothing is published yet"
+    if version is not None:
+        why = "whose published data lacks these fields, or is larger than can be read here"
     return FileProblem(
         rule="reference",
         message=f"{', '.join(relationship.fields)} must point at records of "
-        f"{relationship.product or own} {relationship.object_name}, of which nothing is published "
-        f"yet: the file cannot be checked.",
+        f"{relationship.product or own} {relationship.object_name}, {why}: the file cannot be "
+        f"checked.",
         remedy="Drop it again once that is published; or let the contract take it unchecked, with "
         "whenUnpublished: accept in the relationship's referenceCheck.",
     )

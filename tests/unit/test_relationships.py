@@ -178,6 +178,25 @@ class TestLanding:
         assert first.published == again.published
         assert first.published != second.published
 
+    def test_published_data_without_the_field_is_nothing_to_point_at(self, world):
+        """The field may have come with a later version of the contract than the data."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        world.land(f"{PLACE}/all.csv", LIST)
+        [snapshot] = world.backbone.registry.snapshots(COUNTRIES)
+        older = BytesIO()
+        parquet.write_table(pa.table({"name": ["Switzerland"]}), older)
+        world.storage.write(snapshot.parquet, older.getvalue(), content_type="x/y")
+
+        entry, told = land(world, GOOD)
+
+        assert entry.verdict is Verdict.REJECTED
+        assert told["problems"][0]["message"] == (
+            "country must point at records of geography/countries countries, whose published data "
+            "lacks these fields, or is larger than can be read here: the file cannot be checked."
+        )
+
     def test_records_of_old_tell_where_their_rows_are_by_the_receipt(self, world):
         world.land(f"{PLACE}/all.csv", LIST)
         registry = world.backbone.registry
