@@ -11,7 +11,6 @@ from dataclasses import replace
 from mesh import outbox
 from mesh.backbone import Backbone
 from mesh.committing import commit
-from mesh.model.notification import RecordedAttempt
 from mesh.model.record import Commit, Head, number
 from mesh.model.subscription import ALERTS, Alert, State, Subscription
 from mesh.model.subscription_events import alerted, is_own_stream, own_stream
@@ -19,9 +18,7 @@ from mesh.model.subscription_events import alerted, is_own_stream, own_stream
 _LOOKED_AT = 1000
 
 
-def raised(
-    before: Subscription, after: Subscription, attempt: RecordedAttempt, *, newest: int
-) -> Subscription:
+def raised(before: Subscription, after: Subscription, *, newest: int) -> Subscription:
     """The subscription with the alert that a change of it calls for, if it does.
 
     Args:
@@ -31,8 +28,8 @@ def raised(
     if not is_worse or is_own_stream(after.product):
         return after
     level = after.failing if after.state is State.ACTIVE else ALERTS[-1]
-    key = f"{attempt.sequence}.{attempt.round}.{attempt.number}"
-    return replace(after, alert=Alert(level=level, key=key, after=newest))
+    count = 1 if before.alert is None else before.alert.number + 1
+    return replace(after, alert=Alert(level=level, number=count, after=newest))
 
 
 def newest(backbone: Backbone, subscription: Subscription) -> int:
@@ -65,7 +62,7 @@ def tell(backbone: Backbone, subscription: Subscription) -> None:
         outbox.publish(backbone, stream, done.events)
 
     def told(found: Subscription) -> Subscription:
-        is_same = found.alert is not None and found.alert.key == alert.key
+        is_same = found.alert is not None and found.alert.number == alert.number
         return replace(found, alert=replace(alert, is_told=True)) if is_same else found
 
     backbone.subscriptions.change(subscription.product, subscription.id, told)

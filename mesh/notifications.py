@@ -120,7 +120,7 @@ def _follow_up(
     def decide(found: Subscription) -> Subscription:
         told = after(found, attempt, attempts_in_all=len(backbone.policy.schedule))
         told = paced(told, attempt, quick=backbone.policy.quick)
-        return alerts.raised(found, told, attempt, newest=newest)
+        return alerts.raised(found, told, newest=newest)
 
     if (wanted := decide(subscription)) != subscription:
         if wanted.alert != subscription.alert:

@@ -95,6 +95,7 @@ def subscribe(
         ordered=route.ordered,
         settled=head.sequence if known is None else known.settled,
         made_by=_digest(key) if known is None else known.made_by,
+        alert=None if known is None else known.alert,
         until=until,
     )
     _make_ready(backbone, subscription)

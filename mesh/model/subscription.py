@@ -168,13 +168,13 @@ class Alert:
 
     Attributes:
         level: per cent of the failure budget.
-        key: names the attempt that it came of.
+        number: 1, 2, 3, … of the subscription.
         after: sequence of the owner's stream before it was told there.
         is_told: whether it was.
     """
 
     level: int
-    key: str
+    number: int
     after: int
     is_told: bool = False
 

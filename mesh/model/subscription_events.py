@@ -57,7 +57,8 @@ def is_own_stream(product: ProductId) -> bool:
 
 def alerted(subscription: Subscription, alert: Alert, *, at: datetime) -> Announcement:
     """Tell that a subscription has used so much of its failure budget, or is told no more."""
-    key = f"{subscription.product.key}/{subscription.id}/{alert.key}"
+    since = subscription.created_at.isoformat()
+    key = f"{subscription.product.key}/{subscription.id}/{since}/{alert.number}"
     return Announcement(
         type=SUBSCRIPTION_SUSPENDED if alert.level == ALERTS[-1] else SUBSCRIPTION_FAILING,
         key=key,

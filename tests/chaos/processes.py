@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from local.stack.storage import make, read_names
 from tests.chaos.faults import Proxy
+from tests.chaos.theirs import Theirs
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -136,8 +137,8 @@ class Stack:
         self.stop()
 
     def stop(self) -> None:
-        for name in ("host", "grid", "bus", "storage"):
-            part: Part | None = getattr(self, name, None)
+        for name in ("host", "theirs", "grid", "bus", "storage"):
+            part: Part | Theirs | None = getattr(self, name, None)
             if part is not None:
                 part.stop()
         self._launcher.shutdown()
@@ -156,6 +157,7 @@ class Stack:
         for service in ("blob", "queue", "table"):
             self._keep(self.storage, f"--{service}-port", told[service].split("/")[2])
         make(read_names(INFRA / "storage.json"), told["connection_string"])
+        self.theirs = Theirs(self._state / "theirs")
         self.bus = self._part(
             "service_bus", f"--entities={self._entities()}", "--port=0", "--admin-port=0"
         )

@@ -20,6 +20,7 @@ from azure.servicebus.management import ServiceBusAdministrationClient
 from azure.storage.blob import BlobClient, BlobServiceClient
 
 from mesh.model.names import ProductId
+from tests.chaos.consumers import Told
 from tests.chaos.evidence import Evidence, Landed, Story, Wish
 from tests.chaos.faults import Proxy
 from tests.chaos.files import some_file
@@ -59,6 +60,7 @@ class Campaign:
     landed: list[Landed] = field(default_factory=list)
     wishes: dict[str, Wish] = field(default_factory=dict)
     published: list[dict[str, Any]] = field(default_factory=list)
+    arrived: list[Told] = field(default_factory=list)
     pulled: defaultdict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -105,7 +107,7 @@ class Campaign:
         for wish in self.wishes.values():
             domain, _, product = wish.partition.partition(".")
             path = f"/products/{domain}/{product}/subscriptions/{wish.id}"
-            if wish.secret is None or wish.last is not None:
+            if wish.is_pulled or wish.last is not None:
                 continue
             if self.api.get(path).json()["state"] != "active":
                 asked = self.api.post(f"{path}/resumption", json={"held": "replay"})
@@ -146,6 +148,14 @@ class Campaign:
         asked = {"subscriber": "shipping"}
         made = self.api.post(f"/products/{product}/subscriptions", json=asked).json()
         self._remember(product, made, frozenset())
+        theirs = self.stack.theirs
+        for member, target in (("service_bus", theirs.queue), ("event_grid", theirs.topic)):
+            asked = {"subscriber": "press", member: target}
+            made = self.api.post(f"/products/{product}/subscriptions", json=asked)
+            assert made.status_code == 201, made.text
+            # What arrives there names its product, and not the subscription.
+            there = f"{made.json()['target']}#{product.key}"
+            self._remember(product, {**made.json(), "target": there}, frozenset())
 
     def subscribe(
         self, product: ProductId, name: str, *moods: str, types: frozenset[str] = frozenset()
@@ -168,6 +178,7 @@ class Campaign:
             target=made["target"],
             types=types,
             secret=made["secret"],
+            is_pulled=made["channel"] == "pull",
             first=len(self.landed) + 1,
         )
         self.wishes[wish.id] = wish
@@ -263,15 +274,16 @@ class Campaign:
         return evidence_in(
             self.stack.storage.ready["connection_string"],
             published=self.published,
-            told=list(self.inboxes.told),
+            told=[*self.inboxes.told, *self.arrived],
             pulled=self.pulled,
             dead=[],
         )
 
     def broken(self) -> list[str]:
+        self.arrived += self.stack.theirs.arrived()
         self.published += drain(self.bus, self.admin, TAP)
         for wish in self.wishes.values():
-            if wish.secret is None and wish.last is None:
+            if wish.is_pulled and wish.last is None:
                 self.pulled[wish.target] += drain(self.bus, self.admin, wish.target)
         kills = sum(part.kills for part in self.stack.parts)
         story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=kills)

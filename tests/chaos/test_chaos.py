@@ -6,14 +6,16 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesh import agreements, landing, outbox
+from mesh import agreements, fan_out, landing, notifications, outbox
+from mesh.model.events import ReceivedEvent
 from mesh.model.names import ProductId
-from mesh.model.subscription import Filter
+from mesh.model.notification import Notification
 from tests.chaos import run
 from tests.chaos.faults import Proxy
 from tests.chaos.inboxes import Inboxes
@@ -50,11 +52,21 @@ def published_too_early(backbone: Any, _: ProductId, decide: Any, *, first: Any)
     return change
 
 
+def told_everybody(backbone: Any, event: ReceivedEvent) -> int:
+    told = [
+        (wants, Notification.first(event, wants.id))
+        for wants in backbone.subscriptions.of_product(event.product)
+        if wants.is_told
+    ]
+    notifications.enqueue(backbone, told, after=timedelta(0))
+    return len(told)
+
+
 @pytest.mark.parametrize(
     ("module", "name", "bug"),
     [
         (landing, "commit", published_too_early),
-        (Filter, "matches", lambda *_: True),
+        (fan_out, "fan_out", told_everybody),
         (outbox, "relay", lambda *_, **__: 0),
         (agreements, "follow", lambda *_: None),
     ],

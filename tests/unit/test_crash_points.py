@@ -21,10 +21,12 @@ from typing import Any
 
 import pytest
 
-from mesh import attempts, contracts, landing, memory, outbox
+from mesh import attempts, contracts, fan_out, landing, memory, notifications, outbox
+from mesh.backbone import Backbone
 from mesh.memory import registry
-from mesh.model.events import Event
+from mesh.model.events import Event, ReceivedEvent
 from mesh.model.names import ProductId
+from mesh.model.notification import Notification
 from mesh.model.subscription import Filter
 from tests.chaos.broker import Waiting
 from tests.chaos.effects import Fate, unharmed
@@ -544,7 +546,16 @@ def decided_without_looking(patch: pytest.MonkeyPatch) -> None:
 
 
 def told_without_asking_the_filter(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Filter, "matches", lambda *_: True)
+    def told_everybody(backbone: Backbone, event: ReceivedEvent) -> int:
+        told = [
+            (wants, Notification.first(event, wants.id))
+            for wants in backbone.subscriptions.of_product(event.product)
+            if wants.is_told
+        ]
+        notifications.enqueue(backbone, told, after=timedelta(0))
+        return len(told)
+
+    patch.setattr(fan_out, "fan_out", told_everybody)
 
 
 BUGS: list[tuple[Callable[[pytest.MonkeyPatch], None], History, str]] = [

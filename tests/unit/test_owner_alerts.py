@@ -82,6 +82,18 @@ def test_a_receiver_that_is_gone_is_told_of(countries):
     assert alerts(countries) == [(SUBSCRIPTION_SUSPENDED, 100, "gone")]
 
 
+def test_who_is_gone_again_is_told_of_again(countries):
+    subscribe(countries)
+    for name in ("one", "two"):
+        countries.webhooks.answers.append(GONE)
+        countries.land(f"{PLACE}/{name}.csv", GOOD)
+        countries.deliver()
+        subscribe(countries)
+        countries.clock.advance(timedelta(minutes=1))
+
+    assert len(alerts(countries)) == len({event["id"] for event in countries.events(OWN)}) == 2
+
+
 def test_the_owner_is_told_over_another_channel_and_nobody_else_is(countries):
     others = "https://shipping.example/hook"
     subscribe(countries)
