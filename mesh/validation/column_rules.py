@@ -36,7 +36,7 @@ class ColumnRule:
 
     Attributes:
         good: Whether a value is accepted, of every row; null means no.
-        size: At least how many bytes the JSON of a value has; a number where it is the same for
+        size: How many bytes the JSON of a value has at most; a number where that is the same for
             all.
     """
 
