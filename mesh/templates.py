@@ -128,7 +128,8 @@ def waives_anew(backbone: Backbone, declaration: Declaration, use: TemplateUse |
     if use is None or use.waiver is None:
         return False
     before = backbone.registry.head(declaration.product.id).product
-    return before is None or before.template != use
+    approved = before.template if before else None
+    return approved is None or not approved.covers(use)
 
 
 def in_words(use: TemplateUse | None) -> str:

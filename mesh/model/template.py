@@ -94,9 +94,12 @@ class Template:
     registered_at: datetime
 
     def says_the_same(self, other: Template) -> bool:
-        """Whether both are one template, whoever registered it and when."""
+        """Whether both are one template, whoever registered it, when, and in which order."""
         mine, others = (
-            (one.id, one.kind, one.description, one.source, one.parameters, one.satisfies)
+            (
+                (one.id, one.kind, one.description, one.source, one.satisfies),
+                frozenset(one.parameters),
+            )
             for one in (self, other)
         )
         return mine == others
@@ -122,6 +125,17 @@ class TemplateUse:
 
     template: TemplateName
     waiver: Waiver | None = None
+
+    def covers(self, other: TemplateUse) -> bool:
+        """Whether `other` waives nothing that this one does not, for the same reason."""
+        if other.waiver is None:
+            return True
+        return (
+            self.template == other.template
+            and self.waiver is not None
+            and self.waiver.reason == other.waiver.reason
+            and set(other.waiver.profiles) <= set(self.waiver.profiles)
+        )
 
 
 def profiles_of(

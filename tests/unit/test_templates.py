@@ -84,6 +84,16 @@ def test_a_registered_template_never_changes(world):
     )
 
 
+def test_the_order_of_parameters_makes_no_other_template(world):
+    both = {"a": {"description": "One."}, "b": {"description": "Two."}}
+    turned = dict(reversed(both.items()))
+    first = templates.register(world.backbone, described(parameters=both), registered_by="Ada")
+
+    again = templates.register(world.backbone, described(parameters=turned), registered_by="Ada")
+
+    assert again == first
+
+
 def test_a_template_cannot_satisfy_a_profile_that_there_is_not(world):
     with pytest.raises(Rejected, match="satisfies secret; the policy has the profiles protected, "):
         templates.register(world.backbone, described(satisfies=["secret"]), registered_by="Ada")
@@ -251,6 +261,27 @@ def test_a_kept_waiver_needs_no_second_approval(onboard, world, confidential, de
 
     assert again.status is Status.REGISTERED
     assert in_force(world) == before
+
+
+def test_a_waiver_that_shrinks_needs_no_approval_and_one_that_grows_does(
+    onboard, world, declare, contract_of
+):
+    templates.register(world.backbone, described("bare", satisfies=[]), registered_by="test")
+    secret = contract_of(classification="confidential")
+    approved(world, onboard(declare(COUNTRIES, secret), use("bare", reason="For now.")))
+    assert in_force(world).waiver.profiles == ("protected", "standard")
+    for field in secret["schema"][0]["properties"]:
+        field["classification"] = "confidential"
+    secret["version"] = "2.0.0"
+
+    smaller = onboard(declare(COUNTRIES, secret, ports=(("countries", "2.0.0"),)))
+
+    assert smaller.status is Status.REGISTERED, smaller.findings
+    assert in_force(world).waiver.profiles == ("protected",)
+    public = contract_of(version="3.0.0")
+    again = declare(COUNTRIES, public, ports=(("countries", "3.0.0"),))
+    assert [found.rule for found in onboard(again).findings] == ["template.profile"]
+    assert onboard(again, use("bare", reason="For now.")).status is Status.WAITING
 
 
 def test_a_request_by_the_queue_names_a_template_too(world, declare):
