@@ -130,7 +130,7 @@ class World:
             try:
                 with working(Worker(fate=fate)):
                     return verb(self.backbone)
-            except (Killed, Unavailable):
+            except (Killed, Unavailable, ExceptionGroup):  # timers tell of several at once
                 fate = unharmed
 
     def relay(self, fate: Fate = unharmed) -> None:

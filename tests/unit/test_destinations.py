@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -24,6 +25,7 @@ from mesh.model.subscription_events import SUBSCRIPTION_TESTED
 from mesh.replays import From
 from mesh.schemas import load
 
+INFRA = Path(__file__).parents[2] / "infra"
 COUNTRIES = ProductId(domain="geography", product="countries")
 PLACE = "geography/countries/v1/countries"
 GOOD = b"code,name,area\nCH,Switzerland,41285\n"
@@ -198,6 +200,15 @@ def test_the_mesh_does_not_write_into_its_own_containers(container):
 def test_the_mesh_does_not_send_to_its_own_queues(entity):
     with pytest.raises(Rejected, match=f"a queue named {entity}"):
         parse_destination(Channel.SERVICE_BUS, f"mesh/{entity}")
+
+
+def test_all_that_is_the_meshs_own_is_reserved():
+    namespace = json.loads((INFRA / "service-bus.json").read_text())["UserConfig"]["Namespaces"][0]
+    containers = json.loads((INFRA / "storage.json").read_text())["containers"]
+
+    entities = {one["Name"] for kind in ("Queues", "Topics") for one in namespace[kind]}
+    assert entities == RESERVED_ENTITIES
+    assert set(containers) <= RESERVED_CONTAINERS
 
 
 def test_the_mesh_does_not_publish_to_its_own_topic():
