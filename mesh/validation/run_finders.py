@@ -158,13 +158,14 @@ def usable_processors() -> int:
 def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> None:
     """Feed a reader with blocks, and with their runs once the file has proved to be large."""
     whole = at_line_ends(blocks)
-    seen = 0
+    seen, asked = 0, False
     for block in whole:
         reader.feed(block)
         seen += len(block)
         expressions = reader.expressions
-        if not expressions or seen <= limits.large:
+        if asked or not expressions or seen <= limits.large:
             continue
+        asked = True
         if finders := _finders(expressions, limits):
             with finders:
                 _feed_with(reader, whole, finders)

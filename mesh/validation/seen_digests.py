@@ -157,8 +157,9 @@ class SeenDigests:
         self._blocks.append(digests)
         self._count += len(digests)
         if self._count >= self._spilled:
-            self._files.append(_RunOnDisk(pl.concat(self._blocks).sort("high")))
-            self._begin()
+            blocks = self._blocks
+            self._begin()  # first, for both would be much at once
+            self._files.append(_RunOnDisk(pl.concat(blocks).sort("high")))
 
 
 def _matches(run: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:

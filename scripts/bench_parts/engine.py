@@ -2,6 +2,8 @@
 
 Run it alone with `python scripts/bench_parts/engine.py [--peers] [--rows N] [--rounds N]`. With
 `--peers` it first installs them in a folder of their own, where nothing of the project finds them.
+What is out of the ordinary is measured instead with `--bad` (half of the rows), `--keys MILLIONS`
+and `--memory GIGABYTES`.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench_parts import orders, wide
-from bench_parts.peers import install, peers
+from bench_parts import extremes, orders, wide
+from bench_parts.peers import WHOLE_FILES, install, peers
 
 from mesh.model.contract import DataContract
 from mesh.validation import FileFormat, FileProblem, Limits, NullSink, compile_object, validate
@@ -81,10 +83,13 @@ def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Me
     runs: dict[str, tuple[int, Run]] = {}
     for name, parse in _parsers(kind, plan.columns[0].name).items():
         runs[name] = rows, partial(parse, path)
-    runs["mesh"] = rows, partial(_judged, plan, path, Limits(sample=rows))
+    runs["mesh, `re` in processes"] = (
+        rows,
+        partial(_judged, plan, path, Limits(sample=rows, lines=False)),
+    )
     runs["mesh, `re` alone"] = rows, partial(_judged, plan, path, Limits(sample=rows, helpers=0))
-    for name, refused in peers(plan.record, kind).items():
-        size = rows if "pandera" in name else few
+    for name, refused in peers(plan.record, kind, document).items():
+        size = rows if name in WHOLE_FILES else few
         runs[name] = size, partial(refused, path, size)
     times: dict[str, list[tuple[float, float, set[int] | None]]] = {name: [] for name in runs}
     for _ in range(rounds):
@@ -175,7 +180,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", action="store_true", help="install other validators and parsers")
+    parser.add_argument("--bad", action="store_true", help="a file, half of whose rows are bad")
+    parser.add_argument("--keys", type=int, default=0, help="so many million keys")
+    parser.add_argument("--memory", type=float, default=0, help="a CSV file of so many gigabytes")
     options = parser.parse_args()
+    if options.bad or options.keys or options.memory:
+        extremes.show(
+            FOLDER, bad=options.bad, keys=options.keys * 1_000_000, gigabytes=options.memory
+        )
+        return
     if options.peers:
         install(FOLDER / "peers")
     print("| file | | rows | seconds | CPU | rows/s | times the parse | missed / false |")

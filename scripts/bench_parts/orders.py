@@ -115,10 +115,12 @@ _SPOILED: tuple[tuple[str, Any], ...] = (
 )
 
 
-def orders(count: int, seed: int = 1) -> Iterator[tuple[dict[str, Any], str | None]]:
+def orders(
+    count: int, seed: int = 1, bad_share: float = BAD_SHARE
+) -> Iterator[tuple[dict[str, Any], str | None]]:
     """So many orders, each with the field that is wrong in it, if one is."""
     chance = random.Random(seed)  # noqa: S311 - data, not secrets
-    every = round(1 / BAD_SHARE)
+    every = round(1 / bad_share)
     for number in range(count):
         order = _order(chance)
         spoiled = None
@@ -128,7 +130,7 @@ def orders(count: int, seed: int = 1) -> Iterator[tuple[dict[str, Any], str | No
         yield order, spoiled
 
 
-def write(folder: Path, count: int) -> dict[str, Path]:
+def write(folder: Path, count: int, bad_share: float = BAD_SHARE) -> dict[str, Path]:
     """Write the orders as CSV and JSON Lines, unless they are there; and the bad rows' numbers."""
     paths = {kind: folder / f"orders-{count}.{kind}" for kind in ("csv", "jsonl", "bad")}
     if all(path.exists() for path in paths.values()):
@@ -140,7 +142,7 @@ def write(folder: Path, count: int) -> dict[str, Path]:
         paths["jsonl"].open("w", encoding="utf-8") as jsonl,
     ):
         csv.write(",".join(COLUMNS) + "\n")
-        for row, (order, spoiled) in enumerate(orders(count), start=1):
+        for row, (order, spoiled) in enumerate(orders(count, bad_share=bad_share), start=1):
             csv.write(",".join(_cell(order[name]) for name in COLUMNS) + "\n")
             parts = (f'"{name}": {_json(order[name])}' for name in COLUMNS)
             jsonl.write("{" + ", ".join(parts) + "}\n")
