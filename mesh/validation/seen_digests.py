@@ -8,10 +8,10 @@ most new keys to be new.
 
 from __future__ import annotations
 
+import mmap
 import secrets
 import tempfile
 from collections.abc import Sequence
-from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ class _RunOnDisk:
             for name in _COLUMNS:
                 file.write(run[name].rechunk().to_arrow().buffers()[1][:size])
             file.flush()
-            pages = pa.py_buffer(mmap(file.fileno(), 0, access=ACCESS_READ))  # keeps it open
+            self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # keeps it open
+        pages = pa.py_buffer(self._pages)
         columns: dict[str, Any] = {}
         for place, name in enumerate(_COLUMNS):
             buffer = pages.slice(size * place, size)
@@ -204,6 +205,15 @@ class _RunOnDisk:
         perhaps = asked.filter((words & pl.col("mask")) == pl.col("mask"))["high"]
         if perhaps.is_empty():
             return self._run.clear()
+        try:
+            return self._found(perhaps)
+        finally:
+            if hasattr(mmap, "MADV_DONTNEED"):  # the system keeps them, this process need not
+                self._pages.madvise(mmap.MADV_DONTNEED)
+
+    def _found(self, perhaps: pl.Series) -> pl.DataFrame:
+        import polars as pl
+
         at = self._run["high"].search_sorted(perhaps, side="left")
         upto = self._run["high"].search_sorted(perhaps, side="right")
         ranges = pl.DataFrame({"at": at, "upto": upto}).filter(pl.col("at") < pl.col("upto"))

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_parts import extremes, orders, wide
-from bench_parts.peers import WHOLE_FILES, install, peers
+from bench_parts.peers import install, peers
 
 from mesh.model.contract import DataContract
 from mesh.validation import FileFormat, FileProblem, Limits, NullSink, compile_object, validate
@@ -88,8 +88,8 @@ def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Me
         partial(_judged, plan, path, Limits(sample=rows, lines=False)),
     )
     runs["mesh, `re` alone"] = rows, partial(_judged, plan, path, Limits(sample=rows, helpers=0))
-    for name, refused in peers(plan.record, kind, document).items():
-        size = rows if name in WHOLE_FILES else few
+    for name, refused in peers(plan.record, kind).items():
+        size = rows if "pandera" in name else few
         runs[name] = size, partial(refused, path, size)
     times: dict[str, list[tuple[float, float, set[int] | None]]] = {name: [] for name in runs}
     for _ in range(rounds):

@@ -85,7 +85,7 @@ def _many_keys(count: int) -> None:
 
 def _large(folder: Path, gigabytes: float) -> None:
     """The orders again and again, each time with other keys: rate at each tenth, and peak."""
-    path = orders.write(folder, 200_000)["csv"]
+    path = orders.write(folder, 20_000)["csv"]
     header, *lines = path.read_bytes().split(b"\n")[:-1]
     size = int(gigabytes * 1e9)
     rest = b"\n".join(line[4:] for line in lines if len(line.split(b",", 1)[0]) == 36)

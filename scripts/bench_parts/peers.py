@@ -8,18 +8,12 @@ import itertools
 import json
 import subprocess
 import sys
-import tempfile
-import venv
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 PACKAGES = ("polars", "duckdb", "jsonschema-rs", "fastjsonschema", "pandera[polars]")
-COMMAND = "datacontract-cli[duckdb]"
-WHOLE_FILES = frozenset({"pandera on Polars", "datacontract-cli (aborts at once)"})
-"""Those that are given all rows; the others are too slow for it."""
 Refused = Callable[[Path, int], set[int]]
 _NUMBERS = {"number": float, "integer": int}
 
@@ -29,22 +23,10 @@ def install(folder: Path) -> None:
     if not folder.exists():
         command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder)]
         subprocess.run([*command, *PACKAGES], check=True)
-    if not _command(folder).exists():  # it wants other versions than the project
-        venv.create(_own(folder), with_pip=True)
-        pip = [str(_own(folder) / "bin" / "python"), "-m", "pip", "install", "-q", COMMAND]
-        subprocess.run(pip, check=False)  # without it, the others are measured
     sys.path.append(str(folder))
 
 
-def _own(folder: Path) -> Path:
-    return folder.with_name("datacontract")
-
-
-def _command(folder: Path) -> Path:
-    return _own(folder) / "bin" / "datacontract"
-
-
-def peers(schema: Mapping[str, Any], kind: str, document: Mapping[str, Any]) -> dict[str, Refused]:
+def peers(schema: Mapping[str, Any], kind: str) -> dict[str, Refused]:
     """Functions from a file and a number of rows to the rows (from 1) that a peer refuses."""
     checks: dict[str, Callable[[Any], bool]] = {"jsonschema as documented": _jsonschema(schema)}
     if importlib.util.find_spec("jsonschema_rs"):
@@ -56,20 +38,7 @@ def peers(schema: Mapping[str, Any], kind: str, document: Mapping[str, Any]) -> 
     found: dict[str, Refused] = {name: _by_row(rows, check) for name, check in checks.items()}
     if kind == "csv" and "order_id" in schema["properties"] and importlib.util.find_spec("pandera"):
         found["pandera on Polars"] = _pandera
-    command = next((path for path in map(_command, map(Path, sys.path)) if path.exists()), None)
-    if command and kind == "csv":
-        found["datacontract-cli (aborts at once)"] = partial(_datacontract, command, document)
     return found
-
-
-def _datacontract(command: Path, document: Mapping[str, Any], path: Path, _: int) -> set[int]:
-    """It tells that a rule is broken, or that a cell has the wrong type, and never which rows."""
-    server = {"server": "here", "type": "local", "path": str(path), "format": "csv"}
-    with tempfile.NamedTemporaryFile("w", suffix=".odcs.yaml") as file:
-        json.dump({**document, "servers": [server]}, file)
-        file.flush()
-        subprocess.run([str(command), "test", file.name], capture_output=True, check=False)
-    return set()
 
 
 def _by_row(rows: Callable[[Path], Iterator[Any]], is_valid: Callable[[Any], bool]) -> Refused:
