@@ -83,11 +83,13 @@ def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Me
     runs: dict[str, tuple[int, Run]] = {}
     for name, parse in _parsers(kind, plan.columns[0].name).items():
         runs[name] = rows, partial(parse, path)
-    runs["mesh, `re` in processes"] = (
-        rows,
-        partial(_judged, plan, path, Limits(sample=rows, lines=False)),
-    )
-    runs["mesh, `re` alone"] = rows, partial(_judged, plan, path, Limits(sample=rows, helpers=0))
+    ways = {
+        "mesh": Limits(sample=rows),
+        "mesh, `re` in processes": Limits(sample=rows, lines=False),
+        "mesh, `re` alone": Limits(sample=rows, helpers=0),
+    }
+    for name, limits in ways.items():
+        runs[name] = rows, partial(_judged, plan, path, limits)
     for name, refused in peers(plan.record, kind).items():
         size = rows if "pandera" in name else few
         runs[name] = size, partial(refused, path, size)
