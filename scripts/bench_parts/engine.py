@@ -142,7 +142,7 @@ def _parsers(kind: str, column: str) -> dict[str, Callable[[Path], None]]:
         source = (
             "read_csv('{}', all_varchar = true)"
             if kind == "csv"
-            else "read_json('{}', format = 'newline_delimited')"
+            else "read_json('{}', format = 'newline_delimited', ignore_errors = true)"
         )
         parsers["duckdb, bare parse"] = lambda path: _duckdb(source.format(path), column)
     return parsers
