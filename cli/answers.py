@@ -263,7 +263,7 @@ class ToldSubscriber(TypedDict):
     subscriber: str
     channel: Channel
     target: str
-    state: Literal["active", "suspended", "gone"]
+    state: Literal["active", "suspended", "gone", "barred"]
     failing: int
     reason: str
     attempts: list[Attempt]

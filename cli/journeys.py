@@ -245,6 +245,8 @@ def _add_subscriber(branch: Tree, told: ToldSubscriber, landed: datetime) -> Non
         used = f"{told['failing']} % of its failure budget used"
         said = used if told["state"] == "active" else told["state"]
         line.add(plain(f"{said}: {told['reason']}", "red"))
+    if told["state"] == "barred":
+        return
     if told["channel"] == "pull":
         line.add(plain("the broker has put it on their topic subscription"))
     elif not told["attempts"]:

@@ -341,3 +341,20 @@ def test_addresses_of_the_policy():
         policy = AgreementPolicy(owner_decides=frozenset({address}))
         assert policy.asks_owner(COUNTRIES)
         assert policy.asks_owner(other) == both
+
+
+def test_the_journey_of_a_file_tells_who_is_barred_and_why(api, countries):
+    subscribe(countries)
+    subscribe(countries, PULL)
+    agreements.revoke(countries.backbone, COUNTRIES, "fleet", **WHY)
+    drop = countries.land(f"{PLACE}/a.csv", GOOD).drop
+    countries.deliver()
+
+    [event] = api("GET", f"{PRODUCT}/drops/{drop}").json["events"]
+
+    for told_ in event["subscribers"]:
+        assert (told_["state"], told_["reason"]) == (
+            "barred",
+            "The agreement is revoked. Because.",
+        )
+        assert told_["attempts"] == []

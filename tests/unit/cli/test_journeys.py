@@ -158,3 +158,15 @@ def test_a_file_of_a_set_tells_what_the_set_waits_for(run, declared, world, cont
     shown = run("where", north.drop).stdout
     assert "set rundate=2026-11-22  complete: 2 files accepted" in shown
     assert "mesh.product.updated.v1" in shown
+
+
+def test_a_barred_subscriber_is_shown_with_the_reason(onboarded, good):
+    onboarded("subscribe", "geography/countries", "--as", "fleet", "--pull")
+    why = ("--reason", "It was enough.")
+    assert onboarded("agreement", "revoke", "geography/countries", "fleet", *why).exit_code == 0
+    onboarded("drop", good, "--to", "geography/countries", "--wait")
+
+    shown = onboarded("where", good.name).stdout
+
+    assert "barred: The agreement is revoked. It was enough." in shown
+    assert "the broker has put it" not in shown
