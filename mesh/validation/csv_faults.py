@@ -10,7 +10,7 @@ from mesh.validation.faults import Fault
 from mesh.validation.held import Judged
 from mesh.validation.judge import Judge
 from mesh.validation.plan import Plan
-from mesh.validation.report import MASK
+from mesh.validation.report import MASK, FileRefusedError
 
 
 def structure_faults(judge: Judge, layout: Layout, bare: bytes, cells: list[Cell]) -> list[Fault]:
@@ -41,3 +41,24 @@ def shown_record(plan: Plan, layout: Layout, grammar: CsvGrammar, told: Judged) 
         MASK if layout.columns[index] in secret else cell.text for index, cell in enumerate(cells)
     ]
     return grammar.separator.decode().join(parts)
+
+
+def open_quote(row: int, line: int) -> FileRefusedError:
+    """The refusal of a file, the rest of which would be one cell."""
+    return FileRefusedError(
+        "openQuote",
+        f"A quote that opens in row {row} (line {line}) is never closed: the rest of the file would "
+        f"be one cell.",
+        "Close it, or double a quote that belongs to the text.",
+    )
+
+
+def no_record(*, only_blank: bool) -> FileRefusedError:
+    """The refusal of a file without a header."""
+    return FileRefusedError(
+        "empty",
+        "The file holds only blank lines: neither a header nor a record."
+        if only_blank
+        else "The file is empty: it holds neither a header nor a record.",
+        "Write the header line, even when there are no records.",
+    )

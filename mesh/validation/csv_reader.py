@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from mesh.validation.csv_cells import CsvGrammar, without_line_end
-from mesh.validation.csv_faults import shown_record, structure_faults
+from mesh.validation.csv_faults import no_record, open_quote, shown_record, structure_faults
 from mesh.validation.csv_header import Layout, read_header
 from mesh.validation.csv_values import CellReader
 from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressions
@@ -83,13 +83,7 @@ class CsvReader:
         self._records(self._rest, final=True)
         self._rest = b""
         if self._layout is None:
-            raise FileRefusedError(
-                "empty",
-                "The file is empty: it holds neither a header nor a record."
-                if self._line == 1
-                else "The file holds only blank lines: neither a header nor a record.",
-                "Write the header line, even when there are no records.",
-            )
+            raise no_record(only_blank=self._line > 1)
 
     def _records(self, data: bytes, *, final: bool) -> int:
         """Take all complete records of the data; returns where the incomplete one starts."""
@@ -297,12 +291,7 @@ class CsvReader:
 
     def _open_quote(self) -> FileRefusedError:
         self._tell_held()
-        return FileRefusedError(
-            "openQuote",
-            f"A quote that opens in row {self._tally.rows + 1} (line {self._line}) is never "
-            f"closed: the rest of the file would be one cell.",
-            "Close it, or double a quote that belongs to the text.",
-        )
+        return open_quote(self._tally.rows + 1, self._line)
 
     def _too_long(self, data: bytes) -> FileRefusedError:
         self._tell_held()
