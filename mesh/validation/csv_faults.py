@@ -47,8 +47,8 @@ def open_quote(row: int, line: int) -> FileRefusedError:
     """The refusal of a file, the rest of which would be one cell."""
     return FileRefusedError(
         "openQuote",
-        f"A quote that opens in row {row} (line {line}) is never closed: the rest of the file would "
-        f"be one cell.",
+        f"A quote that opens in row {row} (line {line}) is never closed: the rest of the file "
+        f"would be one cell.",
         "Close it, or double a quote that belongs to the text.",
     )
 
