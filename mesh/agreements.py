@@ -20,6 +20,7 @@ from mesh.model.agreement import Agreement, Standing, announcement
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.record import Commit, Head, number
 from mesh.model.subscription import Channel, State, Subscription
+from mesh.model.subscription_events import is_own_stream
 
 Decision = Literal["approve", "refuse", "revoke"]
 
@@ -31,6 +32,8 @@ def may_consume(backbone: Backbone, product: ProductId, domain: str) -> bool:
     """Whether a domain may be told of a product, and read it, now."""
     if domain == product.domain:
         return True
+    if is_own_stream(product):  # who else is told of what, and fails, is nobody's business
+        return False
     found = backbone.registry.agreement(product, domain)
     if found is None:
         return not backbone.policy.agreements.asks_owner(product)
@@ -51,6 +54,9 @@ def until(backbone: Backbone, product: ProductId, domain: str) -> datetime | Non
 
 def lacking(product: ProductId, domain: str) -> Rejected:
     """The refusal of a domain that may not consume a product."""
+    if is_own_stream(product):
+        message = f"{product} tells {product.domain} of its own subscriptions, and nobody else."
+        return Rejected(message, problem="not-your-subscriptions", status=403)
     message = (
         f"{domain} has no agreement in force about {product}. Ask for one: "
         f"`mesh agreement request {product} --as {domain} --purpose …`."

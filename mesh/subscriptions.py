@@ -22,7 +22,7 @@ from mesh.model.subscription import (
     Subscription,
     subscription_id,
 )
-from mesh.model.subscription_events import is_own_stream, tested
+from mesh.model.subscription_events import tested
 from mesh.ports import Parcel
 
 BOTH_SECRETS_LIVE = timedelta(hours=24)
@@ -251,9 +251,6 @@ def _check_names(
     if not is_slug(subscriber):
         message = f"{subscriber!r} cannot name a domain. A domain name has {SLUG_RULE}."
         raise Rejected(message, problem="invalid-name")
-    if is_own_stream(address) and subscriber != address.domain:
-        message = f"{address} tells {address.domain} of its own subscriptions, and nobody else."
-        raise Rejected(message, problem="not-your-subscriptions", status=403)
     ports = () if product is None else product.output_ports
     offered = {name for port in ports for name in port.objects}
     unknown = sorted(wanted.objects - offered)

@@ -234,3 +234,15 @@ def test_it_is_seen_with_the_file_and_in_the_feed(api, countries):
     assert (told["state"], told["failing"], told["reason"]) == ("active", 50, "500.")
     assert [event["type"] for event in page["events"]] == [SUBSCRIPTION_FAILING]
     assert ReceivedEvent.from_cloudevent(page["events"][0]).product == OWN
+
+
+def test_another_domain_does_not_see_it(api, countries):
+    subscribe(countries)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    fail(countries, 5)
+
+    own = api("GET", "/products/fleet/subscriptions/events", by="fleet")
+    other = api("GET", "/products/fleet/subscriptions/events", by="shipping")
+
+    assert [event["type"] for event in own.json["events"]] == [SUBSCRIPTION_FAILING]
+    assert (other.status, other.json["type"].rpartition(":")[2]) == (403, "not-entitled")
