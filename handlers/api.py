@@ -87,7 +87,7 @@ def decide_onboarding(req: func.HttpRequest) -> func.HttpResponse:
     saga = decide(
         backbone(),
         req.route_params["onboarding"],
-        approver=asked.get("approver", caller(req).principal.name),
+        approver=_approver(asked.get("approver", ""), caller(req).principal.name),
         reason=asked["reason"],
     )
     return answer(shown.onboarding(saga))
@@ -290,6 +290,11 @@ def discard_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
         backbone(), asked["source"], asked["number"], reason=asked["reason"]
     )
     return answer(shown.dead_letter(done))
+
+
+def _approver(named: str, caller: str) -> str:
+    """Who decided, and for whom, where that is another: of whom only the caller says so."""
+    return f"{caller} for {named}" if named not in {"", caller} else caller
 
 
 def _product(req: func.HttpRequest) -> ProductId:

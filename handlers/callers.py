@@ -12,7 +12,7 @@ from typing import Any
 
 import azure.functions as func
 
-from mesh import audit, entitlement
+from mesh import audit, entitlement, schemas
 from mesh.backbone import backbone
 from mesh.entitlement import Call
 from mesh.errors import MeshError, Rejected, TooMany, Unavailable
@@ -22,6 +22,9 @@ from mesh.model.principal import Caller, Principal
 _SCHEMA = "http://schemas.microsoft.com/identity/claims/"
 _OBJECT_ID = ("oid", f"{_SCHEMA}objectidentifier")
 _APP = ("azp", "appid")
+_SCOPE = ("scp", f"{_SCHEMA}scope")
+"""In the token of a person only: what the application that they use may do in their name."""
+
 _ROLES = ("roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role")
 _GROUPS = ("groups", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups")
 
@@ -85,10 +88,10 @@ class Visit:
 
 
 def _reason(req: func.HttpRequest) -> str:
-    """Why something is done, where the body says it."""
+    """Why something is done, where the body says it; of a body that is none, nothing."""
     try:
-        asked = json.loads(req.get_body() or b"{}")
-    except ValueError:
+        asked = schemas.read(req.get_body() or b"{}")
+    except Rejected:
         return ""
     found = asked.get("reason", asked.get("purpose", "")) if isinstance(asked, dict) else ""
     return found if isinstance(found, str) else ""
@@ -105,10 +108,11 @@ def principal(headers: Mapping[str, str]) -> Principal | None:
     if not identity or told.get("auth_typ") != "aad":
         return None
     app = _first(claims, _APP)
+    is_itself = not _first(claims, _SCOPE)
     return Principal(
         id=identity,
         name=headers.get("x-ms-client-principal-name") or app or identity,
-        app=app,
+        app=app if is_itself else "",
         groups=_all(claims, _GROUPS),
         app_roles=_all(claims, (*_ROLES, _text(told, "role_typ"))),
     )

@@ -1,12 +1,14 @@
 """Somebody reads a product's events as a feed."""
 
+import asyncio
 from urllib.parse import urlencode
 
 import azure.functions as func
 
+from handlers.callers import caller
 from handlers.problems import answer, answers_later
 from handlers.queries import number
-from mesh import feed
+from mesh import entitlement, feed
 from mesh.backbone import backbone
 from mesh.feed import Page
 from mesh.model.names import ProductId
@@ -22,6 +24,10 @@ async def list_events(req: func.HttpRequest) -> func.HttpResponse:
     limit = number(req, "limit", 100, lowest=1, highest=feed.MOST_READ)
     subscription = req.params.get("subscription", "")
     known = req.headers.get("if-none-match", "")
+    if subscription:
+        await asyncio.to_thread(
+            entitlement.check_shown, backbone(), caller(req), product, subscription
+        )
     page = await feed.wait(
         backbone(),
         product,

@@ -1,5 +1,6 @@
 """Answers of the HTTP API: JSON, and problem+json (RFC 9457) for what was refused."""
 
+import asyncio
 import functools
 import json
 import logging
@@ -77,11 +78,11 @@ def answers_later(
     async def wrapped(req: func.HttpRequest) -> func.HttpResponse:
         visit = Visit(req, handle.__name__)
         try:
-            visit.begin()
+            await asyncio.to_thread(visit.begin)
             answered = await handle(req)
-            visit.done()
+            await asyncio.to_thread(visit.done)
         except MeshError as failure:
-            return _told(req, visit.ended(failure))
+            return _told(req, await asyncio.to_thread(visit.ended, failure))
         return answered
 
     return wrapped

@@ -198,7 +198,7 @@ def of_product(backbone: Backbone, product: ProductId) -> Sequence[Agreement]:
 def check_all(backbone: Backbone) -> int:
     """Announce what ends soon, end what has run out; returns how many events that made.
 
-    What a crash left of an end that was decided is done as well. One product's trouble does not
+    What a crash left of what was decided is done as well. One product's trouble does not
     keep the others from being checked: it is raised at the end.
     """
     total = 0
@@ -230,6 +230,7 @@ def _check(backbone: Backbone, agreement: Agreement) -> int:
     before = agreement
     is_quiet = agreement.is_reminded or not agreement.has_run_out(now + reminder)
     if agreement.is_in_force(now) and is_quiet:
+        follow(backbone, find(backbone, agreement.product, agreement.consumer))
         return 0
 
     def decide(found: Agreement | None) -> _Change:
@@ -319,7 +320,8 @@ def follow(backbone: Backbone, agreement: Agreement) -> None:
     """Let a domain's subscriptions to a product be as its agreement is; again is the same.
 
     Who may not consume any more is barred: what is on its way is dropped, and what the broker holds
-    for it is deleted. Who may again is told again, or, where it can say of what, suspended.
+    for it is deleted. Who may again is told again, or, where it can say of what, suspended; so is
+    who was not told since an end that the timer had not come to yet.
     """
     now = backbone.now()
     granted = agreement.is_in_force(now)
@@ -337,13 +339,15 @@ def follow(backbone: Backbone, agreement: Agreement) -> None:
         )
 
     def unbar(found: Subscription) -> Subscription:
-        found = replace(found, until=agreement.expires_at)
-        if found.state is not State.BARRED:
+        ended, found = found.until, replace(found, until=agreement.expires_at)
+        has_lapsed = found.state is State.ACTIVE and ended is not None and ended <= now
+        if found.state is not State.BARRED and not has_lapsed:
             return found
         if found.channel in {Channel.PULL, Channel.COMPOSITE}:
             return replace(found, state=State.ACTIVE, suspended_at=None, reason="")
         reason = "The agreement is in force again: resume it, and say what of the past to be told."
-        return replace(found, state=State.SUSPENDED, reason=reason)
+        since = found.suspended_at or ended or now
+        return replace(found, state=State.SUSPENDED, suspended_at=since, reason=reason)
 
     for known in backbone.subscriptions.of_product(agreement.product):
         if known.subscriber != agreement.consumer:

@@ -92,6 +92,17 @@ def shown_to(
     return [one for one in found if caller.holds({Role.CONSUMER}, one.subscriber)]
 
 
+def check_shown(backbone: Backbone, caller: Caller, product: ProductId, subscription: str) -> None:
+    """Let a caller name a subscription to a product.
+
+    Raises:
+        NotFound: there is none with this id, as far as the caller may see.
+    """
+    found = subscriptions.find(backbone, product, subscription)
+    if not shown_to(caller, product, [found]):
+        raise subscriptions.unknown(product, subscription)
+
+
 def agreements_shown_to(
     caller: Caller, product: ProductId, found: Iterable[Agreement]
 ) -> list[Agreement]:
@@ -126,7 +137,10 @@ def _fulfils(backbone: Backbone, caller: Caller, need: Need, call: Call) -> bool
 
 
 def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
-    """The domain that a call is about; None when there is none to protect (a bad declaration)."""
+    """The domain that a call is about; None when there is none to protect (a bad declaration).
+
+    Empty, and so nobody's, for what is the mesh's own.
+    """
     if of is Of.PRODUCT:
         return _of_product(backbone, call)
     if of is Of.DECLARATION:
@@ -137,7 +151,7 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
         saga = backbone.onboardings.get(call.parts["onboarding"])
         return "" if saga is None or saga.product is None else saga.product.domain
     if of is Of.LOG:
-        return call.parts["log"]
+        return "" if call.parts["log"] == MESH else call.parts["log"]
     if of is Of.CONSUMER:
         asked = call.parts.get("consumer")
         return asked or str(schemas.parse(call.body, "requests/agreement.v1")["consumer"])
@@ -158,10 +172,11 @@ def _is_entitled(backbone: Backbone, caller: Caller, need: Need, call: Call) -> 
 
 def _of_product(backbone: Backbone, call: Call) -> str:
     product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
-    entry = None
-    if product == UNPLACED and "drop" in call.parts:
-        entry = backbone.registry.entry(product, call.parts["drop"])
-    return product.domain if entry is None else tracking.domain_of(product, entry)
+    if product != UNPLACED:
+        return product.domain
+    drop = call.parts.get("drop")
+    entry = None if drop is None else backbone.registry.entry(product, drop)
+    return "" if entry is None else tracking.domain_of(product, entry)
 
 
 def _began(backbone: Backbone, caller: Caller, call: Call) -> bool:

@@ -79,6 +79,20 @@ def parse(body: bytes, name: str) -> Any:
     Raises:
         Rejected: it is too large, no JSON, or not as the schema says; all findings are given.
     """
+    data = read(body)
+    found = findings(data, name)
+    if found:
+        message = f"The body has {len(found)} fault(s). First: {found[0].message}"
+        raise Rejected(message, problem="invalid-body", status=422, findings=found)
+    return data
+
+
+def read(body: bytes) -> Any:
+    """The JSON of a request's body, whatever it says.
+
+    Raises:
+        Rejected: it is too large, or no JSON.
+    """
     if len(body) > MAX_REQUEST_BYTES:
         message = f"The body has {len(body)} bytes; at most {MAX_REQUEST_BYTES} are taken."
         raise Rejected(message, problem="body-too-large", status=413)
@@ -88,10 +102,6 @@ def parse(body: bytes, name: str) -> Any:
     except (ValueError, RecursionError) as wrong:
         message = f"The body is no JSON: {wrong}."
         raise Rejected(message, problem="invalid-json") from None
-    found = findings(data, name)
-    if found:
-        message = f"The body has {len(found)} fault(s). First: {found[0].message}"
-        raise Rejected(message, problem="invalid-body", status=422, findings=found)
     return data
 
 

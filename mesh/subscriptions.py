@@ -215,9 +215,14 @@ def find(backbone: Backbone, product: ProductId, identity: str) -> Subscription:
     """
     subscription = backbone.subscriptions.get(product, identity)
     if subscription is None:
-        message = f"There is no subscription {identity!r} to {product}."
-        raise NotFound(message, problem="unknown-subscription")
+        raise unknown(product, identity)
     return subscription
+
+
+def unknown(product: ProductId, identity: str) -> NotFound:
+    """The refusal of an id that no subscription to a product has."""
+    message = f"There is no subscription {identity!r} to {product}."
+    return NotFound(message, problem="unknown-subscription")
 
 
 def of_product(backbone: Backbone, product: ProductId) -> Sequence[Subscription]:

@@ -29,7 +29,7 @@ class Principal:
     Attributes:
         id: object id, which never changes and is never used again.
         name: for people to read; nothing is decided by it.
-        app: id of the application that called; that of the principal itself if it is one.
+        app: id of the application that the principal is; empty for a person, whatever they use.
         groups: object ids of groups.
         app_roles: roles of the mesh's own app registration, which Entra assigned.
     """

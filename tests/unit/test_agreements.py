@@ -158,6 +158,22 @@ def test_at_its_end_deliveries_stop_even_before_the_timer(asking):
     assert [kind for kind in told(asking) if kind == "mesh.product.updated.v1"] == []
 
 
+def test_what_a_renewal_came_too_late_for_is_not_lost(asking):
+    """Between its end and the timer nothing was told, so its owner is asked about that time."""
+    granted(asking, days=1)
+    subscription = subscribe(asking)
+    asking.clock.advance(timedelta(days=1))
+    asking.land(f"{PLACE}/a.csv", GOOD)
+    asking.deliver()
+    agreements.approve(asking.backbone, COUNTRIES, "fleet", **WHY, days=30)
+
+    assert now(asking, subscription).state is State.SUSPENDED
+    suspensions.resume(asking.backbone, COUNTRIES, subscription.id, held="replay")
+    asking.deliver()
+
+    assert told(asking).count("mesh.product.updated.v1") == 1
+
+
 def test_what_waits_for_another_attempt_is_dropped_and_the_end_is_told(asking):
     granted(asking)
     subscription = subscribe(asking)
@@ -254,6 +270,23 @@ def test_what_a_crash_left_of_an_end_the_timer_does(asking):
 
     assert agreements.check_all(asking.backbone) == 0
     assert now(asking, subscription).state is State.BARRED
+
+
+def test_what_a_crash_left_of_a_beginning_the_timer_does_too(asking):
+    granted(asking)
+    webhook, pulled = subscribe(asking), subscribe(asking, PULL)
+    agreements.revoke(asking.backbone, COUNTRIES, "fleet", **WHY)
+    before = [now(asking, webhook), now(asking, pulled)]
+    agreements.approve(asking.backbone, COUNTRIES, "fleet", **WHY, days=300)
+    for barred in before:
+        asking.backbone.subscriptions.add(barred)
+    asking.backbone.pull.delete(pulled.target)
+
+    assert agreements.check_all(asking.backbone) == 0
+
+    assert now(asking, webhook).state is State.SUSPENDED
+    assert now(asking, pulled).state is State.ACTIVE
+    assert pulled.target in asking.pull.existing
 
 
 def test_a_composite_needs_agreements_about_its_inputs(asking, declare, contract_of):

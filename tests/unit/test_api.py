@@ -121,9 +121,17 @@ def test_an_onboarding_that_waits_is_approved(api, waiting):
     approved = api("POST", f"/onboardings/{waiting}/approval", decision).json
 
     assert approved["status"] == "running"
-    assert approved["steps"][-1]["detail"] == "approved by Ada: Fine."
+    assert approved["steps"][-1]["detail"] == "approved by developer for Ada: Fine."
     again = api("POST", f"/onboardings/{waiting}/approval", decision)
     assert "does not wait" in refused(again, 409, "not-waiting")
+
+
+def test_whoever_decides_in_anothers_name_is_named_too(api, waiting):
+    decision = {"decision": "approve", "approver": "Ada", "reason": "Fine."}
+
+    approved = api("POST", f"/onboardings/{waiting}/approval", decision, by="geography").json
+
+    assert approved["steps"][-1]["detail"] == "approved by geography for Ada: Fine."
 
 
 def test_an_onboarding_that_waits_is_refused(api, waiting):
@@ -132,7 +140,7 @@ def test_an_onboarding_that_waits_is_refused(api, waiting):
     done = api("POST", f"/onboardings/{waiting}/approval", decision).json
 
     assert done["status"] == "refused"
-    assert done["findings"][0]["message"] == "Ada refused the declaration: Too soon."
+    assert done["findings"][0]["message"] == "developer for Ada refused the declaration: Too soon."
 
 
 def test_a_decision_that_is_none(api, waiting):

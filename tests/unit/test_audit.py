@@ -200,3 +200,21 @@ def test_a_rate_that_lets_nobody_in(changed):
 
     with pytest.raises(ValueError, match="have to be 1 or more"):
         Policy.from_data(data)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, rb'{"reason": "\ud800"}', b'{"reason": NaN}'])
+def test_no_body_keeps_a_decision_off_the_record(api, countries, body):
+    """A body that the operation does not even look at."""
+    made = api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="fleet").json
+    path = f"{PRODUCT}/subscriptions/{made['id']}"
+
+    assert api("DELETE", path, data=body, by="fleet").status == 204
+
+    newest = log(api)[0]
+    assert (newest["operation"], newest["outcome"], newest["reason"]) == ("unsubscribe", "done", "")
+    assert countries.backbone.subscriptions.of_product(COUNTRIES) == []
+
+
+def test_a_domain_that_is_called_as_the_meshs_own_log_is_does_not_read_it(api):
+    refused(api("GET", "/audit/mesh", by="mesh"), 403, "not-entitled")
+    assert api("GET", "/audit/mesh", by="ops=ops").status == 200

@@ -191,6 +191,13 @@ def test_a_file_that_no_product_was_found_for_is_its_domains(api, countries):
     ]
 
 
+def test_nobodys_domain_is_called_as_the_record_of_lost_files_is(api, countries):
+    countries.land("rivers/none/v1/none/a.csv", b"x\n")
+
+    refused(api("GET", "/products/unplaced/files/drops", by="unplaced"), 403, "not-entitled")
+    assert len(api("GET", "/products/unplaced/files/drops", by="ops=ops").json["drops"]) == 1
+
+
 def test_where_nobody_checks_identities_nobody_is_believed(api, countries):
     with replace_backbone(replace(countries.backbone, easy_auth=False)):
         assert api("GET", "/health", by=None).status == 200
@@ -251,6 +258,21 @@ def test_claims_are_read_under_short_and_long_names():
     assert found == Principal(
         id="o", name="a", app="a", groups=frozenset({"g"}), app_roles=frozenset({"ops"})
     )
+
+
+@pytest.mark.parametrize("scope", ["scp", "http://schemas.microsoft.com/identity/claims/scope"])
+def test_whoever_signs_in_through_an_application_is_not_that_application(scope):
+    """The token of a person has scopes, and the id of whatever application they use."""
+    claims = {"oid": "person", "azp": "a", scope: "user_impersonation"}
+    told = {"auth_typ": "aad", "claims": [{"typ": k, "val": v} for k, v in claims.items()]}
+
+    found = principal(
+        {"x-ms-client-principal": base64.b64encode(json.dumps(told).encode()).decode()}
+    )
+
+    grant = Grant.from_data({"app_id": "a", "domain": "fleet", "roles": ["consumer"]})
+    assert found is not None
+    assert caller_of(found, [grant]).is_stranger
 
 
 WHO = Principal(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -140,3 +141,41 @@ def test_nobody_waits_for_longer(api):
 
     assert (answer.status, answer.json["type"]) == (400, "urn:mesh:problems:invalid-query")
     assert "wait is '21'; it may be a number from 0 to 20." in answer.json["detail"]
+
+
+def test_the_subscription_of_another_domain_is_nobodys_filter(api, countries):
+    made = subscriptions.subscribe(
+        countries.backbone,
+        COUNTRIES,
+        subscriber="fleet",
+        route=PULL,
+        wanted=Filter(types=frozenset({FILE_QUARANTINED})),
+    )
+    query = {"subscription": made.subscription.id}
+
+    asked = {by: api("GET", EVENTS, query=query, by=by) for by in ("rivers", "fleet", "geography")}
+
+    assert {by: answer.status for by, answer in asked.items()} == {
+        "rivers": 404,
+        "fleet": 200,
+        "geography": 200,
+    }
+    assert asked["rivers"].json["type"] == "urn:mesh:problems:unknown-subscription"
+
+
+def test_while_the_record_says_who_may_read_the_worker_does_something_else(
+    api, countries, monkeypatch
+):
+    """A worker has one event loop: what blocks it stops every other function."""
+    asked_in = []
+    agreement = countries.backbone.registry.agreement
+
+    def slow(product, consumer):
+        asked_in.append(threading.current_thread())
+        return agreement(product, consumer)
+
+    monkeypatch.setattr(countries.backbone.registry, "agreement", slow)
+
+    assert api("GET", EVENTS, by="fleet").status == 200
+    assert asked_in
+    assert threading.main_thread() not in asked_in

@@ -84,7 +84,7 @@ def test_an_onboarding_that_waits_is_approved(run, waiting, declared, contract_o
     assert f"Onboarding {waiting} of geography/countries is approved" in approved.stdout
     shown = run("onboarding", waiting)
     assert "✓ approved" in shown.stdout
-    assert "approved by Ada: Fine." in shown.stdout
+    assert "approved by developer for Ada: Fine." in shown.stdout
     assert "geography/countries is in the mesh." in shown.stdout
 
 
@@ -96,7 +96,7 @@ def test_an_onboarding_that_waits_is_refused(run, waiting):
     assert saga["status"] == "refused"
     shown = run("onboarding", waiting)
     assert shown.exit_code == 0
-    assert "Ada refused the declaration: Too soon." in shown.stdout
+    assert "developer for Ada refused the declaration: Too soon." in shown.stdout
 
 
 def test_a_decision_about_what_does_not_wait(run, waiting):
