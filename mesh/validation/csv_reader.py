@@ -19,6 +19,7 @@ from mesh.validation.lines import before_long, marked, record_too_long
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileRefusedError, Limits
 from mesh.validation.run_finders import FoundRuns
+from mesh.validation.sentences import shown
 from mesh.validation.tally import Tally
 
 
@@ -190,13 +191,14 @@ class CsvReader:
                 self._record(raw, without_line_end(raw), odd[index])
 
     def _tell_held_run(self, data: bytes, at: int, end: int, repeated: Repeated) -> None:
+        assert self._cells
         odd: dict[int, list[Fault]] = {}
         lines = data[at:end].split(b"\n") if repeated else []
         for index, firsts in repeated.items():
             cells = self._grammar.cells(without_line_end(lines[index]))
             for number, first in firsts:
-                text = cells[self._places[number]].text
-                key = self._keys.keys[number]
+                place = self._places[number]
+                text, key = shown(self._cells.value(place, cells[place])), self._keys.keys[number]
                 odd.setdefault(index, []).append(self._keys.fault(key, text, first))
         self._tell_run(data, at, end, odd)
 
@@ -239,7 +241,7 @@ class CsvReader:
             parts = [self._questions.keys(place, cells[place]) for place in places]
             twice = self._keys.repeated(number, parts, self._tally.rows + 1)
             for i, first in twice.items():
-                texts = (self._grammar.cells(cells[place][i])[0].text for place in places)
+                texts = (shown(self._questions.value(place, cells[place][i])) for place in places)
                 odd.setdefault(i, []).append(self._keys.fault(key, ", ".join(texts), first))
         looked_at = self._quality.fields & set(self._layout.columns)
         if looked_at:

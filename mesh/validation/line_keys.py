@@ -49,6 +49,8 @@ class CsvKey:
         import polars as pl
 
         line = pl.col("line")
+        if self.position == self.count - 1:  # where line ends are mixed, half of one may be left
+            line = line.str.strip_suffix("\r")
         if self.count == 1:
             cell, end = line, line.str.len_bytes()
         elif self.position == 0:
