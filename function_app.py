@@ -6,6 +6,7 @@ from handlers import (
     agreements,
     api,
     audit,
+    contracts,
     expectations,
     fan_out,
     feed,
@@ -31,6 +32,7 @@ for blueprint in (
     agreements.blueprint,
     audit.blueprint,
     api.blueprint,
+    contracts.blueprint,
     feed.blueprint,
     templates.blueprint,
 ):

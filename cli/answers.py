@@ -351,6 +351,40 @@ class Agreement(TypedDict):
     expires_at: str | None
 
 
+class Change(TypedDict):
+    """One difference between two versions of a contract."""
+
+    object: str
+    field: str
+    rule: str
+    path: str
+    message: str
+    breaks: list[Literal["producers", "consumers"]]
+    verdict: Literal["compatible", "breaking"]
+
+
+class ConsumerVerdict(TypedDict):
+    """What publishing a contract means for one consumer."""
+
+    consumer: str
+    uses: list[str]
+    verdict: Literal["affected", "unaffected"]
+    affected_by: list[Change]
+
+
+class Preview(TypedDict):
+    """What publishing a contract would change, and for whom."""
+
+    product: str
+    port: str
+    version: str
+    compared_with: list[str]
+    mode: str
+    verdict: Literal["compatible", "new-major", "breaking"]
+    changes: list[Change]
+    consumers: list[ConsumerVerdict]
+
+
 class Subscription(TypedDict):
     """A domain's standing wish to be told."""
 
@@ -363,6 +397,7 @@ class Subscription(TypedDict):
     ordered: bool
     signature: Literal["v1", "v1a"]
     filters: list[Expression]
+    uses: list[str]
     state: Literal["active", "suspended", "gone", "barred"]
     suspended_at: str | None
     reason: str

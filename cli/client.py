@@ -19,6 +19,7 @@ from cli.answers import (
     Drop,
     Journey,
     Onboarding,
+    Preview,
     Product,
     ProductSummary,
     ReadAccess,
@@ -167,6 +168,11 @@ class MeshClient:
         found: Agreement = self._ask("POST", path, body=body)
         return found
 
+    def preview_contract(self, product: str, *, file: str, text: str) -> Preview:
+        path = f"{_product(product)}/contracts/preview"
+        found: Preview = self._ask("POST", path, body={"file": file, "text": text})
+        return found
+
     def subscribe(
         self,
         product: str,
@@ -176,12 +182,14 @@ class MeshClient:
         types: Sequence[str],
         objects: Sequence[str],
         filters: Sequence[object] = (),
+        uses: Sequence[str] | None = None,
     ) -> Subscribed:
         body = {
             "subscriber": subscriber,
             **route,
             "filter": {"types": list(types), "objects": list(objects)},
             "filters": list(filters),
+            **({} if uses is None else {"uses": list(uses)}),
         }
         # When an answer is lost, the same key gets the same one, with the secret in it.
         found: Subscribed = self._ask(

@@ -1,4 +1,4 @@
-"""`mesh contract`: lint, compare and try contracts, before anything is sent to a mesh."""
+"""`mesh contract`: lint, compare and try contracts, before anything is published."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from cli.failures import ExitCode
 from cli.inferring import infer
 from cli.options import AsJson
 from cli.output import findings_table, plural, say, show, table, write_json
+from cli.previewing import consumers
 
 if TYPE_CHECKING:
     from mesh.model.compatibility import Change
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="contract",
-    help="Work on data contracts, offline.",
+    help="Work on data contracts; all but consumers is offline.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -115,7 +116,7 @@ def diff(
     broken = [change for change in changes if change.verdict == "breaking"]
     if as_json:
         verdict = "breaking" if broken else "compatible"
-        shown = [_change(change) for change in changes]
+        shown = [change.to_data() for change in changes]
         numbers = {"old": versions[0].version, "new": versions[1].version}
         write_json({**numbers, "mode": mode.value, "verdict": verdict, "changes": shown})
     else:
@@ -136,19 +137,6 @@ def _findings(file: Path, variables: Mapping[str, str]) -> list[Finding]:
     return found or query_findings(document, file=str(file))
 
 
-def _change(change: Change) -> dict[str, Any]:
-    sides = (("producers", change.breaks_producers), ("consumers", change.breaks_consumers))
-    return {
-        "object": change.object_name,
-        "field": change.field,
-        "rule": change.rule,
-        "path": change.pointer,
-        "message": change.message,
-        "breaks": [name for name, breaks in sides if breaks],
-        "verdict": change.verdict,
-    }
-
-
 def _show_changes(changes: list[Change], broken: int, mode: Mode) -> None:
     if changes:
         columns = ("object", "field", "rule", "what changed", "breaks", "verdict")
@@ -166,4 +154,5 @@ app.command()(lint)
 app.command()(schema)
 app.command()(infer)
 app.command()(diff)
+app.command()(consumers)
 app.command("test")(try_samples)

@@ -77,6 +77,15 @@ Filters = Annotated[
     ),
 ]
 
+Uses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--uses",
+        metavar="OBJECT.FIELD,…",
+        help="What you rely on, fields or whole objects; repeatable. [default: everything]",
+    ),
+]
+
 
 def subscribe(
     product: Product,
@@ -92,6 +101,7 @@ def subscribe(
     types: Types = None,
     objects: Objects = None,
     filters: Filters = None,
+    uses: Uses = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
@@ -124,6 +134,7 @@ def subscribe(
             types=list(dict.fromkeys(types or ())),
             objects=list(dict.fromkeys(objects or ())),
             filters=[_json(text) for text in filters or ()],
+            uses=None if uses is None else _relied_on(uses),
         )
     if as_json:
         write_json(made)
@@ -191,6 +202,12 @@ def _in_words(wish: Expression) -> str:
     return f"({' or '.join(map(_in_words, wish['any']))})"
 
 
+def _relied_on(given: Sequence[str]) -> list[str]:
+    """What `--uses` names, of all times that it is given; an empty one names nothing."""
+    named = (name.strip() for text in given for name in text.split(","))
+    return list(dict.fromkeys(filter(None, named)))
+
+
 def _json(text: str) -> object:
     try:
         return json.loads(text)
@@ -224,6 +241,8 @@ def _welcome(made: Subscribed) -> None:
         f"{made['subscriber']} is told of {wanted(made['filters'])} of {made['product']}.",
         style="green",
     )
+    if made["uses"]:
+        say(f"It relies on {', '.join(made['uses'])}; changes of anything else do not affect it.")
     say(f"Subscription {made['id']}, by {made['channel']}: {made['target']}")
     if made["channel"] == "pull":
         say(f"Topic product-events, subscription {made['target']}. Receive with:", "")

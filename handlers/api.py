@@ -12,7 +12,6 @@ from handlers.queries import flag, number
 from mesh import (
     acknowledgements,
     catalogue,
-    contracts,
     dead_letters,
     entitlement,
     onboarding,
@@ -108,22 +107,6 @@ def get_product(req: func.HttpRequest) -> func.HttpResponse:
     return answer(shown.product(catalogue.page(backbone(), _product(req))))
 
 
-@blueprint.function_name("get_contract")
-@blueprint.route(PRODUCT + "/contracts/{port}/{version}", methods=["GET"])
-@answers
-def get_contract(req: func.HttpRequest) -> func.HttpResponse:
-    key = f"{req.route_params['port']}:{req.route_params['version']}"
-    return _json(contracts.document(backbone(), _product(req), key, None))
-
-
-@blueprint.function_name("get_schema")
-@blueprint.route(PRODUCT + "/contracts/{port}/{version}/schemas/{object}", methods=["GET"])
-@answers
-def get_schema(req: func.HttpRequest) -> func.HttpResponse:
-    key = f"{req.route_params['port']}:{req.route_params['version']}"
-    return _json(contracts.document(backbone(), _product(req), key, req.route_params["object"]))
-
-
 @blueprint.function_name("find_drops")
 @blueprint.route("drops", methods=["GET"])
 @answers
@@ -183,6 +166,7 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
         route=route_from_data(asked),
         key=req.headers.get("idempotency-key", ""),
         wanted=filter_from_data(asked.get("filter", {}), asked.get("filters", [])),
+        uses=asked.get("uses"),
     )
     location = f"/api/products/{made.subscription.product}/subscriptions/{made.subscription.id}"
     return answer(shown.subscribed(made), status=201, location=location)

@@ -257,6 +257,7 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "ordered": wants.ordered,
         "signature": wants.signature,
         "filters": [one.to_data() for one in wants.filter.expressions],
+        "uses": list(wants.uses),
         "state": wants.state.value,
         "suspended_at": time(wants.suspended_at),
         "reason": wants.reason,

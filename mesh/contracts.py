@@ -10,7 +10,7 @@ from mesh.errors import NotFound, Unavailable
 from mesh.model.canonical import canonical_json
 from mesh.model.contract import DataContract, record_schema
 from mesh.model.declaration import DeclaredContract
-from mesh.model.names import ProductId
+from mesh.model.names import ProductId, version_order
 from mesh.model.product import OutputPort
 from mesh.model.record import ContractEntry
 from mesh.ports import Storage
@@ -96,6 +96,21 @@ def published(backbone: Backbone, product: ProductId, port: OutputPort) -> bytes
         Unavailable: it is not in storage, though it is on record.
     """
     return _published(backbone.storage, location(product, port))
+
+
+def versions(backbone: Backbone, product: ProductId, port: str) -> list[ContractEntry]:
+    """What is published at an output port, of all its majors, oldest version first."""
+    found = [entry for entry in backbone.registry.contracts(product) if entry.port == port]
+    return sorted(found, key=lambda entry: version_order(entry.version))
+
+
+def of_entry(backbone: Backbone, entry: ContractEntry) -> DataContract:
+    """A published contract.
+
+    Raises:
+        Unavailable: it is on record but not in storage.
+    """
+    return DataContract.from_document(json.loads(read(backbone.storage, entry.location)))
 
 
 def location(product: ProductId, port: OutputPort) -> str:

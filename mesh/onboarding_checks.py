@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from mesh import agreements, contracts
 from mesh.backbone import Backbone
 from mesh.expectations import is_schedule, wrong_calendar
@@ -13,9 +11,8 @@ from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
-from mesh.model.names import ProductId, major_of, version_order
+from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
-from mesh.model.record import ContractEntry
 from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
 from mesh.query_checks import queries_of
@@ -100,13 +97,12 @@ def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract
     port, mode = declared.port, backbone.policy.compatibility
     published = [
         entry
-        for entry in backbone.registry.contracts(product)
-        if entry.port == port.name and major_of(entry.version) == port.major
+        for entry in contracts.versions(backbone, product, port.name)
+        if major_of(entry.version) == port.major
     ]
     if port.version in {entry.version for entry in published}:
         return []
-    published.sort(key=lambda entry: version_order(entry.version))
-    olds = [_published(backbone, entry) for entry in published]
+    olds = [contracts.of_entry(backbone, entry) for entry in published]
     remedy = (
         f"Publish it as {port.major + 1}.0.0 in an output port of its own, beside the old one, or "
         f"take the change back."
@@ -123,10 +119,6 @@ def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract
         for change in compare_all(olds, DataContract.from_document(declared.document), mode)
         if change.verdict == "breaking"
     ]
-
-
-def _published(backbone: Backbone, entry: ContractEntry) -> DataContract:
-    return DataContract.from_document(json.loads(contracts.read(backbone.storage, entry.location)))
 
 
 def _service_level(declared: DeclaredContract) -> list[Finding]:

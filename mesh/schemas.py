@@ -36,6 +36,7 @@ def openapi() -> dict[str, Any]:
         "ApprovalRequest": load("requests/approval.v1"),
         "TemplateRequest": load("requests/template.v1"),
         "SubscriptionRequest": load("requests/subscription.v1"),
+        "PreviewRequest": load("requests/preview.v1"),
         "SuspensionRequest": load("requests/suspension.v1"),
         "ResumptionRequest": load("requests/resumption.v1"),
         "ReplayRequest": load("requests/replay.v1"),

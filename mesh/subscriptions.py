@@ -10,6 +10,7 @@ from datetime import timedelta
 from mesh import agreements
 from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
+from mesh.consumers import checked_uses
 from mesh.errors import NotFound, Rejected
 from mesh.model.delivery import webhook_id
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
@@ -52,6 +53,7 @@ def subscribe(
     route: Route,
     wanted: Filter,
     key: str = "",
+    uses: Sequence[str] | None = None,
 ) -> Subscribed:
     """Let a domain be told of a product's events, over the channel that it chooses.
 
@@ -61,18 +63,21 @@ def subscribe(
     Args:
         key: chosen by the caller for this request; when its answer is lost, the same request with
             the same key is told the secret once more, within `SAME_REQUEST`.
+        uses: what the subscriber relies on, `OBJECT` or `OBJECT.FIELD` each; none of them for
+            everything, None for what it has registered before.
 
     Raises:
         NotFound: there is no such product.
-        Rejected: the subscriber's name is none, the product has no object of a name that the filter
-            asks for, the subscriber lacks an agreement, or the target is refused or does not want,
-            or cannot be told.
+        Rejected: the subscriber's name is none, the product has no object or field of a name that
+            the filter or `uses` names, the subscriber lacks an agreement, or the target is refused
+            or does not want, or cannot be told.
     """
     head = find_stream(backbone, product)
     until = agreements.until(backbone, product, subscriber) if is_slug(subscriber) else None
     _check_names(product, head.product, subscriber, wanted)
     if route.channel.is_destination:
         route = replace(route, target=backbone.destinations.check(route.channel, route.target))
+    relied_on = None if uses is None else checked_uses(backbone, product, head.product, uses)
     identity = subscription_id(product=product, subscriber=subscriber, route=route, wanted=wanted)
     known = backbone.subscriptions.get(product, identity)
     subscription = Subscription(
@@ -97,9 +102,12 @@ def subscribe(
         made_by=_digest(key) if known is None else known.made_by,
         alert=None if known is None else known.alert,
         until=until,
+        uses=relied_on if relied_on is not None else () if known is None else known.uses,
     )
     _make_ready(backbone, subscription)
     if known is not None and known.state not in {State.GONE, State.BARRED}:
+        if relied_on is not None:
+            known = change(backbone, product, identity, lambda it: replace(it, uses=relied_on))
         is_repeated = key and known.made_by == _digest(key)
         if is_repeated and backbone.now() - known.created_at < SAME_REQUEST:
             return Subscribed(subscription=known, secret=_first_secret(backbone, known))

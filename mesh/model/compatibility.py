@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from mesh.model.compatibility_promises import quality_steps, relationship_steps, service_steps
 from mesh.model.compatibility_schema import Step, schema_steps
@@ -59,6 +59,19 @@ class Change:
         """Whom it breaks, in words."""
         sides = [("producers", self.breaks_producers), ("consumers", self.breaks_consumers)]
         return " and ".join(name for name, broken in sides if broken) or "nobody"
+
+    def to_data(self) -> dict[str, Any]:
+        """The change as the API and the command tell it (`Change` in `schemas/openapi.json`)."""
+        sides = (("producers", self.breaks_producers), ("consumers", self.breaks_consumers))
+        return {
+            "object": self.object_name,
+            "field": self.field,
+            "rule": self.rule,
+            "path": self.pointer,
+            "message": self.message,
+            "breaks": [name for name, breaks in sides if breaks],
+            "verdict": self.verdict,
+        }
 
 
 def compare(old: DataContract, new: DataContract, mode: Mode = "full") -> list[Change]:

@@ -84,6 +84,7 @@ RULES: Mapping[str, Rule] = {
     "get_product": _ANYBODY_HERE,
     "get_contract": _ANYBODY_HERE,
     "get_schema": _ANYBODY_HERE,
+    "preview_contract": _OF_THE_PRODUCT,
     "register_template": _OPS,
     "list_templates": _ANYBODY_HERE,
     "get_template": _ANYBODY_HERE,

@@ -207,6 +207,8 @@ class Subscription:
         alert: what its owner was told last, or is to be told.
         again_until: with order, up to which sequence it is told again of what it was told before.
         until: when the domain's agreement ends; None when it needs none.
+        uses: what the subscriber relies on, each `OBJECT` or `OBJECT.FIELD`; empty for everything.
+            It says nothing about what the subscriber is told.
     """
 
     id: str
@@ -234,6 +236,7 @@ class Subscription:
     again_until: int = 0
     alert: Alert | None = None
     until: datetime | None = None
+    uses: tuple[str, ...] = ()
 
     def is_told_of(self, event: ReceivedEvent, now: datetime) -> bool:
         """Whether the mesh itself tells this subscriber of an event that its filter lets through.

@@ -291,6 +291,25 @@ def test_a_subscription_from_its_beginning_to_its_end(api):
 
 
 @pytest.mark.usefixtures("countries")
+def test_a_contract_has_a_verdict_for_each_consumer_before_it_is_published(api, contract_of):
+    api("POST", f"{PRODUCT}/subscriptions", {"subscriber": "fleet", "uses": ["countries.code"]})
+    api("POST", f"{PRODUCT}/subscriptions", {"subscriber": "planning"})
+    document = contract_of(version="1.1.0")
+    del document["schema"][0]["properties"][2]
+    asked = {"file": "countries.odcs.json", "text": json.dumps(document)}
+
+    found = api("POST", f"{PRODUCT}/contracts/preview", asked).json
+
+    assert (found["product"], found["verdict"]) == ("geography/countries", "breaking")
+    assert {told["consumer"]: told["verdict"] for told in found["consumers"]} == {
+        "fleet": "unaffected",
+        "planning": "affected",
+    }
+    assert found["consumers"][1]["affected_by"] == found["changes"]
+    assert [port["version"] for port in api("GET", PRODUCT).json["contracts"]] == ["1.0.0"]
+
+
+@pytest.mark.usefixtures("countries")
 def test_a_pull_subscription_has_no_secret(api):
     made = api("POST", f"{PRODUCT}/subscriptions", {"subscriber": "fleet"}).json
 
@@ -314,6 +333,12 @@ def test_a_pull_subscription_has_no_secret(api):
             400,
             "unknown-object",
             "geography/countries has no object 'rivers'; it has countries.",
+        ),
+        (
+            {"subscriber": "fleet", "uses": ["countries.flag"]},
+            400,
+            "unknown-field",
+            "countries of geography/countries has no field 'flag'; it has area, code, name.",
         ),
         (
             {"subscriber": "fleet", "filter": {"objects": ["a b"]}},
