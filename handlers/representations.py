@@ -252,7 +252,7 @@ def subscription(wants: Subscription) -> dict[str, Any]:
         "product": str(wants.product),
         "subscriber": wants.subscriber,
         "channel": wants.channel.value,
-        "target": wants.target,
+        "target": _target(wants),
         "copies": wants.copies,
         "ordered": wants.ordered,
         "signature": wants.signature,
@@ -281,7 +281,15 @@ def dead_letter(letter: DeadLetter) -> dict[str, Any]:
 
 
 def subscribed(made: Subscribed) -> dict[str, Any]:
-    return {**subscription(made.subscription), "secret": made.secret}
+    """For the subscriber alone, who gave the target: it is told in full."""
+    wants = made.subscription
+    return {**subscription(wants), "target": wants.target, "secret": made.secret}
+
+
+def _target(wants: Subscription) -> str:
+    """What others may know of it: the query of a webhook may hold a key."""
+    shown, query, _ = wants.target.partition("?")
+    return f"{shown}?…" if query else shown
 
 
 def _announced(one: Announced) -> dict[str, Any]:
@@ -301,7 +309,7 @@ def _told(told: Told) -> dict[str, Any]:
         "subscription": wants.id,
         "subscriber": wants.subscriber,
         "channel": wants.channel.value,
-        "target": wants.target,
+        "target": _target(wants),
         "state": wants.state.value,
         "failing": wants.failing,
         "reason": wants.reason,

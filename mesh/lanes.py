@@ -20,6 +20,9 @@ WAIT_S = {QUICK: 0.25, SLOW: 1.0}
 LONGEST_WAIT = timedelta(minutes=1)
 """Who finds no place in the slow lane comes again, after 1, 2, 4, … seconds up to this."""
 
+_DOUBLINGS = 16
+"""More of them than `LONGEST_WAIT` lets have an effect, and no pause is too long for a number."""
+
 _places: Counter[tuple[str, str]] = Counter()
 _changed = threading.Condition()
 
@@ -64,5 +67,6 @@ def place(lane: str, subscription: str, *, at_once: int) -> Iterator[bool]:
 def move(backbone: Backbone, notification: Notification, lane: str) -> None:
     """Let a notification that has no place in its lane wait in the slow one."""
     moved = replace(notification, moved=notification.moved + 1)
-    pause = timedelta(seconds=2**notification.moved) if lane == SLOW else timedelta(0)
-    enqueue(backbone, SLOW, [moved], after=min(pause, LONGEST_WAIT))
+    doubled = timedelta(seconds=2 ** min(notification.moved, _DOUBLINGS))
+    pause = min(doubled, LONGEST_WAIT) if lane == SLOW else timedelta(0)
+    enqueue(backbone, SLOW, [moved], after=pause)

@@ -167,73 +167,6 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     hostTables
   ]
 
-  resource settings 'config' = {
-    name: 'appsettings'
-    properties: {
-      AzureWebJobsStorage__accountName: hostAccountName
-      AzureWebJobsStorage__credential: 'managedidentity'
-      AzureWebJobsStorage__clientId: identity.clientId
-      STORAGE__accountName: storageAccountName
-      STORAGE_OF_DOMAINS: string(storageOfDomains)
-      SERVICE_BUS__fullyQualifiedNamespace: serviceBusNamespace
-      SERVICE_BUS__credential: 'managedidentity'
-      SERVICE_BUS__clientId: identity.clientId
-      EVENT_GRID_TOPIC: eventGridEndpoint
-      WEBHOOK_SIGNING_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${signingKeyName})'
-      WEBHOOK_ORIGIN: empty(webhookOrigin) ? app.properties.defaultHostName : webhookOrigin
-      // The app believes the headers of App Service authentication only where that is on: below.
-      EASY_AUTH: empty(apiClientId) ? 'false' : 'true'
-      AZURE_CLIENT_ID: identity.clientId
-      APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.clientId};Authorization=AAD'
-      PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
-      // Five traces per second is the default: a burst of files would lose most of its traces.
-      OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
-      OTEL_TRACES_SAMPLER_ARG: '1.0'
-      // The mesh's own spans tell of each hop; these would add one for each storage request, with blob names.
-      PYTHON_THREADPOOL_THREAD_COUNT: '64'
-      OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
-    }
-  }
-
-  // Who calls is checked before the app is asked; what they may do says the app (docs/security.md).
-  resource signIn 'config' = {
-    name: 'authsettingsV2'
-    properties: {
-      platform: {
-        enabled: !empty(apiClientId)
-      }
-      globalValidation: {
-        requireAuthentication: authentication.requireAuthentication
-        unauthenticatedClientAction: authentication.unauthenticatedClientAction
-        excludedPaths: authentication.excludedPaths
-      }
-      identityProviders: {
-        azureActiveDirectory: {
-          enabled: true
-          registration: {
-            clientId: apiClientId
-            openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-          }
-          validation: {
-            allowedAudiences: [
-              apiClientId
-              'api://${apiClientId}'
-            ]
-          }
-        }
-      }
-      httpSettings: {
-        requireHttps: true
-      }
-      login: {
-        tokenStore: {
-          enabled: false
-        }
-      }
-    }
-  }
-
   // Deployments sign in with Entra; no publishing passwords.
   resource ftp 'basicPublishingCredentialsPolicies' = {
     name: 'ftp'
@@ -246,6 +179,79 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     name: 'scm'
     properties: {
       allow: false
+    }
+  }
+}
+
+resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: {
+    AzureWebJobsStorage__accountName: hostAccountName
+    AzureWebJobsStorage__credential: 'managedidentity'
+    AzureWebJobsStorage__clientId: identity.clientId
+    STORAGE__accountName: storageAccountName
+    STORAGE_OF_DOMAINS: string(storageOfDomains)
+    SERVICE_BUS__fullyQualifiedNamespace: serviceBusNamespace
+    SERVICE_BUS__credential: 'managedidentity'
+    SERVICE_BUS__clientId: identity.clientId
+    EVENT_GRID_TOPIC: eventGridEndpoint
+    WEBHOOK_SIGNING_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${signingKeyName})'
+    WEBHOOK_ORIGIN: empty(webhookOrigin) ? app.properties.defaultHostName : webhookOrigin
+    // The app believes the headers of App Service authentication only where that is on: below.
+    EASY_AUTH: empty(apiClientId) ? 'false' : 'true'
+    AZURE_CLIENT_ID: identity.clientId
+    APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.clientId};Authorization=AAD'
+    PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+    // Five traces per second is the default: a burst of files would lose most of its traces.
+    OTEL_TRACES_SAMPLER: 'microsoft.fixed_percentage'
+    OTEL_TRACES_SAMPLER_ARG: '1.0'
+    // The mesh's own spans tell of each hop; these would add one for each storage request, with blob names.
+    PYTHON_THREADPOOL_THREAD_COUNT: '64'
+    OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
+  }
+  // Until it is on, anybody may set the headers that EASY_AUTH lets the app believe.
+  dependsOn: [
+    signIn
+  ]
+}
+
+// Who calls is checked before the app is asked; what they may do says the app (docs/security.md).
+resource signIn 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: !empty(apiClientId)
+    }
+    globalValidation: {
+      requireAuthentication: authentication.requireAuthentication
+      unauthenticatedClientAction: authentication.unauthenticatedClientAction
+      excludedPaths: authentication.excludedPaths
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: apiClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: [
+            apiClientId
+            'api://${apiClientId}'
+          ]
+        }
+      }
+    }
+    httpSettings: {
+      requireHttps: true
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
     }
   }
 }

@@ -11,7 +11,7 @@ import pytest
 from mesh.model.entitlement import OPEN
 from mesh.schemas import openapi
 from mesh.settings import VARIABLES, MissingSettings, Settings
-from tests.infra.bicep.checking import plan, plan_with
+from tests.infra.bicep.checking import plan, plan_with, sources
 from tests.infra.entities import ROOT
 
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
@@ -101,6 +101,14 @@ def test_identities_are_believed_only_where_they_are_checked() -> None:
 
     assert deployed("public")["EASY_AUTH"] == "true"
     assert deployed("private")["EASY_AUTH"] == "false"  # it has no app registration yet
+
+
+def test_identities_are_believed_only_once_they_are_checked() -> None:
+    declared = sources().file(ROOT / "infra" / "modules" / "function-app.bicep").of("resource")
+    [settings] = [one for one in declared if one.name == "settings"]
+    awaited = settings.body.members["dependsOn"]
+
+    assert "signIn" in {node.value for node in awaited.walk() if node.kind == "name"}
 
 
 def test_only_what_takes_no_identity_is_reached_without_a_token() -> None:

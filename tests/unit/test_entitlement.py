@@ -327,3 +327,27 @@ def test_a_grant_that_makes_no_sense(grant, says):
 
     with pytest.raises(ValueError, match=re.escape(says)):
         Policy.from_data(data)
+
+
+def test_what_a_webhooks_query_holds_nobody_else_is_told(api, countries):
+    """Keys of Azure Functions stand there."""
+    made = api(
+        "POST",
+        PRODUCT + "/subscriptions",
+        {"subscriber": "fleet", "webhook": f"{HOOK}?code=sesame"},
+        by="fleet",
+    ).json
+    entry = countries.land("geography/countries/v1/countries/a.csv", b"code,name\nCH,Switzerland\n")
+    countries.deliver()
+    asked = (
+        f"{PRODUCT}/subscriptions",
+        f"{PRODUCT}/subscriptions/{made['id']}",
+        f"{PRODUCT}/drops/{entry.drop}",
+    )
+
+    for path in asked:
+        text = json.dumps(api("GET", path, by="geography").json)
+        assert "sesame" not in text
+        assert json.dumps(f"{HOOK}?…") in text
+    assert made["target"] == f"{HOOK}?code=sesame"
+    assert "sesame" in countries.webhooks.requests[-1].url

@@ -237,3 +237,15 @@ def test_the_lanes_have_their_limits(countries):
     notifications.notify(countries.backbone, replace(told, again=True, round=1), lane=SLOW)
 
     assert limits == [countries.backbone.policy.quick, countries.backbone.policy.patient]
+
+
+def test_who_waits_for_long_goes_on_waiting(countries):
+    """Behind a thousand that take their time, one is put off more often than a pause can double."""
+    countries.land(f"{PLACE}/a.csv", b"code,name,area\nCH,n,1\n")
+    event = ReceivedEvent.from_cloudevent(countries.events()[-1])
+    waiting = replace(Notification.first(event, "s"), moved=2000)
+
+    lanes.move(countries.backbone, waiting, SLOW)
+
+    [message] = countries.queues.waiting(SLOW)
+    assert message.due == countries.clock() + lanes.LONGEST_WAIT
