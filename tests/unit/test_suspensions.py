@@ -155,7 +155,7 @@ def test_the_last_failure_suspends_though_the_process_died_before(countries):
     fail_to_the_end(countries)
     active = replace(state(countries, identity), state=State.ACTIVE, suspended_at=None)
     countries.backbone.subscriptions.add(active)
-    event = ReceivedEvent.from_cloudevent(countries.topic.published[-1])
+    event = ReceivedEvent.from_cloudevent(countries.events()[-1])
     last = replace(Notification.first(event, identity), attempt=10)
 
     notifications.notify(countries.backbone, last)
