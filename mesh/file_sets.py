@@ -11,7 +11,7 @@ from functools import lru_cache
 from mesh import contracts
 from mesh.backbone import Backbone
 from mesh.model.contract_profile import custom_value
-from mesh.model.dropped_file import DroppedFile, Misplaced, Place
+from mesh.model.dropped_file import DroppedFile, Misplaced, Place, place_of
 from mesh.model.events import PRODUCT_UPDATED, Announcement
 from mesh.model.expectation_events import set_announcement
 from mesh.model.file_set import FILE_SET, MOST_MEMBERS, FileSet, Member, SetRule, Turned
@@ -164,16 +164,22 @@ def listed(
         text = data.decode("utf-8-sig")
         is_json = text.lstrip().startswith("[")
         names = json.loads(text) if is_json else [line.strip() for line in text.splitlines()]
-    except ValueError:
+    except (ValueError, RecursionError):
         return _no_list(dropped, "it is neither a JSON array nor text in UTF-8")
     names = [name for name in names if name != ""]
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
         return _no_list(dropped, "its entries are not names that differ from each other")
-    wrong = [name for name in names if rule.slot(name) is None or name == rule.manifest]
+    wrong = [name for name in names if not _may_be_listed(name, rule)]
     if wrong or not 0 < len(names) <= MOST_MEMBERS:
         what = f"{wrong[0]!r} cannot be a member" if wrong else f"it lists {len(names)} files"
         return _no_list(dropped, what)
     return tuple(names)
+
+
+def _may_be_listed(name: str, rule: SetRule) -> bool:
+    """Whether a file of the list's own folder can have the name, and be a member."""
+    is_file = "/" not in name and isinstance(place_of(f"domain/product/v1/object/{name}"), Place)
+    return is_file and rule.slot(name) is not None and name != rule.manifest
 
 
 def overdue(

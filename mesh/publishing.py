@@ -70,7 +70,7 @@ class Outputs:
             "parquet": (_beside(parquet, dropped.file), _MEDIA_TYPES["parquet"]),
             "rejects": (f"quarantine/{folder}/{dropped.file}", _MEDIA_TYPES[file_format.kind]),
             "rejects-lines": (f"quarantine/{folder}/{lines}", _MEDIA_TYPES["jsonl"]),
-            "violations": (f"quarantine/{folder}/violations.jsonl", _MEDIA_TYPES["jsonl"]),
+            "violations": (_beside_rejects(folder, dropped.file), _MEDIA_TYPES["jsonl"]),
         }
         if file_format.kind == "parquet":
             del wanted["published"]
@@ -153,6 +153,12 @@ class Outputs:
     def _commit(self, key: str, writer: str) -> None:
         self._writers.pop(writer).commit()
         self.locations[key] = self._names[writer]
+
+
+def _beside_rejects(folder: str, dropped: str) -> str:
+    """Where violations lie: the file itself may have the name that they usually have."""
+    name = "violations.jsonl"
+    return f"quarantine/{folder}/{'all-' * (dropped == name)}{name}"
 
 
 def _beside(location: str, dropped: str) -> str:

@@ -103,6 +103,11 @@ class ParquetColumns:
         plain = [kind.value_type if types.is_dictionary(kind) else kind for kind in kinds]
         return all(is_known(kind) and not types.is_nested(kind) for kind in plain)
 
+    @property
+    def can_be_taken(self) -> bool:
+        """Whether some rows can be taken out of a block: Arrow does not do so with views."""
+        return not any(map(_has_views, self._schema.types))
+
     def blocks(self) -> Iterator[ColumnBlock]:
         """All rows."""
         repeating: list[str] = []
@@ -154,6 +159,16 @@ def is_known(kind: Any) -> bool:
         types.is_time, types.is_string, types.is_large_string,
     )  # fmt: skip
     return any(test(kind) for test in tests)
+
+
+def _has_views(kind: Any) -> bool:
+    """Whether an Arrow type is one of views, or has one within."""
+    from pyarrow import types
+
+    if types.is_nested(kind):
+        return any(_has_views(kind.field(n).type) for n in range(kind.num_fields))
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_string_view(inner) or types.is_binary_view(inner))
 
 
 def _schema(fields: Sequence[Any], metadata: Any) -> Any:

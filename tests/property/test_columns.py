@@ -33,6 +33,7 @@ TYPES: dict[str, tuple[tuple[Any, st.SearchStrategy[Any]], ...]] = {
     "string": (
         (pa.string(), strings()),
         (pa.large_string(), strings()),
+        (pa.string_view(), strings()),
         (pa.dictionary(pa.int8(), pa.string()), strings()),
         (pa.date32(), st.dates()),
         (pa.null(), st.none()),

@@ -93,6 +93,18 @@ def test_a_correction_of_a_split_file_replaces_what_was_published_of_it(split):
     assert (snapshot.drop, snapshot.landed_at) == (second.drop, first.landed_at)
 
 
+def test_rejects_and_violations_never_lie_in_one_place(countries):
+    line = b'{"code": "xx", "name": "Germany"}\n'
+    first = countries.land(f"{PLACE}/violations.jsonl", b'{"code": "NA", "name": "N"}\n' + line)
+
+    told = receipt(countries, first)["locations"]
+    assert countries.storage.blobs[told["rejects"]].data == line
+    assert b"pattern" in countries.storage.blobs[told["violations"]].data
+
+    second = mend(countries, first, line.replace(b"xx", b"DE"))
+    assert set(published(countries, second)) == {"NA", "DE"}
+
+
 def test_a_correction_can_be_corrected(countries):
     first = countries.land(f"{PLACE}/all.csv", FILE)
     second = mend(countries, first, MENDED.replace(b"FR,France", b"fr,France"))

@@ -234,6 +234,9 @@ def test_what_a_list_does_not_name_is_refused_or_not_told_of():
         (b"\xff", "it is neither a JSON array nor text in UTF-8"),
         (b"[]", "it lists 0 files"),
         (b"a.txt\n", "'a.txt' cannot be a member"),
+        (b"[" * 100_000, "it is neither a JSON array nor text in UTF-8"),
+        (b"../north.csv\n", "'../north.csv' cannot be a member"),
+        (b'["..\\\\north.csv"]', "cannot be a member"),
         (b"\n" * (1 << 21), "it is longer than 1,048,576 bytes"),
     ],
 )
