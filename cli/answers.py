@@ -118,6 +118,13 @@ class Owner(TypedDict):
     contact: str
 
 
+class Deprecation(TypedDict):
+    """That an output port is on its way out."""
+
+    sunset: str | None
+    migration: str | None
+
+
 class OutputPort(TypedDict):
     """A way to read a product; `landing` is where each of its objects is dropped."""
 
@@ -126,6 +133,7 @@ class OutputPort(TypedDict):
     contract_id: str
     objects: list[str]
     landing: list[str]
+    deprecation: Deprecation | None
 
 
 class InputPort(TypedDict):

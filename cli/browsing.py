@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import CloudEvent, TemplateUse
+from cli.answers import CloudEvent, Deprecation, TemplateUse
 from cli.answers import Product as ProductPage
 from cli.client import PAGE, MeshClient
 from cli.options import AsJson, Product, State, mesh_at
@@ -128,6 +128,12 @@ def _event_line(event: CloudEvent) -> str:
     )
 
 
+def _ending(found: Deprecation | None) -> str:
+    if found is None:
+        return ""
+    return f" (deprecated, ends {found['sunset']})" if found["sunset"] else " (deprecated)"
+
+
 def _show_page(page: ProductPage) -> None:
     owner = page["owner"]
     say(f"{page['name']}  {page['product']}  {page['version']}  {page['status']}", style="bold")
@@ -138,7 +144,7 @@ def _show_page(page: ProductPage) -> None:
         *_template_lines(page["template"]),
     )
     ports = [
-        (port["name"], port["version"], place)
+        (port["name"], port["version"] + _ending(port["deprecation"]), place)
         for port in page["output_ports"]
         for place in port["landing"]
     ]

@@ -16,6 +16,7 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.principal import Caller
+from mesh.model.product import Deprecation
 from mesh.model.record import LedgerEntry
 from mesh.model.subscription import Subscription
 from mesh.model.template import SecurityProfile, Template, TemplateUse
@@ -113,6 +114,7 @@ def product(page: ProductPage) -> dict[str, Any]:
                 "contract_id": port.contract_id,
                 "objects": list(port.objects),
                 "landing": [f"landing/{found.id}/v{port.major}/{name}/" for name in port.objects],
+                "deprecation": _deprecation(port.deprecation),
             }
             for port in found.output_ports
         ],
@@ -229,6 +231,12 @@ def read_access(granted: ReadAccess) -> dict[str, Any]:
         "until": time(granted.until),
         "blobs": [{"location": at, "url": url} for at, url in granted.urls.items()],
     }
+
+
+def _deprecation(found: Deprecation | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"sunset": time(found.sunset), "migration": found.migration}
 
 
 def audit_entry(entry: AuditEntry) -> dict[str, Any]:

@@ -250,9 +250,9 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
         told = onboarding_events.announcements(
             head.product, product, new, after=head.sequence, at=backbone.now()
         )
-        moved, events = number(head, told)
+        moved, events = number(replace(head, product=product), told)
         onboarded_at = head.onboarded_at or backbone.now()
-        moved = replace(moved, product=product, onboarded_at=onboarded_at)
+        moved = replace(moved, onboarded_at=onboarded_at)
         return Commit(head=moved, events=events, contracts=new)
 
     done = commit(backbone, product.id, decide)

@@ -28,6 +28,7 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
         or _not_agreed(backbone, declaration.file, port, declaration.product.id.domain)
         for port in declaration.product.input_ports
     ]
+    findings += _sunset_earlier(backbone, declaration)
     for declared in declaration.contracts:
         findings += _service_level(declared)
         findings += wrong_references(backbone, declaration, declared)
@@ -90,6 +91,30 @@ def _taken(
         message=f"Version {port.version} of {port.name!r} is published with another content.",
         remedy="A published contract never changes: raise its version, here and in the product.",
     )
+
+
+def _sunset_earlier(backbone: Backbone, declaration: Declaration) -> list[Finding]:
+    """A port's end that was told is kept: it may come later, or not at all, but not earlier."""
+    before = backbone.registry.head(declaration.product.id).product
+    told = {
+        (port.name, port.major): port.deprecation.sunset
+        for port in (() if before is None else before.output_ports)
+        if port.deprecation is not None and port.deprecation.sunset is not None
+    }
+    return [
+        Finding(
+            file=declaration.file,
+            path=f"/outputPorts/{place}",
+            rule="product.sunset-earlier",
+            message=f"Version {port.major} of {port.name!r} was to end on "
+            f"{told[port.name, port.major].isoformat()}, and consumers have been told.",
+            remedy="Write that time, or a later one.",
+        )
+        for place, port in enumerate(declaration.product.output_ports)
+        if port.deprecation is not None
+        and port.deprecation.sunset is not None
+        and port.deprecation.sunset < told.get((port.name, port.major), port.deprecation.sunset)
+    ]
 
 
 def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract) -> list[Finding]:

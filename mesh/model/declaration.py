@@ -250,6 +250,7 @@ class _Check:
                     version=entry.version,
                     contract_id=entry.contract_id,
                     objects=objects,
+                    deprecation=entry.deprecation,
                 )
         return ports
 

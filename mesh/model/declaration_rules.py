@@ -20,6 +20,7 @@ RULES: Mapping[str, str] = {
     "declaration.support": "A product has a support channel with a URL.",
     "declaration.port-name": "The name of a port is a slug.",
     "declaration.port-twice": "A port's name stands once for each major version.",
+    "declaration.deprecation": "When a deprecated port ends is a time; how to move is a URL.",
     "declaration.contract-id": "A port's contract is urn:mesh:DOMAIN:PRODUCT:PORT of that port.",
     "declaration.contract-missing": "Each port's contract, in its version, is in the folder.",
     "declaration.contract-standard": "A contract in a declaration is an ODCS document.",

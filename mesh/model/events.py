@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mesh.model.names import ProductId
+from mesh.model.product import Deprecation
 
 PRODUCT_ONBOARDED = "mesh.product.onboarded.v1"
 PRODUCT_CHANGED = "mesh.product.changed.v1"
@@ -59,6 +60,7 @@ class Announcement:
         subject: output port and object (`v1/runways`), or what else the event is about.
         trace_id: 32 hexadecimal digits; everything about one drop shares one trace.
         dataref: URL of the data, for those who may read it.
+        deprecation: of the output port that it is about; the commit says it.
     """
 
     type: str
@@ -68,6 +70,7 @@ class Announcement:
     data: Mapping[str, Any]
     trace_id: str
     dataref: str | None = None
+    deprecation: Deprecation | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +121,8 @@ class Event:
         }
         if told.dataref is not None:
             envelope["dataref"] = told.dataref
+        if told.deprecation is not None:
+            envelope |= told.deprecation.to_attributes()
         envelope["data"] = {
             "domain": self.product.domain,
             "product": self.product.product,

@@ -14,8 +14,9 @@ from mesh.errors import Rejected
 from mesh.model.addresses import PREFIX, PortAddress, parse_product_address
 from mesh.model.declaration_rules import Sheet
 from mesh.model.names import SLUG_RULE, VERSION_RULE, ProductId, is_slug, major_of
+from mesh.model.odps_deprecation import deprecation_of
 from mesh.model.pointers import pointer
-from mesh.model.product import InputPort, Owner
+from mesh.model.product import Deprecation, InputPort, Owner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +31,7 @@ class PortEntry:
     name: str | None
     version: str | None
     contract_id: str | None
+    deprecation: Deprecation | None = None
 
 
 class ProductReader:
@@ -141,7 +143,16 @@ class ProductReader:
             self._note(place, "declaration.contract-id", message, remedy)
             contract_id = None
         version = self._version(entry, path, "the version of the port's contract")
-        return PortEntry(path=path, name=name, version=version, contract_id=contract_id)
+        deprecation = deprecation_of(
+            entry, path, lambda *said: self._note(said[0], "declaration.deprecation", *said[1:])
+        )
+        return PortEntry(
+            path=path,
+            name=name,
+            version=version,
+            contract_id=contract_id,
+            deprecation=deprecation,
+        )
 
     def input_ports(self, product: ProductId | None) -> tuple[InputPort, ...]:
         """The `inputPorts` that read another product of the mesh; others are its own affair."""

@@ -64,6 +64,7 @@ def announcements(
                     "name": port.name,
                     "contract": {"id": port.contract_id, "version": port.version},
                     "objects": list(port.objects),
+                    **({} if port.deprecation is None else port.deprecation.to_attributes()),
                 }
                 for port in product.output_ports
             ],

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.template import TemplateUse
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deprecation:
+    """That an output port is on its way out, as its events say (`to_attributes`).
+
+    Attributes:
+        sunset: when it ends; None when that is not decided. It is never moved to an earlier time.
+        migration: URL of what tells how to move.
+    """
+
+    sunset: datetime | None = None
+    migration: str | None = None
+
+    def to_attributes(self) -> dict[str, Any]:
+        """The attributes of CloudEvents' deprecation extension.
+
+        https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/deprecation.md
+        """
+        attributes: dict[str, Any] = {"deprecated": True}
+        if self.sunset is not None:
+            attributes["deprecationsunset"] = self.sunset.isoformat().replace("+00:00", "Z")
+        if self.migration is not None:
+            attributes["deprecationmigration"] = self.migration
+        return attributes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +47,7 @@ class OutputPort:
     version: str
     contract_id: str
     objects: tuple[str, ...]
+    deprecation: Deprecation | None = None
 
     @property
     def major(self) -> int:
@@ -77,6 +106,17 @@ class DataProduct:
     def is_declared_as(self, other: DataProduct) -> bool:
         """Whether registering `other` would change nothing."""
         return self.digest == other.digest and self.template == other.template
+
+    def deprecation_of(self, told: Mapping[str, Any]) -> Deprecation | None:
+        """Of the port that an event's data is about; None when it is about none, or it stays."""
+        contract = told.get("contract")
+        major = told.get("major") or (major_of(contract["version"]) if contract else None)
+        found = (
+            port.deprecation
+            for port in self.output_ports
+            if (port.name, port.major) == (told.get("port"), major)
+        )
+        return next(found, None)
 
     def port_for(self, *, major: int, object_name: str) -> OutputPort | None:
         """The newest port of `major` that offers `object_name`; None when there is none."""

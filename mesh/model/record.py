@@ -226,9 +226,17 @@ class Suspicion:
 
 
 def number(head: Head, announcements: tuple[Announcement, ...]) -> tuple[Head, tuple[Event, ...]]:
-    """Give each announcement its place in the product's sequence; returns the moved head too."""
+    """Give each announcement its place in the product's sequence; returns the moved head too.
+
+    What is about a deprecated port of the head's product says so.
+    """
     events = tuple(
-        Event(product=head.id, sequence=place, announcement=told)
+        Event(product=head.id, sequence=place, announcement=_marked(head.product, told))
         for place, told in enumerate(announcements, start=head.sequence + 1)
     )
     return replace(head, sequence=head.sequence + len(events)), events
+
+
+def _marked(product: DataProduct | None, told: Announcement) -> Announcement:
+    deprecation = None if product is None else product.deprecation_of(told.data)
+    return told if deprecation is None else replace(told, deprecation=deprecation)

@@ -276,6 +276,16 @@ class TestOutputPorts:
         assert found["declaration.port-twice"].path == "/outputPorts/1"
         assert "has version 1 a second time" in found["declaration.port-twice"].message
 
+    def test_an_end_that_is_no_time(self, files: Files) -> None:
+        said = {"property": "deprecationSunset", "value": "soon"}
+        files[PRODUCT]["outputPorts"][0]["customProperties"] = [said]
+
+        found = only(files)
+
+        assert found.rule == "declaration.deprecation"
+        assert found.path == "/outputPorts/0/customProperties/0/value"
+        assert found.remedy == "Write it as '2027-03-01T00:00:00Z'."
+
     def test_no_contract(self, files: Files) -> None:
         del files[CONTRACT]
 
