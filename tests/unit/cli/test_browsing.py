@@ -49,6 +49,25 @@ def test_a_product_in_full(onboarded, good, declared, contract_of):
     assert told["snapshots"][0]["period"] == "2026-11"
 
 
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"deprecated": True}, "1.0.0 (deprecated) "),
+        ({"deprecationSunset": "2027-03-01T00:00:00Z"}, "1.0.0 (deprecated, ends 2027-03-01T00:"),
+    ],
+)
+def test_a_port_that_is_on_its_way_out(run, declared, said, says):
+    folder = declared()
+    file = folder / "product.odps.json"
+    product = json.loads(file.read_text(encoding="utf-8"))
+    custom = [{"property": name, "value": value} for name, value in said.items()]
+    product["outputPorts"][0]["customProperties"] = custom
+    file.write_text(json.dumps(product), encoding="utf-8")
+    assert run("onboard", folder).exit_code == 0
+
+    assert says in " ".join(run("product", PRODUCT).stdout.split())
+
+
 @pytest.mark.parametrize("command", ["product", "events", "subscriptions"])
 @pytest.mark.parametrize(
     ("address", "code", "says"),
