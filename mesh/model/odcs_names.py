@@ -40,9 +40,10 @@ def element_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]
         for item in (items if isinstance(items, list) else ())
         if isinstance(item, Mapping)
         for key in ("name", "physicalName")
+        if isinstance(item.get(key), str)
     }
     for name in required if isinstance(required, list) and items else ():
-        if name not in names:
+        if isinstance(name, str) and name not in names:
             yield Problem(
                 f"{path}/logicalTypeOptions/required",
                 "odcs.required.unknown",

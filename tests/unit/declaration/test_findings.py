@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesh.documents import read_declaration
@@ -435,6 +435,7 @@ WHOLE: Files = {
 JUNK = st.sampled_from([1, 1.5, "x", "", None, True, [], {}, [1], [[]], [{}], {"a": 1}, "${A}"])
 
 
+@example(place=(CONTRACT, "schema", 0, "properties", 0, "name"), junk=[])
 @given(place=st.sampled_from(list(places(WHOLE))), junk=JUNK)
 def test_a_declaration_of_any_shape_gives_findings_and_no_error(
     place: tuple[str | int, ...], junk: Any
