@@ -167,8 +167,7 @@ def _has_views(kind: Any) -> bool:
 
     if types.is_nested(kind):
         return any(_has_views(kind.field(n).type) for n in range(kind.num_fields))
-    inner = kind.value_type if types.is_dictionary(kind) else kind
-    return bool(types.is_string_view(inner) or types.is_binary_view(inner))
+    return bool(types.is_string_view(kind) or types.is_binary_view(kind))
 
 
 def _schema(fields: Sequence[Any], metadata: Any) -> Any:

@@ -5,6 +5,7 @@ They stand in `Seen`: some in memory, any number on the temporary disk.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Any
@@ -16,6 +17,7 @@ from mesh.validation.plan import Plan
 from mesh.validation.report import FileProblem
 from mesh.validation.seen import Seen
 from mesh.validation.spool import spooled
+from mesh.validation.types import json_types
 
 _BATCH_ROWS = 1 << 16
 
@@ -74,7 +76,12 @@ class Reference:
             for batch in data.iter_batches(
                 batch_size=_BATCH_ROWS, columns=self._columns, use_threads=False
             ):
-                self._take([_parts(batch.column(name)) for name in self._columns])
+                self._take(
+                    [
+                        _parts(batch.column(name), schema)
+                        for name, schema in zip(self._columns, self._schemas, strict=True)
+                    ]
+                )
 
     def orphans(self, columns: Sequence[Parts], row: int) -> list[int]:
         """Which of these rows (from 0) point at nothing; a row with a null points nowhere.
@@ -150,9 +157,11 @@ def _read(reading: Reading, part: bytes | None) -> bytes | None:
 
 
 def _reading(schema: Any, kind: Any) -> Reading | None:
-    """How to read a field whose values are texts, where the published ones are points in time."""
+    """How to read a field whose values are published as points in time, or as binary floats."""
     from pyarrow import types
 
+    if types.is_floating(kind):
+        return _nearest
     if not types.is_temporal(kind) or not isinstance(schema, Mapping):
         return None
 
@@ -163,12 +172,21 @@ def _reading(schema: Any, kind: Any) -> Reading | None:
     return read
 
 
-def _parts(array: Any) -> list[bytes | None]:
-    """The canonical parts of a column of published data."""
+def _nearest(part: bytes) -> bytes:
+    """The number that is published of a number; what no float is near to stays as it is."""
+    near = float(part)
+    return _part(near) if math.isfinite(near) else part
+
+
+def _parts(array: Any, schema: Any) -> list[bytes | None]:
+    """The canonical parts of a column of published data; `schema` is of the field that points."""
     import pyarrow as pa
     from pyarrow import compute
 
     kind = array.type
+    if pa.types.is_string(kind) and _is_number(schema):  # beyond what a number's type holds
+        texts = array.to_pylist()
+        return [None if text is None else canonical(Decimal(text)) for text in texts]
     if pa.types.is_string(kind):
         texts = compute.binary_join_element_wise(b"s", array.cast(pa.binary()), b"")
         return list(texts.to_pylist())
@@ -177,6 +195,11 @@ def _parts(array: Any) -> list[bytes | None]:
     unit = 86_400_000_000 if pa.types.is_date(kind) else 1
     whole = array.cast(pa.int32()).cast(pa.int64()) if unit > 1 else array.cast(pa.int64())
     return [None if value is None else b"t%d" % (value * unit) for value in whole.to_pylist()]
+
+
+def _is_number(schema: Any) -> bool:
+    types = json_types(schema, {}) if isinstance(schema, Mapping) else frozenset()
+    return bool(types) and types <= {"number", "integer", "null"}
 
 
 def _part(value: Any) -> bytes:

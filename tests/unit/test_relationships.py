@@ -409,6 +409,10 @@ def test_composite_keys_by_ids(world, declare):
         ({"logicalType": "number"}, "0.1", {}, ["0.10", "1e-1"], "0.2"),
         ({"logicalType": "integer"}, "12345678901234567890123", {},
          ["12345678901234567890123"], "12345678901234567890124"),
+        ({"logicalType": "integer"}, "9" * 80, {}, ["9" * 80], "9" * 79),
+        ({"logicalType": "number"}, "0.123456789012345678901234567891", {},
+         ["0.123456789012345678901234567891"], "0.12345678901234"),
+        ({"logicalType": "number"}, "1e400", {}, ["1E+400", "10e399"], "1E+401"),
         ({"logicalType": "boolean"}, "true", {}, ["true"], "false"),
     ],
 )  # fmt: skip
