@@ -15,7 +15,7 @@ from mesh.errors import Rejected
 from mesh.model.addresses import PortAddress
 from mesh.model.canonical import digest_of
 from mesh.model.compatibility import Change, Mode, compare_all
-from mesh.model.consumers import ConsumerVerdict, consumers_of, verdict_of
+from mesh.model.consumers import Consumer, ConsumerVerdict, consumers_of, verdict_of
 from mesh.model.contract import DataContract
 from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.product import DataProduct
@@ -66,11 +66,6 @@ def preview(backbone: Backbone, product: ProductId, *, file: str, text: str) -> 
     changes = compare_all([contracts.of_entry(backbone, entry) for entry in olds], contract, mode)
     is_new_major = contract.major not in {major_of(entry.version) for entry in published}
     breaks = any(change.verdict == "breaking" for change in changes)
-    now = backbone.now()
-    found = consumers_of(
-        backbone.subscriptions.of_product(product),
-        [one for one in backbone.registry.agreements(product) if one.is_in_force(now)],
-    )
     return Preview(
         product=product,
         port=port,
@@ -79,7 +74,18 @@ def preview(backbone: Backbone, product: ProductId, *, file: str, text: str) -> 
         mode=mode,
         verdict="new-major" if is_new_major else "breaking" if breaks else "compatible",
         changes=tuple(changes),
-        consumers=tuple(verdict_of(consumer, changes) for consumer in found),
+        consumers=tuple(
+            verdict_of(consumer, changes) for consumer in of_product(backbone, product)
+        ),
+    )
+
+
+def of_product(backbone: Backbone, product: ProductId) -> list[Consumer]:
+    """All who rely on a product, in the order of their names."""
+    now = backbone.now()
+    return consumers_of(
+        backbone.subscriptions.of_product(product),
+        [one for one in backbone.registry.agreements(product) if one.is_in_force(now)],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import agreements, contracts
+from mesh import agreements, consumers, contracts
 from mesh.backbone import Backbone
 from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.compatibility import compare_all
@@ -28,7 +28,7 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
         or _not_agreed(backbone, declaration.file, port, declaration.product.id.domain)
         for port in declaration.product.input_ports
     ]
-    findings += _sunset_earlier(backbone, declaration)
+    findings += _ends_early(backbone, declaration)
     for declared in declaration.contracts:
         findings += _service_level(declared)
         findings += wrong_references(backbone, declaration, declared)
@@ -93,28 +93,40 @@ def _taken(
     )
 
 
-def _sunset_earlier(backbone: Backbone, declaration: Declaration) -> list[Finding]:
+def _ends_early(backbone: Backbone, declaration: Declaration) -> list[Finding]:
     """A port's end that was told is kept: it may come later, or not at all, but not earlier."""
-    before = backbone.registry.head(declaration.product.id).product
+    product = declaration.product
+    before = backbone.registry.head(product.id).product
     told = {
         (port.name, port.major): port.deprecation.sunset
         for port in (() if before is None else before.output_ports)
         if port.deprecation is not None and port.deprecation.sunset is not None
     }
-    return [
-        Finding(
-            file=declaration.file,
-            path=f"/outputPorts/{place}",
-            rule="product.sunset-earlier",
-            message=f"Version {port.major} of {port.name!r} was to end on "
-            f"{told[port.name, port.major].isoformat()}, and consumers have been told.",
-            remedy="Write that time, or a later one.",
+    ports = {(port.name, port.major): port for port in product.output_ports}
+    places = {key: f"/outputPorts/{place}" for place, key in enumerate(ports)}
+    found = []
+    for (name, major), sunset in told.items():
+        port = ports.get((name, major))
+        if port is None:
+            ends = backbone.now()
+        elif port.deprecation is None or port.deprecation.sunset is None:
+            continue
+        else:
+            ends = port.deprecation.sunset
+        if ends >= sunset:
+            continue
+        known = ", ".join(one.domain for one in consumers.of_product(backbone, product.id))
+        found.append(
+            Finding(
+                file=declaration.file,
+                path=places.get((name, major), "/outputPorts"),
+                rule="product.ends-early",
+                message=f"Version {major} of {name!r} ends on {sunset.isoformat()}, as consumers "
+                f"of {product.id} have been told ({known or 'there is none now'}).",
+                remedy="Keep the port until then; its end may be put off, not brought forward.",
+            )
         )
-        for place, port in enumerate(declaration.product.output_ports)
-        if port.deprecation is not None
-        and port.deprecation.sunset is not None
-        and port.deprecation.sunset < told.get((port.name, port.major), port.deprecation.sunset)
-    ]
+    return found
 
 
 def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract) -> list[Finding]:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from jsonschema import Draft202012Validator
 
-from mesh import expectations
+from mesh import expectations, subscriptions
 from mesh.azure.rows import noun, row
 from mesh.documents import read_declaration
 from mesh.model.declaration import Declaration
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Status
 from mesh.model.product import DataProduct, Deprecation
+from mesh.model.subscription import PULL, Filter
 from mesh.schemas import load
 from tests.unit.test_event_schemas import undescribed
 
@@ -119,11 +120,36 @@ def test_a_sunset_may_be_put_off_and_comes_no_earlier(world, files, later, statu
     assert saga.status is status
     if status is Status.REFUSED:
         [found] = saga.findings
-        assert (found.rule, found.path) == ("product.sunset-earlier", "/outputPorts/0")
+        assert (found.rule, found.path) == ("product.ends-early", "/outputPorts/0")
         assert found.message == (
-            "Version 1 of 'countries' was to end on 2027-03-01T00:00:00+00:00, and consumers have "
-            "been told."
+            "Version 1 of 'countries' ends on 2027-03-01T00:00:00+00:00, as consumers of "
+            "geography/countries have been told (there is none now)."
         )
+
+
+def test_a_port_stays_until_its_sunset(world, files, declare, contract_of):
+    world.onboard(files(SAID))
+    for domain in ("maps", "fleet"):
+        subscriptions.subscribe(
+            world.backbone, COUNTRIES, subscriber=domain, route=PULL, wanted=Filter()
+        )
+    without = declare(COUNTRIES, contract_of(version="2.0.0"), ports=(("countries", "2.0.0"),))
+
+    early = world.onboard(without)
+    world.clock.at = datetime.fromisoformat(SUNSET)
+    then = world.onboard(without)
+
+    [found] = early.findings
+    assert (found.rule, found.path) == ("product.ends-early", "/outputPorts")
+    assert found.message.endswith("have been told (fleet, maps).")
+    assert (early.status, then.status) == (Status.REFUSED, Status.REGISTERED)
+
+
+def test_a_port_of_which_no_sunset_was_told_goes_at_any_time(world, files, declare, contract_of):
+    world.onboard(files({"deprecated": True}))
+    without = declare(COUNTRIES, contract_of(version="2.0.0"), ports=(("countries", "2.0.0"),))
+
+    assert world.onboard(without).status is Status.REGISTERED
 
 
 @pytest.mark.parametrize(
