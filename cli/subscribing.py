@@ -245,7 +245,11 @@ def _welcome(made: Subscribed) -> None:
         say(f"It relies on {', '.join(made['uses'])}; changes of anything else do not affect it.")
     say(f"Subscription {made['id']}, by {made['channel']}: {made['target']}")
     if made["channel"] == "pull":
-        say(f"Topic product-events, subscription {made['target']}. Receive with:", "")
+        say(
+            f"Topic product-events, subscription {made['target']}. Receive with the following; "
+            "locally, SERVICE_BUS is among the settings in azure.json, in the folder of the state:",
+            "",
+        )
         say(*(f"    {line}" for line in PULL_SNIPPET.format(target=made["target"]).splitlines()))
     elif made["channel"] != "push":
         say("A test event has been delivered there: its type is mesh.subscription.tested.v1.")
