@@ -159,9 +159,15 @@ def check_transaction(entities: Iterable[Mapping[str, str]]) -> None:
         _too_large_change(f"{size} bytes", f"{LARGEST_TRANSACTION}")
 
 
-def get(table: TableClient, partition: str, key: str) -> TableEntity | None:
-    """One row; None when there is none. One transaction."""
-    with unavailable(f"Reading {key} of {partition} in table {table.table_name}"):
+def get(
+    table: TableClient, partition: str, key: str, *, doing: str | None = None
+) -> TableEntity | None:
+    """One row; None when there is none. One transaction.
+
+    Args:
+        doing: what it is read for, to be told when the table does not answer.
+    """
+    with unavailable(doing or f"Reading {key} of {partition} in table {table.table_name}"):
         try:
             return table.get_entity(partition, key)
         except ResourceNotFoundError as missing:

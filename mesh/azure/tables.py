@@ -202,11 +202,13 @@ class TableSubscriptions:
         return [found[key] for key in sorted(found)]
 
     def remove(self, product: ProductId, subscription: str) -> None:
-        while (entity := get(self._table, product.key, row_key(subscription))) is not None:
+        removing = f"Removing subscription {subscription}"
+        key = row_key(subscription)
+        while (entity := get(self._table, product.key, key, doing=removing)) is not None:
             whole, *copies = _rows(noun(Subscription, entity))
             operations: list[Any] = [("delete", whole, _unchanged(entity))]
             operations += [("delete", row, {}) for row in copies]
-            if self._done(f"Removing subscription {subscription}", operations):
+            if self._done(removing, operations):
                 return
 
     def _done(self, doing: str, operations: list[Any]) -> bool:

@@ -18,10 +18,10 @@ from mesh import landing  # noqa: E402 - its path has just been made known
 _judge, _commit = landing.judge, landing.commit
 
 
-def _judge_or_die(backbone, dropped, place, port):
+def _judge_or_die(backbone, dropped, place, port, pieces):
     if dropped.file.startswith("deadly"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return _judge(backbone, dropped, place, port)
+    return _judge(backbone, dropped, place, port, pieces)
 
 
 def _commit_too_late(backbone, product, decide, *, first=None):
