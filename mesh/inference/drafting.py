@@ -91,9 +91,7 @@ def _document(sheet: Sheet, properties: list[dict[str, Any]]) -> dict[str, Any]:
                 "name": sheet.name,
                 "logicalType": "object",
                 "physicalType": "file",
-                "properties": properties
-                if typed
-                else [{k: v for k, v in made.items() if k != "enum"} for made in properties],
+                "properties": properties if typed else [_unlisted(made) for made in properties],
             }
         ],
     }
@@ -102,6 +100,16 @@ def _document(sheet: Sheet, properties: list[dict[str, Any]]) -> dict[str, Any]:
 def _is_typed(made: Mapping[str, Any]) -> bool:
     inner = [*made.get("properties", ()), *([made["items"]] if "items" in made else [])]
     return "logicalType" in made and all(map(_is_typed, inner))
+
+
+def _unlisted(made: Mapping[str, Any]) -> dict[str, Any]:
+    """A field without its enum, and without those of what is nested in it."""
+    kept = {key: value for key, value in made.items() if key != "enum"}
+    if "properties" in kept:
+        kept["properties"] = [_unlisted(one) for one in kept["properties"]]
+    if "items" in kept:
+        kept["items"] = _unlisted(kept["items"])
+    return kept
 
 
 def _property(

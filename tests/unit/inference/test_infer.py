@@ -306,6 +306,16 @@ def test_the_draft_accepts_the_json_it_is_from(records: list[Any], times: int) -
     drafted("\n".join(map(json.dumps, records * times)), "rows.jsonl")
 
 
+def test_a_list_of_values_is_left_out_where_the_version_knows_none_however_deep() -> None:
+    """A field of several types has none, which only ODCS 3.1 allows."""
+    record = '{"mixed": [false, 0], "deep": [{"code": ""}], "flat": {"code": ""}}'
+
+    made = drafted("\n".join([record] * 25), "rows.jsonl")
+
+    assert made.document["apiVersion"].startswith("v3.1")
+    assert "enum" not in json.dumps(made.document)
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="the whole files are not part of the project")
 @pytest.mark.parametrize(
     "name", ["countries", "regions", "airport-frequencies", "navaids", "runways"]
