@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Iterator
@@ -26,9 +27,9 @@ from tests.chaos.simulation import Simulation
 GOOD = b"code,name,area\nCH,Switzerland,41285\nNA,Namibia,\n"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_promise_holds_in_memory(seed: int) -> None:
-    history = Simulation(seed=seed, files=25)
+    history = Simulation(seed=seed, files=15)
 
     assert history.run() == []
 
@@ -88,13 +89,16 @@ def test_a_bug_does_not_stay_unseen_in_memory(
 def is_broken(seed: int) -> bool:
     """Whether a history breaks the promise; one that does not come to rest does."""
     try:
-        return bool(Simulation(seed=seed, files=25).run())
+        return bool(Simulation(seed=seed, files=15).run())
     except AssertionError:
         return True
 
 
 def test_the_command_tells_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run.main(["--seeds=1", "--files=5", "--seed=3"]) == 0
+    try:
+        assert run.main(["--seeds=1", "--files=5", "--seed=3"]) == 0
+    finally:
+        logging.disable(logging.NOTSET)  # the command keeps its process quiet
 
     said = capsys.readouterr().out
     assert said.startswith("1 seeds x 5 files in ")
