@@ -27,7 +27,7 @@ FLOORS = {
 }
 """The least share of mutants that must be noticed."""
 
-EVERY = int(os.environ.get("MESH_MUTANTS_EVERY", "8"))
+EVERY = int(os.environ.get("MESH_MUTANTS_EVERY", "24"))
 """Of all mutants, one in so many is tried; 1 tries all."""
 
 
