@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from mesh.model.contract_quality import METRIC_NAMES, OPERATORS
-from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.model.odcs_problem import Problem
+from mesh.model.odcs_values import is_number, pattern_problems
 
 _OF_FIELDS = {"nullValues", "missingValues", "invalidValues"}
 _PROPERTY = re.compile(r"\$?\{(?:property|column)\}")
@@ -57,7 +57,7 @@ def _limits(rule: Mapping[str, Any], kind: str, path: str) -> Iterator[Problem]:
     for operator in OPERATORS:
         limit = rule.get(operator)
         if operator.endswith("Between"):
-            numbers = isinstance(limit, list) and len(limit) == 2 and all(map(_is_number, limit))
+            numbers = isinstance(limit, list) and len(limit) == 2 and all(map(is_number, limit))
             if isinstance(limit, list) and numbers and limit[0] > limit[1]:
                 yield Problem(
                     f"{path}/{operator}",
@@ -65,7 +65,7 @@ def _limits(rule: Mapping[str, Any], kind: str, path: str) -> Iterator[Problem]:
                     f"{operator} {limit} has the greater number first: nothing is between them.",
                     "Write the smaller number first.",
                 )
-        elif operator in _ANYTHING and operator in rule and not _is_number(limit):
+        elif operator in _ANYTHING and operator in rule and not is_number(limit):
             if kind == "sql" and isinstance(limit, bool):
                 continue
             other = "; or true or false, if the query answers so." if kind == "sql" else "."
@@ -120,7 +120,7 @@ def _argument_problems(
         if not isinstance(pattern, str) and not _is_filled(valid):
             yield _lacks(path, "invalidValues has neither valid values nor a pattern", metric)
         if isinstance(pattern, str):
-            yield from _pattern(pattern, f"{path}/arguments/pattern")
+            yield from pattern_problems(pattern, f"{path}/arguments/pattern")
     if metric == "duplicateValues" and fields is not None:
         names = arguments.get("properties")
         if not _is_filled(names):
@@ -140,21 +140,5 @@ def _lacks(path: str, what: str, metric: str) -> Problem:
     return Problem(path, "odcs.quality.arguments", f"{what}.", f"Write {wanted} under `arguments`.")
 
 
-def _pattern(pattern: str, path: str) -> Iterator[Problem]:
-    try:
-        compile_pattern(pattern)
-    except UnsupportedPatternError as error:
-        yield Problem(
-            path,
-            "contract.pattern",
-            f"Pattern {pattern[:80]!r} cannot be checked as ECMA-262 means it: {error}.",
-            "Write it without that construct; docs/contract-profile.md lists what is understood.",
-        )
-
-
 def _is_filled(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list) and bool(value)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

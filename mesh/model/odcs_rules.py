@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from mesh.model.contract import major_version
 from mesh.model.contract_schema import column_name
-from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.model.jdk_dates import UnsupportedLayoutError, layout_expression, parse
 from mesh.model.odcs_names import element_problems, identifier_problems
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_profile import profile_problems
 from mesh.model.odcs_quality import quality_problems
 from mesh.model.odcs_service import service_problems
+from mesh.model.odcs_values import is_number, pattern_problems
 from mesh.model.partitioning import partition_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -104,7 +104,7 @@ def _schema_patterns(schema: object, path: str) -> Iterator[Problem]:
     if isinstance(schema, Mapping):
         pattern = schema.get("pattern")
         if isinstance(pattern, str):
-            yield from _pattern_problems(pattern, f"{path}/pattern")
+            yield from pattern_problems(pattern, f"{path}/pattern")
         for name, value in schema.items():
             if name not in {"enum", "const", "examples", "default"}:
                 token = str(name).replace("~", "~0").replace("/", "~1")
@@ -205,32 +205,20 @@ def _option_problems(
 ) -> Iterator[Problem]:
     pattern, layout = options.get("pattern"), options.get("format")
     if isinstance(pattern, str):
-        yield from _pattern_problems(pattern, f"{path}/pattern")
+        yield from pattern_problems(pattern, f"{path}/pattern")
     if logical_type in _TEMPORAL:
         if isinstance(layout, str):
             yield from _layout_problems(layout, options, path)
         return
     for low, high in _PAIRS:
         least, most = options.get(low), options.get(high)
-        if _is_number(least) and _is_number(most) and least > most:
+        if is_number(least) and is_number(most) and least > most:
             yield Problem(
                 f"{path}/{low}",
                 "odcs.bounds",
                 f"{low} {least} is above {high} {most}: no value could pass.",
                 "Exchange or correct the two.",
             )
-
-
-def _pattern_problems(pattern: str, path: str) -> Iterator[Problem]:
-    try:
-        compile_pattern(pattern)
-    except UnsupportedPatternError as error:
-        yield Problem(
-            path,
-            "contract.pattern",
-            f"Pattern {pattern[:80]!r} cannot be checked as ECMA-262 means it: {error}.",
-            "Write it without that construct; docs/contract-profile.md lists what is understood.",
-        )
 
 
 def _layout_problems(layout: str, options: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -261,7 +249,7 @@ def _enum_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
         value = entry.get("value") if isinstance(entry, Mapping) else None
         wrong = (
             (logical_type in {"string", *_TEMPORAL} and not isinstance(value, str))
-            or (logical_type in {"integer", "number"} and not _is_number(value))
+            or (logical_type in {"integer", "number"} and not is_number(value))
             or (logical_type == "boolean" and not isinstance(value, bool))
         )
         if value is not None and wrong:
@@ -271,10 +259,6 @@ def _enum_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
                 f"The enum value {value!r} is not a {logical_type}: no record could hold it.",
                 "Write it as a value of the field's type; in YAML, quotes make a string.",
             )
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _list(value: object) -> Sequence[Any]:
