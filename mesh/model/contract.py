@@ -21,6 +21,7 @@ from mesh.model.contract_quality import QualityRule, quality_rules
 from mesh.model.contract_schema import column_name, is_required, object_schema
 from mesh.model.file_set import FILE_SET, SetRule
 from mesh.model.partitioning import partition_keys
+from mesh.model.pointers import pointer
 from mesh.model.relationships import Relationship, relationships
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -158,7 +159,7 @@ class DataContract:
         fields = tuple(
             Field(
                 name=field,
-                pointer=f"/properties/{escape_pointer(field)}",
+                pointer=pointer("/properties", field),
                 logical_type=_json_type(element),
                 required=field in required,
                 **_classified(element if isinstance(element, Mapping) else {}),
@@ -194,11 +195,6 @@ def major_version(version: str) -> int | None:
     """The major number of a version (`1.2.0`, `v1`), None when there is none."""
     found = re.match(r"v?(\d{1,9})(?![^.\-+])", version)
     return int(found[1]) if found else None
-
-
-def escape_pointer(name: str) -> str:
-    """A name as one reference token of a JSON Pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _schema_object(

@@ -12,6 +12,7 @@ from mesh.model.odcs_relationships import relationship_problems
 from mesh.model.odcs_rules import record_schema_problems, text_problems
 from mesh.model.odcs_schema import SUPPORTED, minor_version, official_schema, profile_schema
 from mesh.model.odcs_variables import variable_problems
+from mesh.model.pointers import pointer_of
 
 _REMEDIES: Mapping[str, str] = {
     "required": "Add the missing property.",
@@ -118,7 +119,7 @@ def _schema_problems(document: Mapping[str, Any], schema: Mapping[str, Any]) -> 
 
 
 def _explain(error: Any) -> Iterator[Problem]:
-    path = _pointer(error.absolute_path)
+    path = pointer_of(error.absolute_path)
     if error.validator == "oneOf" and "/quality/" in path:
         yield _operators(error, path)
         return
@@ -192,10 +193,6 @@ def _remedy(error: Any) -> str:
     if error.validator == "enum":
         return f"Use one of {', '.join(str(value) for value in error.validator_value)}."
     return _REMEDIES.get(str(error.validator), "Correct the value as the standard describes it.")
-
-
-def _pointer(path: Sequence[object]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def _kind(value: object) -> str:

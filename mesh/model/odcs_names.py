@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh.model.odcs_problem import Problem
+from mesh.model.pointers import pointer
 
 
 def identifier_problems(node: Any, path: str = "") -> Iterator[Problem]:
     """Ids that two elements of one list share; a reference by such an id would lead to both."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            token = str(name).replace("~", "~0").replace("/", "~1")
-            yield from identifier_problems(value, f"{path}/{token}")
+            yield from identifier_problems(value, pointer(path, name))
     elif isinstance(node, list):
         seen: set[str] = set()
         for index, item in enumerate(node):

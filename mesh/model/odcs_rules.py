@@ -17,6 +17,7 @@ from mesh.model.odcs_quality import quality_problems
 from mesh.model.odcs_service import service_problems
 from mesh.model.odcs_values import is_number, pattern_problems
 from mesh.model.partitioning import partition_problems
+from mesh.model.pointers import pointer, pointer_of
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _TEMPORAL = {"date", "timestamp", "time"}
@@ -85,9 +86,8 @@ def record_schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
         )
         return
     for error in cls(cls.META_SCHEMA).iter_errors(document):
-        path = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error.path)
         yield Problem(
-            path,
+            pointer_of(error.path),
             f"jsonschema.{error.validator}",
             f"{error.message[:160]}.",
             "Correct the keyword as its draft of JSON Schema describes it.",
@@ -107,8 +107,7 @@ def _schema_patterns(schema: object, path: str) -> Iterator[Problem]:
             yield from pattern_problems(pattern, f"{path}/pattern")
         for name, value in schema.items():
             if name not in {"enum", "const", "examples", "default"}:
-                token = str(name).replace("~", "~0").replace("/", "~1")
-                yield from _schema_patterns(value, f"{path}/{token}")
+                yield from _schema_patterns(value, pointer(path, name))
     elif isinstance(schema, list):
         for index, value in enumerate(schema):
             yield from _schema_patterns(value, f"{path}/{index}")

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mesh.model.pointers import steps_of
+
 _FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "odcs"
 _PATCHES: Mapping[str, tuple[str, ...]] = {
     "v3.2": (),
@@ -52,13 +54,11 @@ def profile_schema() -> dict[str, Any]:
 def _apply(document: Any, operations: Sequence[Mapping[str, Any]]) -> None:
     """Apply the `add`, `remove` and `replace` operations of RFC 6902 in place."""
     for operation in operations:
-        parts = [
-            part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]
-        ]
+        parts = steps_of(operation["path"])
         target = document
         for part in parts[:-1]:
             target = target[int(part) if isinstance(target, list) else part]
-        last = int(parts[-1]) if isinstance(target, list) else parts[-1]
+        last: Any = int(parts[-1]) if isinstance(target, list) else parts[-1]
         if operation["op"] == "remove":
             del target[last]
         elif operation["op"] == "add" and isinstance(target, list):

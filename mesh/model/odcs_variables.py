@@ -13,6 +13,7 @@ from typing import Any
 
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_schema import minor_version
+from mesh.model.pointers import pointer
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -71,8 +72,7 @@ def _replaced(node: Any, variables: Mapping[str, str], *, key: str) -> Any:
 def _unresolved(node: Any, path: str, *, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, Mapping):
         for name, value in node.items():
-            token = str(name).replace("~", "~0").replace("/", "~1")
-            yield from _unresolved(value, f"{path}/{token}", key=str(name))
+            yield from _unresolved(value, pointer(path, name), key=str(name))
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from _unresolved(value, f"{path}/{index}", key=key)

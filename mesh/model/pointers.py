@@ -16,3 +16,8 @@ def pointer_of(steps: Iterable[str | int]) -> str:
     for step in steps:
         place = pointer(place, step)
     return place
+
+
+def steps_of(place: str) -> list[str]:
+    """The steps that a pointer takes from the root, all of them as text."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:]]

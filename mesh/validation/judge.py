@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from mesh.model.contract import escape_pointer
+from mesh.model.pointers import pointer_of
 from mesh.validation.fast_csv import is_plain
 from mesh.validation.faults import Fault
 from mesh.validation.field_judge import FieldJudge
@@ -93,7 +93,7 @@ class Judge:
 
     def _pointer(self, parts: Sequence[Any], rule: str, schema_path: Sequence[Any]) -> str:
         if not self._plan.is_odcs:
-            return "".join("/" + escape_pointer(str(part)) for part in schema_path)
+            return pointer_of(schema_path)
         field = self._plan.fields.get(str(parts[0])) if parts else None
         if field is None:
             return ""

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mesh.model.pointers import steps_of
+
 _ALL = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 _COMBINING = ("allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "enum", "const")
 _DEPTH = 16
@@ -54,8 +56,7 @@ def resolve(reference: str, root: Mapping[str, Any]) -> Any:
     if not reference.startswith("#"):
         return None
     node: Any = root
-    for part in reference[1:].split("/")[1:]:
-        token = part.replace("~1", "/").replace("~0", "~")
+    for token in steps_of(reference[1:]):
         if isinstance(node, Mapping):
             node = node.get(token)
         elif isinstance(node, list) and token.isdigit() and int(token) < len(node):
