@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from cli.connection import Connection
 from cli.failures import ExitCode, Failed, wrong_call
+from mesh.model.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from azure.monitor.query import LogsQueryClient
@@ -51,7 +52,7 @@ def hops_of(connection: Connection, drop: str) -> list[TracedHop]:
     rows = _ask(connection, query)
     return [
         TracedHop(
-            at=row["TimeGenerated"].isoformat().replace("+00:00", "Z"),
+            at=rfc3339(row["TimeGenerated"]),
             step=row["Step"],
             outcome=row["Outcome"],
             verdict=row["Verdict"],

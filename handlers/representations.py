@@ -20,13 +20,14 @@ from mesh.model.product import Deprecation
 from mesh.model.record import LedgerEntry
 from mesh.model.subscription import Subscription
 from mesh.model.template import SecurityProfile, Template, TemplateUse
+from mesh.model.timestamps import rfc3339
 from mesh.subscriptions import Subscribed
 from mesh.tracking import Announced, Journey, Told
 
 
 def time(at: datetime | None) -> str | None:
     """RFC 3339, in UTC."""
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+    return None if at is None else rfc3339(at)
 
 
 def caller(who: Caller) -> dict[str, Any]:

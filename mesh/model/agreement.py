@@ -10,6 +10,7 @@ from typing import Any
 
 from mesh.model.events import AGREEMENT_TYPES, Announcement, trace_id_of
 from mesh.model.names import ProductId, is_slug
+from mesh.model.timestamps import rfc3339
 
 
 class Standing(StrEnum):
@@ -111,6 +112,6 @@ def announcement(agreement: Agreement, *, what: str, at: datetime) -> Announceme
         data={
             "consumer": agreement.consumer,
             "standing": agreement.standing.value,
-            "expires_at": None if ends is None else ends.isoformat().replace("+00:00", "Z"),
+            "expires_at": None if ends is None else rfc3339(ends),
         },
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from mesh.model.names import ProductId
 from mesh.model.product import Deprecation
+from mesh.model.timestamps import event_time
 
 PRODUCT_ONBOARDED = "mesh.product.onboarded.v1"
 PRODUCT_CHANGED = "mesh.product.changed.v1"
@@ -110,9 +111,7 @@ class Event:
             "source": self.product.source,
             "type": told.type,
             "subject": told.subject,
-            # Milliseconds, the form that Event Grid's SDK writes too: what subscribers get is,
-            # letter for letter, what the log holds.
-            "time": told.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": event_time(told.time),
             "datacontenttype": "application/json",
             "dataschema": f"{SCHEMA_BASE}{told.type}",
             "sequence": sequence_text(self.sequence),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from mesh.model.events import (
 from mesh.model.expectation import Awaited, Expectation
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
+from mesh.model.timestamps import rfc3339
 
 KINDS = {"late": PRODUCT_LATE, "missed": PRODUCT_MISSED, "recovered": PRODUCT_RECOVERED}
 
@@ -29,26 +31,16 @@ def announcement(
     arrived_at: datetime | None = None,
 ) -> Announcement:
     """Tell of an expected arrival that is `late`, `missed` or `recovered`; once each."""
-    key = f"v{awaited.major}/{awaited.object_name}@{_text(awaited.expected_at)}"
+    key = f"v{awaited.major}/{awaited.object_name}@{rfc3339(awaited.expected_at)}"
     data: dict[str, Any] = {
-        "port": awaited.port,
-        "major": awaited.major,
-        "object": awaited.object_name,
-        "expected_at": _text(awaited.expected_at),
-        "late_at": _text(awaited.expected_at + expectation.grace),
+        "expected_at": rfc3339(awaited.expected_at),
+        "late_at": rfc3339(awaited.expected_at + expectation.grace),
         "missed_before": awaited.missed,
-        "last_arrived_at": None if awaited.arrived_at is None else _text(awaited.arrived_at),
+        "last_arrived_at": None if awaited.arrived_at is None else rfc3339(awaited.arrived_at),
     }
     if arrived_at is not None:
-        data["arrived_at"] = _text(arrived_at)
-    return Announcement(
-        type=KINDS[kind],
-        key=key,
-        subject=f"v{awaited.major}/{awaited.object_name}",
-        time=at,
-        data=data,
-        trace_id=trace_id_of(f"{product.key}\n{key}"),
-    )
+        data["arrived_at"] = rfc3339(arrived_at)
+    return _announcement(kind, product, awaited, key, data, at)
 
 
 def set_announcement(
@@ -56,28 +48,33 @@ def set_announcement(
 ) -> Announcement:
     """Tell of a set of files that is `late`, and of what is missing, or that `recovered`."""
     assert state.due_at is not None  # or it could not be late
-    key = f"v{state.major}/{state.object_name}/{state.folder}@{_text(state.due_at)}"
+    due = rfc3339(state.due_at)
+    key = f"v{state.major}/{state.object_name}/{state.folder}@{due}"
     data: dict[str, Any] = {
-        "port": state.port,
-        "major": state.major,
-        "object": state.object_name,
-        "expected_at": _text(state.due_at),
-        "late_at": _text(state.due_at),
+        "expected_at": due,
+        "late_at": due,
         "missed_before": 0,
         "last_arrived_at": None,
         "set": state.told(),
     }
     if kind == "recovered":
-        data["arrived_at"] = _text(at)
+        data["arrived_at"] = rfc3339(at)
+    return _announcement(kind, product, state, key, data, at)
+
+
+def _announcement(
+    kind: str,
+    product: ProductId,
+    about: Awaited | FileSet,
+    key: str,
+    data: Mapping[str, Any],
+    at: datetime,
+) -> Announcement:
     return Announcement(
         type=KINDS[kind],
         key=key,
-        subject=f"v{state.major}/{state.object_name}",
+        subject=f"v{about.major}/{about.object_name}",
         time=at,
-        data=data,
+        data={"port": about.port, "major": about.major, "object": about.object_name, **data},
         trace_id=trace_id_of(f"{product.key}\n{key}"),
     )
-
-
-def _text(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from mesh.model.events import FILE_QUARANTINED, PRODUCT_UPDATED, Announcement, t
 from mesh.model.product import OutputPort
 from mesh.model.record import LedgerEntry, Snapshot, Verdict
 from mesh.model.relationships import ReferredVersion
+from mesh.model.timestamps import rfc3339
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +147,7 @@ class Judgement:
         data: dict[str, Any] = {
             "drop": dropped.id,
             "file": dropped.file,
-            "landed_at": dropped.landed_at.isoformat().replace("+00:00", "Z"),
+            "landed_at": rfc3339(dropped.landed_at),
             "receipt": self.receipt,
         }
         if self.place is not None:

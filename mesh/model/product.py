@@ -9,6 +9,7 @@ from typing import Any
 
 from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.template import TemplateUse
+from mesh.model.timestamps import rfc3339
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,7 @@ class Deprecation:
         """
         attributes: dict[str, Any] = {"deprecated": True}
         if self.sunset is not None:
-            attributes["deprecationsunset"] = self.sunset.isoformat().replace("+00:00", "Z")
+            attributes["deprecationsunset"] = rfc3339(self.sunset)
         if self.migration is not None:
             attributes["deprecationmigration"] = self.migration
         return attributes

@@ -10,8 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
+
+from mesh.model.timestamps import rfc3339
 
 SCHEMA_ID = "urn:mvmesh:schema:receipt:v1"
 
@@ -96,7 +98,7 @@ def receipt(
     data = {
         "$schema": SCHEMA_ID,
         "verdict": report.verdict,
-        "decidedAt": decided_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "decidedAt": rfc3339(decided_at),
         "file": _file(judged, report.byte_size),
         "contract": _contract(judged),
         "counts": {

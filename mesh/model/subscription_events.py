@@ -15,6 +15,7 @@ from mesh.model.events import (
 )
 from mesh.model.names import ProductId
 from mesh.model.subscription import ALERTS, Alert, Subscription
+from mesh.model.timestamps import event_time
 
 OWN_STREAM = "subscriptions"
 """What `DOMAIN/…` is called where a domain is told of its own subscriptions; no product may be."""
@@ -33,7 +34,7 @@ def tested(subscription: Subscription, *, at: datetime) -> dict[str, Any]:
         "source": subscription.product.source,
         "type": SUBSCRIPTION_TESTED,
         "subject": f"subscriptions/{subscription.id}",
-        "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": event_time(at),
         "datacontenttype": "application/json",
         "dataschema": f"{SCHEMA_BASE}{SUBSCRIPTION_TESTED}",
         "partitionkey": subscription.product.key,
