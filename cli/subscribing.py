@@ -50,6 +50,14 @@ Inbox = Annotated[
     str | None,
     typer.Option("--inbox", metavar="URL", help="A blob container of yours, or a folder in it."),
 ]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        help="What was delivered there, to prove that it is yours; needed once.",
+    ),
+]
 Copies = Annotated[
     bool, typer.Option("--copies", help="Into the inbox, the data too: not only where it is.")
 ]
@@ -95,6 +103,7 @@ def subscribe(
     event_grid: EventGrid = None,
     service_bus: ServiceBus = None,
     inbox: Inbox = None,
+    token: Token = None,
     copies: Copies = False,
     ordered: Ordered = False,
     ed25519: Ed25519 = False,
@@ -108,7 +117,7 @@ def subscribe(
     """Let a domain be told of a product's events, over the channel of its choice.
 
     The same wish again is the same subscription. The secret that a webhook verifies notifications
-    with is printed once.
+    with is printed once. What is yours is delivered a token first; with it, you prove that it is.
     """
     given = {
         "webhook": webhook,
@@ -123,6 +132,7 @@ def subscribe(
             "--event-grid URL, --service-bus NAMESPACE/QUEUE, --inbox URL."
         )
         raise wrong_call(message)
+    route |= {"token": token} if token else {}
     route |= {"copies": True} if copies else {}
     route |= {"ordered": True} if ordered else {}
     route |= {"signature": "v1a"} if ed25519 else {}

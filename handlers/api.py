@@ -163,6 +163,7 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
         backbone(),
         _product(req),
         subscriber=asked["subscriber"],
+        token=asked.get("token") or "",
         route=route_from_data(asked),
         key=req.headers.get("idempotency-key", ""),
         wanted=filter_from_data(asked.get("filter", {}), asked.get("filters", [])),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mesh.ports import (
         Audit,
         Catalogue,
+        Claims,
         DeadLetters,
         Deliveries,
         Destinations,
@@ -61,6 +62,7 @@ class Backbone:
     templates: Templates
     audit: Audit
     subscriptions: Subscriptions
+    claims: Claims
     deliveries: Deliveries
     storage: Storage
     topic: Topic
@@ -116,6 +118,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         clients: to share with others, and to be closed by whoever made them.
     """
     from mesh.azure.audit import TableAudit
+    from mesh.azure.claims import TableClaims
     from mesh.azure.clients import Clients
     from mesh.azure.dead_letters import ServiceBusDeadLetters
     from mesh.azure.destinations import AzureDestinations
@@ -143,6 +146,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         templates=TableTemplates(clients),
         audit=TableAudit(clients),
         subscriptions=TableSubscriptions(clients),
+        claims=TableClaims(clients),
         deliveries=TableDeliveries(clients),
         storage=BlobStorage(clients),
         topic=EventGridTopic(clients),
@@ -175,6 +179,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         templates=memory.Templates(),
         audit=memory.Audit(),
         subscriptions=memory.Subscriptions(),
+        claims=memory.Claims(),
         deliveries=memory.Deliveries(),
         storage=memory.Storage(),
         topic=memory.Topic(),

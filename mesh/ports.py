@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from mesh.model.agreement import Agreement
 from mesh.model.audit import AuditEntry, Deed
 from mesh.model.catalogue import ProductSummary
+from mesh.model.claim import Claim
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.events import ReceivedEvent
@@ -177,6 +178,21 @@ class Subscriptions(Protocol):
         """
 
     def remove(self, product: ProductId, subscription: str) -> None: ...
+
+
+class Claims(Protocol):
+    """Which destinations domains say are their own, and have proven to be."""
+
+    def get(self, domain: str, channel: Channel, target: str) -> Claim | None: ...
+
+    def change(
+        self, domain: str, channel: Channel, target: str, decide: Callable[[Claim], Claim]
+    ) -> Claim:
+        """Change what is there now, or a new claim, so that no other change is lost.
+
+        `decide` is asked again when somebody else was faster; when it changes nothing, nothing is
+        written. What it raises comes through.
+        """
 
 
 class Deliveries(Protocol):

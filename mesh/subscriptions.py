@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from mesh import agreements
+from mesh import agreements, claims
 from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
 from mesh.errors import NotFound, Rejected
-from mesh.model.delivery import webhook_id
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
 from mesh.model.subscription import (
@@ -23,8 +22,6 @@ from mesh.model.subscription import (
     Subscription,
     subscription_id,
 )
-from mesh.model.subscription_events import tested
-from mesh.ports import Parcel
 
 BOTH_SECRETS_LIVE = timedelta(hours=24)
 
@@ -54,23 +51,26 @@ def subscribe(
     wanted: Filter,
     key: str = "",
     uses: Sequence[str] | None = None,
+    token: str = "",
 ) -> Subscribed:
     """Let a domain be told of a product's events, over the channel that it chooses.
 
     The same wish again is the same subscription, suspended if it was; a webhook is asked again
     whether it wants it, a destination is tried again, and it is told again if it was gone.
+    A destination has to be proven to be the subscriber's first (`mesh.claims`).
 
     Args:
         key: chosen by the caller for this request; when its answer is lost, the same request with
             the same key is told the secret once more, within `SAME_REQUEST`.
         uses: what the subscriber relies on, `OBJECT` or `OBJECT.FIELD` each; none of them for
             everything, None for what it has registered before.
+        token: what was delivered to the destination to prove that it is the subscriber's.
 
     Raises:
         NotFound: there is no such product.
         Rejected: the subscriber's name is none, the product has no object or field of a name that
-            the filter or `uses` names, the subscriber lacks an agreement, or the target is refused
-            or does not want, or cannot be told.
+            the filter or `uses` names, the subscriber lacks an agreement, or the target is refused,
+            does not want or cannot be told, or is not proven to be the subscriber's.
     """
     head = find_stream(backbone, product)
     until = agreements.until(backbone, product, subscriber) if is_slug(subscriber) else None
@@ -104,7 +104,7 @@ def subscribe(
         until=until,
         uses=relied_on if relied_on is not None else () if known is None else known.uses,
     )
-    _make_ready(backbone, subscription)
+    _make_ready(backbone, subscription, token)
     if known is not None and known.state not in {State.GONE, State.BARRED}:
         if relied_on is not None:
             known = change(backbone, product, identity, lambda it: replace(it, uses=relied_on))
@@ -120,7 +120,7 @@ def subscribe(
     return Subscribed(subscription=subscription, secret=secret)
 
 
-def _make_ready(backbone: Backbone, wants: Subscription) -> None:
+def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> None:
     """See that it can be told: make what it pulls from, ask its webhook, try its destination.
 
     Raises:
@@ -131,21 +131,7 @@ def _make_ready(backbone: Backbone, wants: Subscription) -> None:
     elif wants.channel is Channel.PUSH:
         backbone.webhooks.verify(wants.target)
     else:
-        event = tested(wants, at=backbone.now())
-        parcel = Parcel(
-            channel=wants.channel,
-            target=wants.target,
-            id=webhook_id(wants.product.source, event["id"], wants.id),
-            event=event,
-            limit=backbone.policy.patient,
-        )
-        made = backbone.destinations.deliver(parcel)
-        if made.outcome != "delivered":
-            message = (
-                f"A test event could not be delivered to {wants.target}. {made.reason} It has to "
-                "exist, and the identity of the mesh needs a role that lets it write there."
-            )
-            raise Rejected(message, problem="destination-unverified", status=422)
+        claims.check(backbone, wants, token=token)
 
 
 def _first_secret(backbone: Backbone, wants: Subscription) -> str | None:

@@ -17,11 +17,20 @@ from mesh.memory.messaging import (
 )
 from mesh.memory.registry import Registry
 from mesh.memory.storage import Storage
-from mesh.memory.tables import Audit, Catalogue, Deliveries, Onboardings, Subscriptions, Templates
+from mesh.memory.tables import (
+    Audit,
+    Catalogue,
+    Claims,
+    Deliveries,
+    Onboardings,
+    Subscriptions,
+    Templates,
+)
 
 __all__ = [
     "Audit",
     "Catalogue",
+    "Claims",
     "DeadLetters",
     "Deliveries",
     "Destinations",

@@ -11,12 +11,13 @@ from itertools import count
 from mesh.errors import Conflict
 from mesh.model.audit import AuditEntry, Deed, following
 from mesh.model.catalogue import ProductSummary
+from mesh.model.claim import Claim
 from mesh.model.events import ReceivedEvent
 from mesh.model.interests import Interest, interests, of_event
 from mesh.model.names import ProductId
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
-from mesh.model.subscription import Subscription
+from mesh.model.subscription import Channel, Subscription
 from mesh.model.template import Template, TemplateName
 
 
@@ -154,6 +155,31 @@ class Subscriptions:
             known = self._subscriptions.pop((product, subscription), None)
             for interest in () if known is None else interests(known.filter):
                 self._interested[product, interest].discard(subscription)
+
+
+class Claims:
+    """`mesh.ports.Claims` in memory."""
+
+    def __init__(self) -> None:
+        self._claims: dict[tuple[str, Channel, str], Claim] = {}
+        self._lock = threading.Lock()
+
+    def get(self, domain: str, channel: Channel, target: str) -> Claim | None:
+        with self._lock:
+            return self._claims.get((domain, channel, target))
+
+    def change(
+        self, domain: str, channel: Channel, target: str, decide: Callable[[Claim], Claim]
+    ) -> Claim:
+        key = (domain, channel, target)
+        with self._lock:
+            found = self._claims.get(key)
+            if found is None:
+                found = Claim(domain=domain, channel=channel, target=target)
+            changed = decide(found)
+            if changed != found:
+                self._claims[key] = changed
+            return changed
 
 
 _Attempts = dict[tuple[int, int], RecordedAttempt]

@@ -21,13 +21,20 @@ OWN_STREAM = "subscriptions"
 """What `DOMAIN/…` is called where a domain is told of its own subscriptions; no product may be."""
 
 SUBSCRIPTION_TESTED = "mesh.subscription.tested.v1"
-"""Sent to a destination before a subscription is made, to see whether it can be told. It is not
-among its product's events: it has no sequence, and nobody else is sent it."""
+"""Sent to a destination before a subscription is made, to see whether it can be told and, by a
+token, whether the subscriber can read what comes there. It is not among its product's events: it
+has no sequence, and nobody else is sent it."""
 
 
-def tested(subscription: Subscription, *, at: datetime) -> dict[str, Any]:
-    """The CloudEvent that a destination is tried with."""
-    named = f"{SUBSCRIPTION_TESTED}\n{subscription.id}"
+def tested(subscription: Subscription, *, at: datetime, token: str, number: int) -> dict[str, Any]:
+    """The CloudEvent that a destination is tried with.
+
+    Args:
+        token: what proves that the destination is the subscriber's; empty when that is proven.
+        number: of the token. Each has an event with an id of its own, so that no queue drops one
+            as the repetition of another.
+    """
+    named = f"{SUBSCRIPTION_TESTED}\n{subscription.id}\n{number}"
     return {
         "specversion": "1.0",
         "id": hashlib.sha256(named.encode()).hexdigest()[:32],
@@ -43,6 +50,7 @@ def tested(subscription: Subscription, *, at: datetime) -> dict[str, Any]:
             "product": subscription.product.product,
             "subscription": subscription.id,
             "subscriber": subscription.subscriber,
+            **({"token": token} if token else {}),
         },
     }
 

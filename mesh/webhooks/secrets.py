@@ -57,6 +57,13 @@ class SigningSecrets:
         """What to tell the subscriber, once: `whsec_…` (v1) or `whpk_…` (v1a)."""
         return derive(self.master_keys[0], subscription, generation, scheme).shared
 
+    def tokens(self, name: str) -> tuple[str, ...]:
+        """The token of this name, by each master key: the first is to be sent, all are good.
+
+        Who does not hold a master key can tell no token from another's.
+        """
+        return tuple(_token(key, name) for key in self.master_keys)
+
     def headers(
         self,
         *,
@@ -86,7 +93,7 @@ class SigningSecrets:
 def derive(
     master_key: bytes, subscription: str, generation: int, scheme: Scheme = "v1"
 ) -> SigningSecret:
-    """Derive one secret with HKDF-SHA256 (RFC 5869).
+    """Derive one secret.
 
     What is derived depends on everything in `info`; changing its form changes every secret there
     is, so it carries a version.
@@ -96,13 +103,23 @@ def derive(
     """
     if not subscription or generation < 1:
         raise ValueError(f"no secret has subscription {subscription!r}, generation {generation}")
+    # The subscription comes last: whatever it holds, no other pair has the same text.
+    info = f"mvmesh webhook secret 1\n{scheme}\n{generation}\n{subscription}"
+    return SigningSecret(scheme=scheme, key=_derived(master_key, info))
+
+
+def _token(master_key: bytes, name: str) -> str:
+    key = _derived(master_key, f"mvmesh destination token 1\n{name}")
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+
+def _derived(master_key: bytes, info: str) -> bytes:
+    """HKDF-SHA256 (RFC 5869)."""
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-    # The subscription comes last: whatever it holds, no other pair has the same text.
-    info = f"mvmesh webhook secret 1\n{scheme}\n{generation}\n{subscription}".encode()
-    key = HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=None, info=info).derive(master_key)
-    return SigningSecret(scheme=scheme, key=key)
+    hkdf = HKDF(algorithm=SHA256(), length=SECRET_BYTES, salt=None, info=info.encode())
+    return hkdf.derive(master_key)
 
 
 def _decoded(part: str, place: int) -> bytes:

@@ -89,9 +89,14 @@ class Receivers:
 
 @dataclass(frozen=True, kw_only=True)
 class Destinations:
-    """Topics, queues and folders of consumers: what they were given is what receivers are told."""
+    """Topics, queues and folders of consumers: what they were given is what receivers are told.
+
+    Attributes:
+        tokens: what was delivered last to prove that a target is its subscriber's.
+    """
 
     receivers: Receivers
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def check(self, channel: Channel, target: str) -> str:
         return parse_destination(channel, target).target
@@ -99,13 +104,18 @@ class Destinations:
     def deliver(self, parcel: Parcel) -> DeliveryAttempt:
         """The first delivery is a test, which is not among the events that one is told of."""
         if parcel.event["type"] == SUBSCRIPTION_TESTED:
-            return perform("destinations.deliver", lambda: _attempt("delivered", None))
+            return perform("destinations.deliver", lambda: self._tested(parcel))
         body = json.dumps(dict(parcel.event)).encode()
         headers = {"webhook-id": parcel.id}
         made = self.receivers.deliver(
             url=parcel.target, body=body, headers=headers, limit=parcel.limit
         )
         return replace(made, status=None)
+
+    def _tested(self, parcel: Parcel) -> DeliveryAttempt:
+        if "token" in parcel.event["data"]:
+            self.tokens[parcel.target] = parcel.event["data"]["token"]
+        return _attempt("delivered", None)
 
 
 def _attempt(

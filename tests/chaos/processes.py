@@ -157,7 +157,11 @@ class Stack:
         for service in ("blob", "queue", "table"):
             self._keep(self.storage, f"--{service}-port", told[service].split("/")[2])
         make(read_names(INFRA / "storage.json"), told["connection_string"])
-        self.theirs = Theirs(self._state / "theirs")
+        self.theirs = Theirs(
+            self._state / "theirs",
+            storage=told["connection_string"],
+            seen=self._seen_by_the_app(),
+        )
         self.bus = self._part(
             "service_bus", f"--entities={self._entities()}", "--port=0", "--admin-port=0"
         )

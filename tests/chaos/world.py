@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -19,9 +19,11 @@ from mesh import agreements, onboarding, outbox, subscriptions, suspects, suspen
 from mesh.backbone import Backbone, in_memory, replace_backbone
 from mesh.errors import NotFound, Rejected, Unavailable
 from mesh.memory.storage import Blob
+from mesh.model.claim import PAUSE
 from mesh.model.dropped_file import UNPLACED, Place, place_of
 from mesh.model.names import ProductId
 from mesh.model.subscription import PULL, Channel, Filter, Route, webhook
+from mesh.subscriptions import Subscribed
 from tests import indexed
 from tests.chaos.broker import Broker, Waiting
 from tests.chaos.consumers import Receivers
@@ -78,8 +80,9 @@ class World:
         self.receivers = Receivers(now=lambda: self.at)
         self.inner = inner
         whole = with_effects(replace(inner, topic=self.broker, queues=self.broker))
+        self.destinations = self.receivers.as_destinations()
         self.backbone: Backbone = replace(
-            whole, webhooks=self.receivers, destinations=self.receivers.as_destinations()
+            whole, webhooks=self.receivers, destinations=self.destinations
         )
 
     def become(self, other: World) -> None:
@@ -182,9 +185,13 @@ class World:
         """Subscribe by webhook, by pull when there is no URL, or by `route`; until it is done."""
         wanted = wanted or Filter()
         route = route or (PULL if url is None else webhook(url))
-        made = self.call(
-            lambda b: subscriptions.subscribe(
-                b, product, subscriber=subscriber, route=route, wanted=wanted
+        made = self._subscribed(
+            partial(
+                subscriptions.subscribe,
+                product=product,
+                subscriber=subscriber,
+                route=route,
+                wanted=wanted,
             ),
             fate,
         )
@@ -206,6 +213,21 @@ class World:
         )
         self.wishes[wish.id] = wish
         return wish
+
+    def _subscribed(self, ask: Callable[..., Subscribed], fate: Fate) -> Subscribed:
+        """What comes of asking; a destination's token is sent back, or waited for."""
+        token = ""
+        while True:
+            try:
+                return self.call(partial(ask, token=token), fate)
+            except Rejected as refused:
+                if refused.problem not in {"destination-unproven", "wrong-token"}:
+                    raise
+                newest = self.destinations.tokens.get(ask.keywords["route"].target, "")
+                if newest == token:  # it died before it was delivered
+                    token, self.at = "", self.at + PAUSE
+                else:
+                    token = newest
 
     def revoke(self, product: ProductId, subscriber: str, fate: Fate = unharmed) -> None:
         """Let the owner end a domain's agreement, until there is an answer."""

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from mesh.backbone import Backbone
 from mesh.errors import Conflict
+from mesh.model.claim import Claim
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Step
-from mesh.model.subscription import Subscription
+from mesh.model.subscription import Channel, Subscription
 from mesh.model.template import TemplateName
 from tests.ports import nouns
 from tests.ports.test_registry import SHARED
@@ -212,3 +213,22 @@ def test_a_replay_s_attempts_follow_those_of_the_first_telling(
     assert delivery is not None
     assert list(delivery.attempts) == made
     assert delivery.of_round(2) == tuple(made[3:])
+
+
+def test_a_claim_is_changed_by_many_at_once(ports: Backbone) -> None:
+    domain, target = f"d{uuid.uuid4().hex}", "http://127.0.0.1:1/devstoreaccount1/in/ü?#box"
+    of = (domain, Channel.INBOX, target)
+    assert ports.claims.get(*of) is None
+    assert ports.claims.change(*of, lambda found: found).tokens == 0
+    assert ports.claims.get(*of) is None
+
+    def count(found: Claim) -> Claim:
+        return replace(found, tokens=found.tokens + 1, sent_at=nouns.AT)
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda _: ports.claims.change(*of, count), range(8)))
+
+    whole = Claim(domain=domain, channel=Channel.INBOX, target=target, tokens=8, sent_at=nouns.AT)
+    assert ports.claims.get(*of) == whole
+    assert ports.claims.get(domain, Channel.EVENT_GRID, target) is None
+    assert ports.claims.get("other", Channel.INBOX, target) is None

@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 
-from mesh import fan_out, landing, memory, notifications, onboarding
+from mesh import fan_out, landing, memory, notifications, onboarding, subscriptions
 from mesh.backbone import Backbone, in_memory
+from mesh.errors import Rejected
 from mesh.model.dropped_file import DroppedFile
 from mesh.model.events import ReceivedEvent
 from mesh.model.lanes import QUICK, SLOW
@@ -19,6 +21,7 @@ from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.onboarding import Onboarding
 from mesh.model.record import LedgerEntry
+from mesh.subscriptions import Subscribed
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 
@@ -178,6 +181,26 @@ class World:
             for message in messages:
                 saga = onboarding.handle(self.backbone, message.body)
         return saga
+
+    def subscribe(
+        self, product: ProductId = COUNTRIES, *, subscriber: str = "fleet", **wish: Any
+    ) -> Subscribed:
+        """Subscribe; the token that a destination is delivered, if it is, is sent back."""
+        ask = partial(
+            subscriptions.subscribe, self.backbone, product, subscriber=subscriber, **wish
+        )
+        try:
+            return ask()
+        except Rejected as refused:
+            if refused.problem != "destination-unproven":
+                raise
+            return ask(token=self.token())
+
+    def token(self) -> str:
+        """The one that was delivered last, to whatever destination."""
+        token = self.destinations.arrived[-1].event["data"]["token"]
+        assert isinstance(token, str)
+        return token
 
     def drop(self, name: str, data: bytes, *, sequencer: str = "") -> DroppedFile:
         """Put a file into the landing zone; returns what its event says."""

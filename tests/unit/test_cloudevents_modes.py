@@ -9,7 +9,6 @@ from cloudevents.core.bindings import amqp, http
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from mesh import subscriptions
 from mesh.azure.destinations import CONTENT_TYPE, _message
 from mesh.model.names import ProductId
 from mesh.model.subscription import Channel, Filter, Route, webhook
@@ -27,9 +26,7 @@ def told(countries):
         webhook("https://fleet.example/hook"),
         Route(channel=Channel.SERVICE_BUS, target="fleet/events"),
     ):
-        subscriptions.subscribe(
-            countries.backbone, COUNTRIES, subscriber="fleet", route=route, wanted=Filter()
-        )
+        countries.subscribe(route=route, wanted=Filter())
     countries.land(f"{PLACE}/ü 🛬.csv", GOOD)
     countries.deliver()
     return countries.webhooks.requests[-1], countries.events()[-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from mesh import replays, subscriptions, suspensions
 from mesh.errors import Rejected
+from mesh.model.claim import PAUSE, TOKEN_LASTS
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.destination import (
     RESERVED_CONTAINERS,
@@ -24,6 +27,7 @@ from mesh.model.subscription import Channel, Filter, Route, State
 from mesh.model.subscription_events import SUBSCRIPTION_TESTED
 from mesh.replays import From
 from mesh.schemas import load
+from mesh.webhooks.secrets import SigningSecrets
 
 INFRA = Path(__file__).parents[2] / "infra"
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -40,9 +44,7 @@ FAILED = DeliveryAttempt(outcome="retry", status=403, reason="403 Forbidden.", d
 
 
 def subscribe(world, route, wanted=UPDATES):
-    return subscriptions.subscribe(
-        world.backbone, COUNTRIES, subscriber="fleet", route=route, wanted=wanted
-    )
+    return world.subscribe(route=route, wanted=wanted)
 
 
 def told(world):
@@ -261,8 +263,10 @@ def test_over_http(api, countries):
     path = "/products/geography/countries/subscriptions"
     body = {"subscriber": "fleet", "inbox": TARGETS[Channel.INBOX], "copies": True}
 
-    made = api("POST", path, body)
+    asked = api("POST", path, body)
+    made = api("POST", path, {**body, "token": countries.token()})
 
+    assert (asked.status, asked.json["type"]) == (403, "urn:mesh:problems:destination-unproven")
     assert (made.status, made.json["channel"], made.json["copies"]) == (201, "inbox", True)
     assert made.json["secret"] is None
     both = api("POST", path, {**body, "webhook": "https://fleet.example/hook"})
@@ -274,3 +278,148 @@ def test_over_http(api, countries):
     [subscriber] = journey["events"][0]["subscribers"]
     assert (subscriber["channel"], subscriber["attempts"][0]["outcome"]) == ("inbox", "delivered")
     assert json.dumps(journey).count("delivered") == 1
+
+
+def asked(world, route, **wish):
+    """Whether it was refused, and for what."""
+    wish = {"subscriber": "fleet", "wanted": UPDATES, **wish}
+    try:
+        subscriptions.subscribe(world.backbone, COUNTRIES, route=route, **wish)
+    except Rejected as refused:
+        return refused.problem
+    return "subscribed"
+
+
+def tokens(world):
+    """What was delivered to prove who owns a destination, by domain."""
+    return {
+        one.event["data"]["subscriber"]: one.event["data"]["token"]
+        for one in world.destinations.arrived
+        if "token" in one.event["data"]
+    }
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.channel)
+def test_nothing_but_a_token_reaches_a_destination_that_is_not_proven(countries, route):
+    with pytest.raises(Rejected) as refused:
+        subscriptions.subscribe(
+            countries.backbone, COUNTRIES, subscriber="fleet", route=route, wanted=UPDATES
+        )
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+
+    assert (refused.value.problem, refused.value.status) == ("destination-unproven", 403)
+    assert str(refused.value) == (
+        f"{route.target} has yet to be proven to belong to fleet. A test event has been delivered "
+        "there. Read `data.token` in it, and subscribe again with it (`token`; `mesh subscribe … "
+        "--token TOKEN`) within 24 hours. Another one can be asked for after 10 minutes."
+    )
+    [only] = countries.destinations.arrived
+    assert only.event["type"] == SUBSCRIPTION_TESTED
+    schema = load(f"events/{SUBSCRIPTION_TESTED}")
+    Draft202012Validator(schema).validate(only.event)
+    assert subscriptions.of_product(countries.backbone, COUNTRIES) == []
+
+
+def test_a_thief_gets_nothing_into_the_destination_of_another_but_few_tokens(countries):
+    [_, route, _] = ROUTES
+    countries.subscribe(route=route, wanted=UPDATES)
+    told(countries)
+
+    tries = [
+        asked(countries, replace(route, ordered=ordered), subscriber="thief", wanted=wanted)
+        for ordered in (False, True)
+        for wanted in (UPDATES, Filter())
+    ]
+    [arrived] = countries.destinations.arrived
+    sent = arrived.event["data"]["token"]
+    tries += [
+        asked(countries, route, subscriber="thief", token=token)
+        for token in (f"{sent}A", sent[:-1], sent.swapcase(), "ü", " ")
+    ]
+
+    assert set(tries) == {"destination-unproven", "wrong-token"}
+    assert len(countries.destinations.arrived) == 1
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    assert len(told(countries)) == 1  # of the subscription of its owner
+
+
+def test_a_token_proves_for_the_domain_that_it_was_made_for_alone(countries):
+    [_, route, _] = ROUTES
+    for domain in ("fleet", "shipping"):
+        assert asked(countries, route, subscriber=domain) == "destination-unproven"
+    sent = tokens(countries)
+
+    assert asked(countries, route, subscriber="fleet", token=sent["shipping"]) == "wrong-token"
+    assert asked(countries, route, subscriber="shipping", token=sent["fleet"]) == "wrong-token"
+    assert asked(countries, ROUTES[0], token=sent["fleet"]) == "wrong-token"
+    assert asked(countries, route, subscriber="fleet", token=sent["fleet"]) == "subscribed"
+    assert asked(countries, route, subscriber="shipping") == "destination-unproven"
+    countries.destinations.arrived.clear()
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    assert len(told(countries)) == 1
+    # Who can read there, too, may be told there, too.
+    assert asked(countries, route, subscriber="shipping", token=sent["shipping"]) == "subscribed"
+
+
+def test_what_is_proven_is_proven_for_all_that_its_domain_is_told_there(countries):
+    [_, _, route] = ROUTES
+    countries.subscribe(route=route, wanted=UPDATES)
+    countries.destinations.arrived.clear()
+
+    assert asked(countries, route, wanted=Filter()) == "subscribed"
+    assert asked(countries, replace(route, copies=True), token="any") == "subscribed"
+    folder = replace(route, target=f"{route.target}/other")
+    assert asked(countries, folder) == "destination-unproven"
+    assert [one.target for one in countries.destinations.arrived] == [
+        *(route.target, route.target),
+        folder.target,
+    ]
+
+
+def test_a_token_has_its_day(countries):
+    [route, _, _] = ROUTES
+    assert asked(countries, route) == "destination-unproven"
+    first = countries.token()
+    countries.clock.advance(PAUSE - timedelta(seconds=1))
+    assert asked(countries, route) == "destination-unproven"
+    assert len(countries.destinations.arrived) == 1
+    countries.clock.advance(timedelta(seconds=1))
+    assert asked(countries, route) == "destination-unproven"
+    second = countries.token()
+    ids = {one.id for one in countries.destinations.arrived}
+    assert (len(ids), first != second) == (2, True)
+
+    assert asked(countries, route, token=first) == "wrong-token"
+    countries.clock.advance(TOKEN_LASTS)
+    assert asked(countries, route, token=second) == "wrong-token"
+    assert asked(countries, route) == "destination-unproven"
+    assert asked(countries, route, token=countries.token()) == "subscribed"
+
+
+def test_a_token_that_could_not_be_delivered_is_sent_again_at_once(countries):
+    [route, _, _] = ROUTES
+    countries.destinations.answers.append(FAILED)
+
+    assert asked(countries, route) == "destination-unverified"
+    assert asked(countries, route) == "destination-unproven"
+    assert asked(countries, route, token=countries.token()) == "subscribed"
+
+
+def test_of_two_who_ask_at_once_one_is_sent_a_token(countries):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: asked(countries, ROUTES[0]), range(8)))
+
+    assert found == ["destination-unproven"] * 8
+    assert len(countries.destinations.arrived) == 1
+
+
+def test_a_token_outlives_the_key_it_was_made_with(countries):
+    [route, _, _] = ROUTES
+    assert asked(countries, route) == "destination-unproven"
+    new = SigningSecrets(master_keys=(b"n" * 32, *countries.backbone.signing.master_keys))
+    countries.backbone = replace(countries.backbone, signing=new)
+
+    assert asked(countries, route, token=countries.token()) == "subscribed"

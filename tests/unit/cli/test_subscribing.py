@@ -158,22 +158,25 @@ def test_an_unknown_subscription(onboarded, command):
         ("--inbox", "https://fleet.blob.core.windows.net/inbox", "inbox"),
     ],
 )
-def test_what_is_ones_own_may_be_told(onboarded, option, target, channel):
-    done = onboarded("subscribe", PRODUCT, "--as", "fleet", option, target)
-    again = json.loads(
-        onboarded("subscribe", PRODUCT, "--as", "fleet", option, target, "--json").stdout
-    )
+def test_what_is_ones_own_may_be_told(onboarded, world, option, target, channel):
+    wish = ("subscribe", PRODUCT, "--as", "fleet", option, target)
+    asked = onboarded(*wish)
+    done = onboarded(*wish, "--token", world.token())
+    again = json.loads(onboarded(*wish, "--json").stdout)
 
+    assert asked.exit_code == 1
+    assert "mesh subscribe … --token TOKEN" in " ".join(asked.stderr.split())
     assert f", by {channel}: " in done.stdout
     assert "A test event has been delivered there" in done.stdout
     assert (again["channel"], again["secret"]) == (channel, None)
 
 
-def test_an_inbox_with_copies(onboarded):
+def test_an_inbox_with_copies(onboarded, world):
     url = "https://fleet.blob.core.windows.net/inbox"
     wish = ("subscribe", PRODUCT, "--as", "fleet", "--inbox", url, "--copies", "--json")
+    onboarded(*wish)
 
-    assert json.loads(onboarded(*wish).stdout)["copies"] is True
+    assert json.loads(onboarded(*wish, "--token", world.token()).stdout)["copies"] is True
 
 
 def test_a_public_key_instead_of_a_secret(onboarded):
