@@ -1,5 +1,7 @@
 // Resource logs to the workspace. Microsoft's type of diagnostic settings is in no package that can
 // be had offline, and names of categories are in none at all: `az deployment … what-if` tells.
+// `Dedicated` asks for the tables that the queries name; otherwise a service may write all of its logs
+// to AzureDiagnostics.
 
 param workspaceId string
 
@@ -29,6 +31,7 @@ resource topicLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   scope: topic
   properties: {
     workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'DeliveryFailures'
@@ -47,6 +50,7 @@ resource systemTopicLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-previ
   scope: systemTopic
   properties: {
     workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'DeliveryFailures'
@@ -61,6 +65,7 @@ resource namespaceLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview
   scope: namespace
   properties: {
     workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'OperationalLogs'

@@ -79,6 +79,13 @@ def _add_neighbours(parser: argparse.ArgumentParser) -> None:
         help="the journal that `python -m local.azurite` names when it is ready; without it the "
         "account is listed every second instead",
     )
+    parser.add_argument(
+        "--telemetry",
+        metavar="URL",
+        default=os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        help="OTLP receiver that is told of failed deliveries, as a diagnostic setting tells Azure "
+        "Monitor (default: $OTEL_EXPORTER_OTLP_ENDPOINT)",
+    )
 
 
 async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
@@ -98,6 +105,7 @@ async def _serve(options: argparse.Namespace, stop: asyncio.Event) -> None:
                 state=options.state,
                 service_bus=options.service_bus,
                 storage=options.storage,
+                telemetry=options.telemetry,
                 key=options.key,
             )
         )

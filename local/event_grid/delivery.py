@@ -15,6 +15,7 @@ from local.event_grid.clock import Clock, Timer
 from local.event_grid.dead_letters import DeadLetterQueue
 from local.event_grid.destinations.outgoing import Deliverer, Outgoing
 from local.event_grid.destinations.storage import DeadLetterWriter
+from local.event_grid.failure_log import FailedDelivery, FailureLog
 from local.event_grid.retry import (
     DEAD_LETTER_DELAY,
     Outcome,
@@ -53,6 +54,8 @@ class Pump:
         subscription: EventSubscription,
         *,
         key: str,
+        topic_id: str,
+        failures: FailureLog,
         deliverer: Deliverer,
         writer: DeadLetterWriter | None,
         store: Store,
@@ -65,6 +68,7 @@ class Pump:
         self.key = key
         self.counts = Counts()
         self.held = held
+        self._topic_id, self._failures = topic_id, failures
         self._deliverer, self._store = deliverer, store
         self._clock, self._spread = clock, spread
         self._ready: deque[Delivery] = deque()
@@ -163,7 +167,7 @@ class Pump:
             return
         outcomes = await self._outcomes(live)
         now = self._clock.now()
-        self._conclude(list(zip(live, outcomes, strict=True)), now)
+        self._conclude(list(zip(live, outcomes, strict=True)), started, now)
 
     async def _outcomes(self, live: list[Delivery]) -> list[Outcome]:
         try:
@@ -184,7 +188,9 @@ class Pump:
             delivery.attempts,
         )
 
-    def _conclude(self, results: list[tuple[Delivery, Outcome]], now: float) -> None:
+    def _conclude(
+        self, results: list[tuple[Delivery, Outcome]], started: float, now: float
+    ) -> None:
         done = [each.sequence for each, outcome in results if outcome.delivered]
         if done:
             self._store.finish(self.key, done)
@@ -193,6 +199,7 @@ class Pump:
         for delivery, outcome in results:
             if outcome.delivered:
                 continue
+            self._log_failure(delivery, outcome, started, now)
             self._note_failure(delivery, outcome, now)
             if outcome.never_retried:
                 self._give_up([delivery], reason_for_dead_letter(outcome), now)
@@ -205,6 +212,24 @@ class Pump:
             self._store.record(self.key, later)
             for delivery in later:
                 self._schedule(delivery)
+
+    def _log_failure(
+        self, delivery: Delivery, outcome: Outcome, started: float, now: float
+    ) -> None:
+        event = delivery.event or self._store.event(delivery.sequence)
+        self._failures.write(
+            FailedDelivery(
+                resource_id=self._topic_id,
+                subscription=self.subscription.name,
+                event_id=event.internal_id,
+                attempts=delivery.attempts,
+                published=delivery.published,
+                started=started,
+                ended=now,
+                outcome=outcome.name,
+                response=outcome.detail,
+            )
+        )
 
     def _note_failure(self, delivery: Delivery, outcome: Outcome, now: float) -> None:
         delivery.event = None

@@ -19,6 +19,7 @@ from local.event_grid.connections import Connections
 from local.event_grid.delivery import Pump
 from local.event_grid.destinations.settings import WebHook
 from local.event_grid.errors import answer_refusals
+from local.event_grid.failure_log import FailureLog
 from local.event_grid.filters import Filter
 from local.event_grid.management import ManagementApi
 from local.event_grid.publishing import MAX_BYTES, PublishEndpoint
@@ -47,6 +48,7 @@ class EventGrid:
         state: Path | None = None,
         service_bus: str | None = None,
         storage: str | None = None,
+        telemetry: str | None = None,
         key: str = DEVELOPMENT_KEY,
         clock: Clock | None = None,
         spread: Spread = up_to_a_tenth_later,
@@ -59,6 +61,7 @@ class EventGrid:
             state: The folder that holds what must not be forgotten; None keeps it in memory.
             service_bus: Connection string of the namespace that events are delivered to.
             storage: Connection string of the account for storage queues and dead letters.
+            telemetry: Base URL of an OTLP receiver that is told of each failed attempt.
             key: The access key of every custom topic, in base64.
             clock: The wall clock unless a test brings a `ManualClock`.
             spread: The randomisation of retry delays.
@@ -70,6 +73,7 @@ class EventGrid:
         self._topics = {topic.name.casefold(): topic for topic in topology.topics}
         self._pumps: dict[str, dict[str, Pump]] = {name: {} for name in self._topics}
         self._connections = Connections(service_bus=service_bus, storage=storage)
+        self._failures = FailureLog(telemetry)
         self._exit = contextlib.AsyncExitStack()
         self.url = ""
 
@@ -109,6 +113,7 @@ class EventGrid:
         await self._exit.enter_async_context(http)
         self._connections.open(http)
         self._exit.push_async_callback(self._connections.close)
+        self._exit.push_async_callback(asyncio.to_thread, self._failures.close)
         self._exit.push_async_callback(self._close_pumps)
         self._validations = Validations(http, self._store, self.clock, self.url)
         self._exit.push_async_callback(self._validations.close)
@@ -255,6 +260,8 @@ class EventGrid:
         pump = Pump(
             subscription,
             key=_key(topic, subscription),
+            topic_id=topic.resource_id,
+            failures=self._failures,
             deliverer=self._connections.deliverer(subscription.destination),
             writer=self._connections.dead_letter_writer,
             store=self._store,

@@ -93,13 +93,13 @@ class Stack:
             telemetry = group.create_task(self._telemetry())
             issuer = group.create_task(self._identity())
         addresses = _addresses(storage.result(), bus.result())
+        addresses["telemetry"] = telemetry.result().ready["url"]
         grid = await self._event_grid(addresses)
         addresses |= {
             "event_grid": grid.ready["url"],
             "event_grid_key": grid.ready["key"],
             "functions_key": keys["host.function.default"],
             "random_key": random_key,
-            "telemetry": telemetry.result().ready["url"],
         }
         self.settings = self._resolve(addresses)
         host = await self._functions_host(issuer.result())
@@ -169,6 +169,7 @@ class Stack:
             f"--state={self._state / 'event-grid'}",
             f"--port={self._ports.event_grid}",
             f"--journal={addresses['storage_journal']}",
+            f"--telemetry={addresses['telemetry']}",
             environ={
                 "LOCAL_SERVICE_BUS": addresses["service_bus"],
                 "LOCAL_STORAGE": addresses["storage"],

@@ -13,7 +13,7 @@ from typing import Any
 from local.telemetry import azure
 from local.telemetry.otlp import Log, Point, Span
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised when the tables change; an older file is emptied, for telemetry is no record."""
 
 PRUNE_EVERY = 500

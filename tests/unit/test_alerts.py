@@ -1,7 +1,7 @@
 """Each alert is quiet while all is well, and fires when what it is for happens.
 
-The telemetry is what the verbs emit; the queries are those that Azure is given. Event Grid's own
-log is Azure's alone, so of its alert only Microsoft's parser knows (tests/infra/test_kql.py).
+The telemetry is what the verbs emit; the queries are those that Azure is given. What Event Grid
+cannot deliver it logs itself: tests/local/event_grid/test_failure_log.py has that alert.
 """
 
 from __future__ import annotations
