@@ -94,8 +94,8 @@ CREATE VIEW AegDeliveryFailureLogs AS
 SELECT time / 1000 AS TimeGenerated, attributes ->> '$."azure.category"' AS Category,
   attributes ->> '$."azure.event_subscription.name"' AS EventSubscriptionName,
   '' AS SubResourceName, attributes ->> '$."azure.operation.name"' AS OperationName,
-  body AS Message, attributes ->> '$."cloud.resource_id"' AS _ResourceId, 'AegDeliveryFailureLogs' AS Type,
-  billed AS _BilledSize
+  body AS Message, attributes ->> '$."cloud.resource_id"' AS _ResourceId,
+  'AegDeliveryFailureLogs' AS Type, billed AS _BilledSize
 FROM logs WHERE logger = 'Microsoft.EventGrid';
 CREATE VIEW AegPublishFailureLogs AS
 SELECT 0 AS TimeGenerated, '' AS Category, '' AS OperationName, '' AS Message, '' AS _ResourceId,
@@ -110,7 +110,7 @@ FROM (SELECT TimeGenerated, Type, _BilledSize FROM AppRequests
   UNION ALL SELECT TimeGenerated, Type, _BilledSize FROM AppMetrics
   UNION ALL SELECT TimeGenerated, Type, _BilledSize FROM AegDeliveryFailureLogs) GROUP BY Type;
 """
-"""The tables; times in microseconds, sizes guessed. `AegPublishFailureLogs` is always empty here."""
+"""The tables; times in microseconds, sizes guessed. Here, `AegPublishFailureLogs` stays empty."""
 
 
 _COMMON = {
