@@ -35,9 +35,17 @@ class Run:
     connection: Connection
     consumer: Consumer
     telemetry: httpx.Client
+    state: Path
     settings: dict[str, str]
     drops: dict[str, list[dict[str, Any]]]
     events: dict[str, list[dict[str, Any]]]
+    journeys: dict[str, dict[str, Any]]
+    """By the ids of drops."""
+
+    def said_by_the_host(self) -> list[dict[str, Any]]:
+        """The host's own log, line by line."""
+        lines = (self.state / "logs" / "functions_host.log").read_text(encoding="utf-8")
+        return [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         told = self.telemetry.post("/api/kql", json={"query": query}).json()
@@ -75,13 +83,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             headers={"x-functions-key": _master(state / "state")},
             json={},
         ).is_success
+        drops = {p: list(mesh.drops(product=p, file=None)) for p in reference.PRODUCTS}
         run = Run(
             mesh=mesh,
             connection=connection,
             consumer=consumer,
             telemetry=telemetry,
+            state=state / "state",
             settings=ready["settings"],
-            drops={p: list(mesh.drops(product=p, file=None)) for p in reference.PRODUCTS},
+            drops=drops,
+            journeys={one["drop"]: mesh.journey(p, one["drop"]) for p in drops for one in drops[p]},
             events={p: _events(mesh, p) for p in reference.PRODUCTS},
         )
         until(lambda: _has_arrived(run))
@@ -117,11 +128,31 @@ def _has_arrived(run: Run) -> bool:
 
 def about(query: Query, **parameters: str) -> str:
     """A query of the workbook with its parameters, as the page fills them in."""
+    return filled(template(query.name.removeprefix("workbook ")), **parameters)
+
+
+def template(name: str) -> str:
+    """A query of the workbook as it stands there."""
     book = json.loads(Path("infra/workbook.json").read_text(encoding="utf-8"))
-    name = query.name.removeprefix("workbook ")
     [text] = [item for item in _texts(book) if item[0] == name]
+    return text[1]
+
+
+def filled(text: str, **parameters: str) -> str:
     values = {"TimeRange:grain": "1h", **parameters}
-    return re.sub(r"\{([\w:]+)\}", lambda found: values[found[1]], text[1])
+    return re.sub(r"\{([\w:]+)\}", lambda found: values[found[1]], text)
+
+
+def of_product(text: str, product: str) -> str:
+    """A query with a product for its parameters."""
+    domain, _, name = product.partition("/")
+    return filled(text, Domain=domain, Product=name)
+
+
+def planted(name: str, before: str, after: str) -> str:
+    """A query of the workbook with a mistake in it."""
+    assert before in template(name)
+    return template(name).replace(before, after)
 
 
 def _texts(part: Any) -> Iterator[tuple[str, str]]:

@@ -8,26 +8,37 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from cli.demo import reference
 from cli.telemetry import hops_of
 from mesh.model.events import trace_id_of
 from tests.infra.queries import Query, files, workbook
+from tests.integration import expected
 from tests.integration.demo_run import (
     Run,
     about,
     all_exported,
     cells,
+    filled,
     leaked,
     named,
+    planted,
     run,
     summed,
+    template,
     until,
 )
 
 __all__ = ["run"]
 
 pytestmark = pytest.mark.xdist_group("demo")
+
+OF_THE_PRODUCT = ' and tostring(Properties["mesh.product"]) == "{Product}"'
+"""Where a query asks for a product and not for all of its domain."""
+
+MOST_DELIVERIES = 10
+"""Of a message, before it is given up."""
 
 
 def test_the_overview_says_what_the_ledger_says(run: Run) -> None:
@@ -71,7 +82,7 @@ def test_attempts_by_outcome_are_those_on_record(run: Run) -> None:
         attempt["outcome"]
         for product, drops in run.drops.items()
         for drop in drops
-        for event in run.mesh.journey(product, drop["drop"])["events"]
+        for event in run.journeys[drop["drop"]]["events"]
         for told in event["subscribers"]
         for attempt in told["attempts"]
     )
@@ -128,6 +139,38 @@ def test_files_are_notified_within_what_their_spans_say(run: Run) -> None:
     assert slowest == pytest.approx(spans["Slowest"])
 
 
+def test_the_age_of_a_product_is_what_its_files_say(run: Run) -> None:
+    assert expected.wrong_ages(run, template("product-age")) == set()
+
+    assert expected.wrong_ages(run, planted("product-age", OF_THE_PRODUCT, ""))
+    assert expected.wrong_ages(run, planted("product-age", "max(Sum)", "count()")) == {*run.drops}
+
+
+def test_hops_take_what_the_record_and_the_host_say(run: Run) -> None:
+    assert expected.wrong_hops(run, template("product-hops")) == set()
+
+    assert expected.wrong_hops(run, planted("product-hops", " / sum(ItemCount)", ""))
+    assert expected.wrong_hops(run, planted("product-hops", "sum(Sum) /", "min(Min) /"))
+    assert expected.wrong_hops(run, planted("product-hops", OF_THE_PRODUCT, ""))
+
+
+def test_the_logs_of_a_drop_are_those_that_the_host_wrote(run: Run) -> None:
+    wrong = planted("delivery-logs", '["mesh.drop"]', '["mesh.event"]')
+    for drops in run.drops.values():
+        for drop in drops:
+            logged = expected.logs(run, drop["drop"])
+            assert logged
+            until(lambda drop=drop, logged=logged: expected.logged(run, drop) == logged)
+            assert run.rows(filled(wrong, Drop=drop["drop"])) == []
+
+
+def test_gigabytes_of_logs_are_what_was_stored(run: Run) -> None:
+    assert expected.wrong_gigabytes(run, template("cost-logs")) == set()
+
+    assert expected.wrong_gigabytes(run, planted("cost-logs", "/ 1000", "/ 1024 / 1024"))
+    assert expected.wrong_gigabytes(run, planted("cost-logs", "sum(Quantity)", "1000.0 * count()"))
+
+
 def test_who_was_told_is_what_the_receiver_counted(run: Run) -> None:
     told = Counter(
         note.event["source"].removeprefix("urn:mesh:") for note in run.consumer.told.values()
@@ -162,9 +205,9 @@ def test_the_way_of_each_drop_has_every_hop(run: Run) -> None:
 
 def test_telemetry_and_the_record_tell_the_same_of_each_drop(run: Run) -> None:
     """`mesh where DROP --telemetry` against `mesh where DROP`."""
-    for product, drops in run.drops.items():
+    for drops in run.drops.values():
         for drop in drops:
-            journey = run.mesh.journey(product, drop["drop"])
+            journey = run.journeys[drop["drop"]]
             [landed, *later] = hops_of(run.connection, drop["drop"])
             assert (landed["step"], landed["verdict"]) == ("land", journey["verdict"])
             published = [hop["event"] for hop in later if hop["step"] == "publish"]
@@ -262,3 +305,19 @@ def test_records_of_a_drop_are_found_by_its_trace(run: Run) -> None:
 
     assert any(record["body"].startswith(f"drop {drop['verdict']}") for record in records)
     assert {record["attributes"].get("mesh.drop") for record in records} == {drop["drop"]}
+
+
+def test_exceptions_are_those_that_the_host_logged(run: Run) -> None:
+    """The last test of a run: it sends what no function can read, until that is given up."""
+    assert run.rows(filled(template("exceptions"))) == []
+    with (
+        ServiceBusClient.from_connection_string(run.settings["SERVICE_BUS"]) as client,
+        client.get_queue_sender("notifications") as sender,
+    ):
+        sender.send_messages(ServiceBusMessage("no notification"))
+
+    until(lambda: expected.exceptions(run).total() == MOST_DELIVERIES)
+    until(lambda: expected.told_exceptions(run, template("exceptions")).total() == MOST_DELIVERIES)
+    assert expected.told_exceptions(run, template("exceptions")) == expected.exceptions(run)
+    wrong = planted("exceptions", "OuterMessage", "OuterMessage = Type")
+    assert expected.told_exceptions(run, wrong) != expected.exceptions(run)
