@@ -5,7 +5,7 @@ Arrow reads, for its reader withstands what damaged files hold; Polars' ends the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ class ParquetColumns:
         """Whether some rows can be taken out of a block: Arrow does not do so with views."""
         return not any(map(_has_views, self._schema.types))
 
-    def blocks(self) -> Iterator[ColumnBlock]:
+    def blocks(self) -> Generator[ColumnBlock, None, None]:
         """All rows."""
         repeating: list[str] = []
         if self.rows > _BATCH_ROWS:

@@ -46,14 +46,12 @@ class GoodRows:
 
     def __init__(self, block: ColumnBlock, names: Sequence[str], good: pl.Series) -> None:
         self.count = int(good.sum())
+        self.size = block.batch.nbytes * self.count // max(block.rows, 1)
         self._block, self._names = block, names
         self._good = None if self.count == block.rows else good
-        self._batch: Any = None
 
     def batch(self) -> Any:
-        if self._batch is None:
-            self._batch = self._block.taken(self._good)
-        return self._batch
+        return self._block.taken(self._good)
 
     def lines(self) -> bytes:
         return batch_lines(self.batch(), self._names)

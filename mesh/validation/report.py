@@ -146,9 +146,11 @@ class ColumnRows(Protocol):
 
     Attributes:
         count: How many.
+        size: Bytes that they have in memory, about.
     """
 
     count: int
+    size: int
 
     def batch(self) -> Any:
         """As one Arrow record batch, typed as the file says."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import IO, Any
 
 from mesh.validation.accepted_json import JsonBlocks
 from mesh.validation.accepted_rows import Columns, CsvBlocks, Rows
 from mesh.validation.arrow_types import typed_columns
 from mesh.validation.arrow_values import Converter, TooNarrowError
+from mesh.validation.beside import Beside
 from mesh.validation.column_statistics import ColumnStatistics
 from mesh.validation.file_format import FileFormat
 from mesh.validation.partitions import PublishedPart, Target, write_parts
@@ -85,9 +87,9 @@ class PublishingSink:
 class TypedParquet:
     """Takes accepted records as they came, and writes them as Parquet.
 
-    Blocks of about 8 MiB of text become row groups. The file grows in memory up to 8 MiB, then on
-    the temporary disk, since a column that turns out too narrow for a value is widened in what is
-    already written.
+    Blocks of about 8 MiB of text become row groups, each written beside while the next one comes.
+    The file grows in memory up to 8 MiB, then on the temporary disk, since a column that turns out
+    too narrow for a value is widened in what is already written.
     """
 
     def __init__(self, plan: Plan, file_format: FileFormat) -> None:
@@ -97,9 +99,9 @@ class TypedParquet:
         self._statistics = [
             ColumnStatistics(sensitive=column.sensitive) for column in self._columns
         ]
-        self._held: list[bytes] = []
-        self._blocks: list[Rows] = []
+        self._held: list[bytes | ColumnRows] = []
         self._size = 0
+        self._beside = Beside()  # what is below is touched there alone, or when nothing is there
         self._rows = 0
         self._file = _temporary()
         self._writer: Any = None
@@ -122,16 +124,15 @@ class TypedParquet:
 
     def add_columns(self, rows: ColumnRows) -> None:
         """Accepted records that came as columns."""
-        self._take()
-        batch = rows.batch()
-        self._blocks.append(Columns(batch))
-        self._size += batch.nbytes
+        self._held.append(rows)
+        self._size += rows.size
         if self._size >= _GROUP_BYTES:
             self._flush()
 
     def finish(self, to: Writable) -> PublishedFile:
         """Write the file."""
         self._flush()
+        self._beside.wait()
         self._opened().close()
         digest, size = hashlib.sha256(), self._file.tell()
         self._file.seek(0)
@@ -147,6 +148,7 @@ class TypedParquet:
             FileRefusedError: There are too many partitions, or a value is too long for a folder.
         """
         self._flush()
+        self._beside.wait()
         self._opened().close()
         self._file.seek(0)
         parts = write_parts(self._file, self._plan.partition_keys, opened)
@@ -178,25 +180,22 @@ class TypedParquet:
 
     def close(self) -> None:
         """Let go of the temporary file."""
+        self._beside.close()
         self._file.close()
 
-    def _take(self) -> None:
-        """Make rows of the text that is held."""
-        data = b"".join(self._held)
-        self._held = []
-        if data:
-            self._blocks.append(self._csv.rows(data) if self._csv else self._json.rows(data))
-
     def _flush(self) -> None:
-        self._take()
-        blocks, self._blocks, self._size = self._blocks, [], 0
-        count = sum(rows.count for rows in blocks)
-        if count:
-            names = [column.name for column in self._columns]
-            arrays = [
-                self._array(made, blocks, n)
-                for made, n in zip(self._converters, names, strict=True)
-            ]
+        held, self._held, self._size = self._held, [], 0
+        if held:
+            self._beside.do(partial(self._write_group, held))
+
+    def _write_group(self, held: Sequence[bytes | ColumnRows]) -> None:
+        text = b"".join(part for part in held if isinstance(part, bytes))  # it comes first
+        reads = self._csv or self._json
+        blocks: list[Rows] = [reads.rows(text)] if text else []
+        blocks += [Columns(part.batch()) for part in held if not isinstance(part, bytes)]
+        if count := sum(rows.count for rows in blocks):
+            pairs = zip(self._columns, self._converters, strict=True)
+            arrays = [self._array(made, blocks, column.name) for column, made in pairs]
             self._write(arrays, count)
 
     def _array(self, made: Converter, blocks: Sequence[Rows], name: str) -> Any:

@@ -118,7 +118,9 @@ def files(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
     table = pa.Table.from_arrays(arrays, names=[item["name"] for item in properties])
     sink = io.BytesIO()
     store = draw(st.booleans()) or any(pa.types.is_timestamp(kind) for kind in table.schema.types)
-    parquet.write_table(table, sink, row_group_size=draw(st.integers(1, 13)), store_schema=store)
+    # Arrow cannot write views of text in several groups.
+    rows = 13 if "string_view" in str(table.schema) else draw(st.integers(1, 13))
+    parquet.write_table(table, sink, row_group_size=rows, store_schema=store)
     return contract(properties, {"fileAcceptance": {"mode": "split"}}), sink.getvalue()
 
 

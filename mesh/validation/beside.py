@@ -1,0 +1,58 @@
+"""Work that goes on in one thread beside the one that judges: what comes next, what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import TypeVar
+
+from mesh.validation.run_finders import usable_processors
+
+_Item = TypeVar("_Item")
+
+
+class Beside:
+    """Does one task after the other, in their order, of which one at a time is under way.
+
+    So no more than one task's data are held beside those of the caller. With a single processor a
+    task is done at once.
+    """
+
+    def __init__(self) -> None:
+        self._thread: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None
+
+    def do(self, task: Callable[[], None]) -> None:
+        """Begin a task as soon as the one before is done; raises what that one raised."""
+        self.wait()
+        if usable_processors() < 2:
+            task()
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="beside")
+        self._last = self._thread.submit(task)
+
+    def wait(self) -> None:
+        """Until nothing is under way; raises what the last task raised."""
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+    def close(self) -> None:
+        """Forget what is under way, once it has come to its end."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
+        self._thread = self._last = None
+
+
+def ahead(items: Generator[_Item, None, None]) -> Generator[_Item, None, None]:
+    """The same items, each made while the one before is looked at; one more is held for that."""
+    if usable_processors() < 2:
+        yield from items
+        return
+    with closing(items), ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
