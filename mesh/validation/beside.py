@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from mesh.validation.run_finders import usable_processors
@@ -46,13 +46,24 @@ class Beside:
         self._thread = self._last = None
 
 
-def ahead(items: Generator[_Item, None, None]) -> Generator[_Item, None, None]:
-    """The same items, each made while the one before is looked at; one more is held for that."""
-    if usable_processors() < 2:
-        yield from items
-        return
-    with closing(items), ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+@contextmanager
+def ahead(items: Generator[_Item, None, None]) -> Iterator[Iterator[_Item]]:
+    """The same items, each made while the one before is looked at; one more is held for that.
+
+    The first is begun at once.
+    """
+    with closing(items):
+        if usable_processors() < 2:
+            yield items
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+            yield _following(items, thread, thread.submit(next, items, None))
+
+
+def _following(
+    items: Iterator[_Item], thread: ThreadPoolExecutor, first: Future[_Item | None]
+) -> Iterator[_Item]:
+    following = first
+    while (item := following.result()) is not None:
         following = thread.submit(next, items, None)
-        while (item := following.result()) is not None:
-            following = thread.submit(next, items, None)
-            yield item
+        yield item

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from mesh.validation.plan import Key
+from mesh.validation.spool import SharedFile
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,7 +70,7 @@ class ColumnBlock:
 
 
 class ParquetColumns:
-    """A Parquet file block by block, as often as needed.
+    """A Parquet file block by block, as often as needed, also at the same time.
 
     Args:
         file: The whole file.
@@ -82,7 +83,7 @@ class ParquetColumns:
     """
 
     def __init__(self, file: IO[bytes], parquet: Any, names: Sequence[str]) -> None:
-        self._file, self._metadata = file, parquet.metadata
+        self._file, self._metadata = SharedFile(file), parquet.metadata
         self.names = list(names)
         self.rows: int = parquet.metadata.num_rows
         schema = parquet.schema_arrow
@@ -131,10 +132,9 @@ class ParquetColumns:
     ) -> Iterator[Any]:
         from pyarrow import parquet
 
-        self._file.seek(0)
         # What is buffered ahead is not given back, and memory would grow with the file.
         with parquet.ParquetFile(
-            self._file, pre_buffer=False, read_dictionary=list(repeating)
+            self._file.view(), pre_buffer=False, read_dictionary=list(repeating)
         ) as opened:
             size = rows or _rows_per_batch(self._metadata)
             for batch in opened.iter_batches(batch_size=size, columns=list(names)):

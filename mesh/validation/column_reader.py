@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mesh.validation.arrow_text import batch_lines, column_texts
+from mesh.validation.beside import ahead
 from mesh.validation.column_blocks import ColumnBlock, ParquetColumns, is_known
 from mesh.validation.column_keys import RepeatedKeys
 from mesh.validation.column_questions import ColumnQuestions
@@ -58,7 +59,10 @@ class GoodRows:
 
 
 class ColumnReader:
-    """Takes blocks of columns and tells the tally about each row.
+    """Reads the rows of a file block by block and tells the tally about each.
+
+    What the rules say of a block is found out beside, while the block before it is judged and, at
+    first, while keys are looked at.
 
     A row that the rules do not accept, and one whose key may stand elsewhere, too, is judged as the
     line of JSON that it is: `JsonLinesReader` says what is wrong with it, if anything.
@@ -74,7 +78,8 @@ class ColumnReader:
     ) -> None:
         names = columns.names
         self._plan, self._names, self._codec = plan, names, codec
-        self._keys = [RepeatedKeys(places, columns) for places in _remembered(plan, columns)]
+        self._columns = columns
+        self._keys: list[RepeatedKeys] = []
         self._tally, self._limits = tally, limits
         self._judges = LineJudges(plan, names, tally, limits)
         self._schemas = {column.name: column.schema for column in plan.columns}
@@ -82,23 +87,34 @@ class ColumnReader:
         self._questions: dict[int, ColumnQuestions] = {}
         self._fixed = sum(len(json.dumps(name)) + 4 for name in names) + 2
 
-    def feed(self, block: ColumnBlock) -> None:
-        """Judge the rows of a block.
+    def judge(self) -> None:
+        """Judge all rows.
 
         Raises:
             FileRefusedError: One of them is longer than a record may be.
         """
+        with ahead(self._answered()) as blocks:
+            keys = _remembered(self._plan, self._columns)
+            self._keys = [RepeatedKeys(places, self._columns) for places in keys]
+            for block, answers, size in blocks:
+                self._feed(block, answers, size)
+
+    def _answered(self) -> Generator[tuple[ColumnBlock, pl.DataFrame, int], None, None]:
+        for block in self._columns.blocks():
+            yield block, *self._answers(block)
+
+    def _feed(self, block: ColumnBlock, answers: pl.DataFrame, size: int) -> None:
+        """Judge the rows of a block; `_answers` says what the arguments are."""
         import polars as pl
 
         first = self._tally.rows
-        answers, size = self._answers(block)
         good = self._accepted(block, answers)
         if size > self._limits.record_bytes:
             good &= False  # a line may be too long: each has to be measured
         problem: FileRefusedError | None = None
         with self._tally.apart() as refused:
             try:
-                self._judge(block, good, answers, first)
+                self._ask(block, good, answers, first)
                 self._tally.rows = first + block.rows
             except FileRefusedError as error:
                 problem = error
@@ -175,9 +191,7 @@ class ColumnReader:
             good = good if among is None else good & ~among
         return good
 
-    def _judge(
-        self, block: ColumnBlock, good: pl.Series, answers: pl.DataFrame, first: int
-    ) -> None:
+    def _ask(self, block: ColumnBlock, good: pl.Series, answers: pl.DataFrame, first: int) -> None:
         """Have the rows judged that are not sure to be good; `rows` of the tally goes with them."""
         places = [str(place) for place in range(len(self._names))]
         for part in (~good).arg_true().to_frame().iter_slices(_AT_ONCE):

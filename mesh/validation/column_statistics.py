@@ -6,6 +6,8 @@ from typing import Any
 
 MOST_DISTINCT = 1000
 _TEXT = 256
+_FIRST = 1 << 13
+"""Values that mostly tell whether a column has more distinct ones than are counted."""
 
 
 class ColumnStatistics:
@@ -31,7 +33,9 @@ class ColumnStatistics:
             return
         plain = array.cast(_counted(kind)) if types.is_temporal(kind) else array
         if self._distinct is not None:
-            self._count(compute.unique(plain))
+            self._count(compute.unique(plain.slice(0, _FIRST)))
+        if self._distinct is not None and len(plain) > _FIRST:
+            self._count(compute.unique(plain.slice(_FIRST)))
         if not types.is_boolean(kind):
             found = compute.min_max(plain).as_py()
             least, most = found["min"], found["max"]

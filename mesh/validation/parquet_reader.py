@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from functools import partial
 from typing import IO, Any
 
 from mesh.validation.arrow_text import batch_lines, file_column
-from mesh.validation.beside import ahead
 from mesh.validation.column_blocks import ParquetColumns
 from mesh.validation.column_reader import ColumnReader, can_judge
 from mesh.validation.file_columns import compare_columns
@@ -51,9 +49,7 @@ def judge_parquet(
             if limits.fast and keys is None and can_judge(plan, found):
                 codec = partial(_codec, parquet, names[0])
                 reader = ColumnReader(plan, found, codec, tally, limits)
-                with closing(ahead(found.blocks())) as blocks:
-                    for block in blocks:
-                        reader.feed(block)
+                reader.judge()
             else:
                 _judge_lines(JsonLinesReader(plan, tally, limits, keys), parquet, names, tally)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:

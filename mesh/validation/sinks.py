@@ -9,6 +9,8 @@ from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import ColumnRows, RejectedRecord, Violation
 from mesh.validation.writable import Writable
 
+_MEMBERS = tuple(member.name for member in dataclasses.fields(Violation))
+
 
 class StreamSink:
     """Writes good records, bad records and violations to three places.
@@ -71,5 +73,6 @@ class NullSink:
 
 def violation_line(violation: Violation) -> bytes:
     """A violation as one line of JSON."""
-    text = json.dumps(dataclasses.asdict(violation), ensure_ascii=False)
+    told = {name: getattr(violation, name) for name in _MEMBERS}
+    text = json.dumps(told, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace") + b"\n"

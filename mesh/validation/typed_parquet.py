@@ -31,6 +31,7 @@ _GROUP_BYTES = 8 << 20
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
 _REPEATED = 4
+_SAMPLE = 1 << 13
 
 
 class PublishingSink:
@@ -137,8 +138,9 @@ class TypedParquet:
         digest, size = hashlib.sha256(), self._file.tell()
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
-            digest.update(piece)
+            self._beside.do(partial(digest.update, piece))
             to.write(piece)
+        self._beside.wait()
         return self._published(size, digest.hexdigest())
 
     def finish_parts(self, opened: Callable[[str], Target]) -> PublishedFile:
@@ -285,9 +287,10 @@ def _repetitive(table: Any) -> list[str] | bool:
 
     if any(map(types.is_nested, table.schema.types)):
         return True
-    most = table.num_rows // _REPEATED
+    some = table.slice(0, _SAMPLE)
+    most = some.num_rows // _REPEATED
     names: list[str] = table.schema.names
-    return [name for name in names if compute.count_distinct(table.column(name)).as_py() <= most]
+    return [name for name in names if compute.count_distinct(some.column(name)).as_py() <= most]
 
 
 def _temporary() -> IO[bytes]:
