@@ -21,6 +21,7 @@ from mesh.model.dropped_file import (
     place_of,
 )
 from mesh.model.judgement import Judgement
+from mesh.model.product import OutputPort
 from mesh.model.record import Commit, Head, LedgerEntry, number
 from mesh.suspects import MOST_DEATHS, Attempt
 
@@ -163,7 +164,7 @@ def _come_again(
 def _judged(
     backbone: Backbone, head: Head, dropped: DroppedFile, place: Place, attempt: Attempt
 ) -> Judgement:
-    assert head.product is not None  # `_where` has seen it
+    assert head.product is not None  # or there was no product to judge it for
     port = head.product.port_for(major=place.major, object_name=place.object_name)
     if port is None:
         offered = sorted(
@@ -180,16 +181,27 @@ def _judged(
             remedy="Look for what is unusual about it, and drop it again when that is mended.",
         )
         return refuse(backbone, dropped, place, rule="poison", why=why)
-    pieces = corrections.pieces_of(backbone, head.id, dropped, place)
+    pieces = _pieces(backbone, dropped, place, port)
+    if isinstance(pieces, Judgement):
+        return pieces
+    rule = file_sets.rule_of(backbone, place, port)
+    if rule is not None and rule.manifest == dropped.file:
+        return list_members(backbone, dropped, place, port, rule)
+    return judge(backbone, dropped, place, port, pieces)
+
+
+def _pieces(
+    backbone: Backbone, dropped: DroppedFile, place: Place, port: OutputPort
+) -> tuple[LedgerEntry, ...] | Judgement:
+    """The drops that a file joins; its refusal if they, or the set it is of, cannot have it."""
+    pieces = corrections.pieces_of(backbone, place.product, dropped, place)
     if isinstance(pieces, Misplaced):
         return refuse(backbone, dropped, place, rule="mends", why=pieces)
     rule = file_sets.rule_of(backbone, place, port)
     unfit = file_sets.refusal(backbone, rule, dropped, place, pieces)
     if unfit is not None:
         return refuse(backbone, dropped, place, rule="set", why=unfit)
-    if rule is not None and rule.manifest == dropped.file:
-        return list_members(backbone, dropped, place, port, rule)
-    return judge(backbone, dropped, place, port, pieces)
+    return pieces
 
 
 def _committed(
@@ -232,14 +244,8 @@ def _still_fits(backbone: Backbone, dropped: DroppedFile, judgement: Judgement) 
     place, port = judgement.place, judgement.port
     if place is None or port is None:
         return judgement
-    pieces = corrections.pieces_of(backbone, place.product, dropped, place)
-    if isinstance(pieces, Misplaced):
-        return refuse(backbone, dropped, place, rule="mends", why=pieces)
-    rule = file_sets.rule_of(backbone, place, port)
-    unfit = file_sets.refusal(backbone, rule, dropped, place, pieces)
-    if unfit is not None:
-        return refuse(backbone, dropped, place, rule="set", why=unfit)
-    return judgement
+    found = _pieces(backbone, dropped, place, port)
+    return found if isinstance(found, Judgement) else judgement
 
 
 def _change(
