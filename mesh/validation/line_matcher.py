@@ -9,8 +9,7 @@ from __future__ import annotations
 import importlib.util
 from array import array
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from mesh.validation.line_expressions import LineExpressions
 from mesh.validation.line_keys import KeyQuestion
@@ -34,15 +33,8 @@ class LineFinders:
         self._threads = ThreadPoolExecutor(processors + 1, thread_name_prefix="lines")
         self.depth = processors + 2
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let what is under way end, and take no more questions."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def ask(

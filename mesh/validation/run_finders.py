@@ -15,9 +15,9 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from mesh.validation.line_expressions import LineExpressions
 from mesh.validation.line_keys import KeyQuestion
@@ -124,7 +124,7 @@ class BlockReader(Protocol):
         """Take the next block."""
 
 
-class RunFinders(AbstractContextManager["RunFinders"], Protocol):
+class RunFinders(Protocol):
     """Helpers that look for runs.
 
     Attributes:
@@ -138,12 +138,13 @@ class RunFinders(AbstractContextManager["RunFinders"], Protocol):
     @property
     def depth(self) -> int: ...
 
-    def __enter__(self) -> Self: ...
-
     def ask(
         self, expressions: Expressions, keys: tuple[KeyQuestion, ...], block: bytes
     ) -> FoundRuns:
         """Have one of them look at a block."""
+
+    def close(self) -> None:
+        """Let go of them; what is under way is of no use any more."""
 
 
 def usable_processors() -> int:
@@ -167,7 +168,7 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
             continue
         asked = True
         if finders := _finders(expressions, limits):
-            with finders:
+            with closing(finders):
                 _feed_with(reader, whole, finders)
 
 

@@ -8,8 +8,6 @@ import sys
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mesh.validation import run_matcher
 from mesh.validation.line_keys import KeyQuestion
@@ -36,17 +34,10 @@ class RunProcesses:
         """How many blocks should be under way."""
         return self._count + 2
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the processes: what they do is of no use any more."""
         for process, thread in self._open:
-            process.kill()  # what it does is of no use any more
+            process.kill()
             thread.shutdown(wait=True, cancel_futures=True)
             assert process.stdin
             assert process.stdout
