@@ -10,17 +10,19 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from mesh import fan_out, landing, memory, notifications, onboarding, subscriptions
 from mesh.backbone import Backbone, in_memory
 from mesh.errors import Rejected
 from mesh.model.dropped_file import DroppedFile
-from mesh.model.events import ReceivedEvent
+from mesh.model.events import PRODUCT_UPDATED, ReceivedEvent
 from mesh.model.lanes import QUICK, SLOW
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.onboarding import Onboarding
 from mesh.model.record import LedgerEntry
+from mesh.schemas import load
 from mesh.subscriptions import Subscribed
 
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -218,8 +220,24 @@ class World:
         """Drop a file and let it be judged."""
         return landing.receive(self.backbone, self.drop(name, data, sequencer=sequencer))
 
+    def receipt(self, entry: LedgerEntry) -> dict[str, Any]:
+        """What the producer of a drop holds in hand."""
+        data: dict[str, Any] = json.loads(self.storage.blobs[entry.receipt].data)
+        Draft202012Validator(load("receipts/v1")).validate(data)
+        return data
+
     def events(self, product: ProductId = COUNTRIES) -> list[Mapping[str, Any]]:
         return list(self.backbone.registry.events(product, after=0, limit=1000))
+
+    def updates(self) -> list[int]:
+        """The sequences of the updates that were announced."""
+        return [int(e["sequence"]) for e in self.events() if e["type"] == PRODUCT_UPDATED]
+
+    def told(self) -> list[int]:
+        """Sequences that receivers were told of, in order; the requests are forgotten."""
+        found = [int(json.loads(request.body)["sequence"]) for request in self.webhooks.requests]
+        self.webhooks.requests.clear()
+        return found
 
     def deliver(self) -> None:
         """Fan out what was published, and make every attempt that is due, until all is quiet."""

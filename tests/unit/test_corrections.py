@@ -7,12 +7,10 @@ import io
 import json
 
 import pytest
-from jsonschema import Draft202012Validator
 from pyarrow import parquet
 
 from mesh import landing
 from mesh.model.record import Verdict
-from mesh.schemas import load
 from tests.unit.conftest import COUNTRIES, contract, declaration
 from tests.unit.test_publishing import FORMATS
 
@@ -37,34 +35,28 @@ def split(world):
     return world
 
 
-def receipt(world, entry):
-    data = json.loads(world.storage.blobs[entry.receipt].data)
-    Draft202012Validator(load("receipts/v1")).validate(data)
-    return data
-
-
 def mend(world, entry, data):
     """Drop the corrected reject file of a drop where its receipt says."""
-    place = receipt(world, entry)["correction"]["place"]
+    place = world.receipt(entry)["correction"]["place"]
     return world.land(place.removeprefix("landing/"), data)
 
 
 def published(world, entry):
-    blob = world.storage.blobs[receipt(world, entry)["locations"]["parquet"]]
+    blob = world.storage.blobs[world.receipt(entry)["locations"]["parquet"]]
     return [row["code"] for row in parquet.read_table(io.BytesIO(blob.data)).to_pylist()]
 
 
 def test_a_correction_and_the_good_rows_it_joins_are_published_as_one(countries):
     first = countries.land(f"{PLACE}/rundate=2026-11-22/all.csv", FILE)
     assert first.verdict is Verdict.REJECTED
-    place = receipt(countries, first)["correction"]["place"]
+    place = countries.receipt(first)["correction"]["place"]
     assert place == f"landing/{PLACE}/rundate=2026-11-22/mends={first.drop}/all.csv"
 
     second = mend(countries, first, MENDED)
 
     assert (second.verdict, second.rows, second.accepted, second.kept) == ("accepted", 2, 2, 3)
     assert set(published(countries, second)) == CODES
-    told = receipt(countries, second)
+    told = countries.receipt(second)
     assert told["joins"] == {"drops": [first.drop], "rows": 3}
     assert told["manifest"]["rows"] == 5
     whole = countries.storage.blobs[told["locations"]["published"]].data
@@ -97,7 +89,7 @@ def test_rejects_and_violations_never_lie_in_one_place(countries):
     line = b'{"code": "xx", "name": "Germany"}\n'
     first = countries.land(f"{PLACE}/violations.jsonl", b'{"code": "NA", "name": "N"}\n' + line)
 
-    told = receipt(countries, first)["locations"]
+    told = countries.receipt(first)["locations"]
     assert countries.storage.blobs[told["rejects"]].data == line
     assert b"pattern" in countries.storage.blobs[told["violations"]].data
 
@@ -115,7 +107,7 @@ def test_a_correction_can_be_corrected(countries):
     assert (third.verdict, third.kept, third.mends) == ("accepted", 4, second.drop)
     assert set(published(countries, third)) == CODES
     assert countries.events()[-1]["data"]["pieces"] == [first.drop, second.drop, third.drop]
-    assert receipt(countries, second)["correction"]["place"].count("mends=") == 1
+    assert countries.receipt(second)["correction"]["place"].count("mends=") == 1
 
 
 def test_a_correction_can_be_dropped_again_in_its_own_place(countries):
@@ -135,7 +127,7 @@ def test_a_key_of_a_kept_row_is_taken(countries):
     second = mend(countries, first, MENDED.replace(b"DE,", b"CH,"))
 
     assert second.verdict is Verdict.REJECTED
-    [violation] = receipt(countries, second)["violations"]
+    [violation] = countries.receipt(second)["violations"]
     assert (violation["row"], violation["line"], violation["rule"]) == (1, 2, "primaryKey")
     assert violation["message"].endswith("'CH' is already in the file that this one mends.")
 
@@ -164,7 +156,7 @@ def test_the_reject_file_of_any_format_is_a_correction_once_it_is_mended(countri
         {"code": "xx", "name": "Nowhere", "area": 2},
     ]
     first = countries.land(f"{PLACE}/{name}", made(rows))
-    place = receipt(countries, first)["correction"]["place"]
+    place = countries.receipt(first)["correction"]["place"]
     assert place.endswith(f"/{name}")
 
     second = mend(countries, first, made([{**rows[1], "code": "DE"}]))
@@ -172,7 +164,7 @@ def test_the_reject_file_of_any_format_is_a_correction_once_it_is_mended(countri
     assert second.verdict is Verdict.ACCEPTED, second.summary
     assert published(countries, second) == ["CH", "DE"]
     ending = ".parquet" if name.endswith(".parquet") else ".jsonl"
-    assert receipt(countries, second)["locations"]["published"].endswith(ending)
+    assert countries.receipt(second)["locations"]["published"].endswith(ending)
 
 
 def test_a_compressed_file_is_mended_by_a_compressed_one(countries):
@@ -229,7 +221,7 @@ def test_what_cannot_be_a_correction_is_refused_with_the_reason(
 
 def test_two_corrections_at_the_same_time_and_one_of_them_mends(countries):
     first = countries.land(f"{PLACE}/all.csv", FILE)
-    folder = receipt(countries, first)["correction"]["place"].rpartition("/")[0]
+    folder = countries.receipt(first)["correction"]["place"].rpartition("/")[0]
     ours, theirs = (
         countries.drop(f"{folder.removeprefix('landing/')}/{name}.csv", MENDED) for name in "ab"
     )
@@ -252,7 +244,7 @@ def test_two_corrections_at_the_same_time_and_one_of_them_mends(countries):
 
 def test_a_correction_judged_twice_is_the_same(countries):
     first = countries.land(f"{PLACE}/all.csv", FILE)
-    folder = receipt(countries, first)["correction"]["place"].removeprefix("landing/")
+    folder = countries.receipt(first)["correction"]["place"].removeprefix("landing/")
     dropped = countries.drop(folder, MENDED)
 
     once = landing.receive(countries.backbone, dropped)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 from dataclasses import replace
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from mesh import landing, outbox
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.names import ProductId
 from mesh.model.record import Verdict
-from mesh.schemas import load
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 PLACE = "geography/countries/v1/countries"
@@ -23,12 +20,6 @@ BAD = b"code,name,area\nCH,Switzerland,41285\nxx,Nowhere,-1\nFR,,1\n"
 
 def types(world, product=COUNTRIES):
     return [event["type"].split(".", 1)[1] for event in world.events(product)]
-
-
-def receipt(world, entry):
-    data = json.loads(world.storage.blobs[entry.receipt].data)
-    Draft202012Validator(load("receipts/v1")).validate(data)
-    return data
 
 
 def test_a_good_file_is_published_and_announced(countries):
@@ -43,7 +34,7 @@ def test_a_good_file_is_published_and_announced(countries):
     published = countries.storage.blobs[event["data"]["snapshot"]["location"]]
     assert published.data == GOOD
     assert event["dataref"] == countries.storage.url(event["data"]["snapshot"]["location"])
-    assert receipt(countries, entry)["verdict"] == "accepted"
+    assert countries.receipt(entry)["verdict"] == "accepted"
 
 
 def test_one_bad_row_rejects_the_file_and_the_last_good_version_stays(countries):
@@ -63,7 +54,7 @@ def test_one_bad_row_rejects_the_file_and_the_last_good_version_stays(countries)
 def test_the_receipt_and_the_reject_file_say_which_rows_and_why(countries):
     entry = countries.land(f"{PLACE}/all.csv", BAD)
 
-    told = receipt(countries, entry)
+    told = countries.receipt(entry)
     assert {(v["row"], v["field"], v["rule"]) for v in told["violations"]} == {
         (2, "code", "pattern"),
         (2, "area", "minimum"),
@@ -152,7 +143,7 @@ def test_an_older_version_after_a_newer_one_is_superseded(countries):
 
     assert new.verdict is Verdict.ACCEPTED
     assert late.verdict is Verdict.SUPERSEDED
-    assert receipt(countries, late)["verdict"] == "superseded"
+    assert countries.receipt(late)["verdict"] == "superseded"
     assert types(countries)[-1] == "product.updated.v1"
 
 
@@ -224,7 +215,7 @@ def test_a_misplaced_file_gets_a_verdict_too(countries, name, reason):
     assert entry.verdict is Verdict.REJECTED
     assert reason in entry.summary
     assert countries.backbone.registry.entry(UNPLACED, entry.drop) == entry
-    assert receipt(countries, entry)["problems"][0]["rule"] == "unplaced"
+    assert countries.receipt(entry)["problems"][0]["rule"] == "unplaced"
     assert types(countries, UNPLACED) == ["file.quarantined.v1"]
 
 
@@ -267,7 +258,7 @@ def test_a_file_that_is_not_what_it_should_be_is_rejected_by_name(countries, nam
     entry = countries.land(f"{PLACE}/{name}", data)
 
     assert entry.verdict is Verdict.REJECTED
-    told = receipt(countries, entry)
+    told = countries.receipt(entry)
     assert rule in {problem["rule"] for problem in told["problems"]} | set(told["counts"]["byRule"])
 
 
@@ -286,7 +277,7 @@ def test_a_line_of_100_mb_is_rejected_in_flat_memory(countries):
     tracemalloc.stop()
 
     assert entry.verdict is Verdict.REJECTED
-    assert receipt(countries, entry)["problems"][0]["rule"] == "recordSize"
+    assert countries.receipt(entry)["problems"][0]["rule"] == "recordSize"
     assert peak < 40 << 20
 
 

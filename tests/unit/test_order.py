@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from datetime import timedelta
 
@@ -41,16 +40,6 @@ def land(world, count, start=0):
         world.land(f"{PLACE}/{number}.csv", f"code,name,area\nCH,n{number},1\n".encode())
 
 
-def updates(world):
-    return [int(e["sequence"]) for e in world.events() if e["type"] == PRODUCT_UPDATED]
-
-
-def told(world):
-    found = [int(json.loads(request.body)["sequence"]) for request in world.webhooks.requests]
-    world.webhooks.requests.clear()
-    return found
-
-
 def fan_out_shuffled(world, chance):
     """Event Grid keeps no order."""
     published = list(world.topic.published)
@@ -82,8 +71,8 @@ def test_in_order_whatever_the_brokers_and_the_receiver_do(countries, seed):
     fan_out_shuffled(countries, chance)
     work(countries, chance)
 
-    seen = told(countries)
-    assert sorted(set(seen)) == list(dict.fromkeys(seen)) == updates(countries)
+    seen = countries.told()
+    assert sorted(set(seen)) == list(dict.fromkeys(seen)) == countries.updates()
     assert seen == sorted(seen)
 
 
@@ -94,7 +83,7 @@ def test_without_asking_for_it_nothing_waits(countries):
 
     countries.deliver()
 
-    assert told(countries) == updates(countries)
+    assert countries.told() == countries.updates()
 
 
 def test_what_is_given_up_lets_the_next_pass(countries):
@@ -104,7 +93,7 @@ def test_what_is_given_up_lets_the_next_pass(countries):
 
     countries.deliver()
 
-    assert told(countries) == updates(countries)
+    assert countries.told() == countries.updates()
 
 
 def test_a_failure_to_the_end_holds_the_rest_until_it_is_resumed(countries):
@@ -114,8 +103,8 @@ def test_a_failure_to_the_end_holds_the_rest_until_it_is_resumed(countries):
     for _ in countries.backbone.policy.schedule:
         countries.deliver()
         countries.clock.advance(timedelta(hours=29))
-    first, *_ = updates(countries)
-    assert set(told(countries)) == {first}
+    first, *_ = countries.updates()
+    assert set(countries.told()) == {first}
     found = subscriptions.find(countries.backbone, COUNTRIES, identity)
     assert found.state is State.SUSPENDED
 
@@ -124,7 +113,7 @@ def test_a_failure_to_the_end_holds_the_rest_until_it_is_resumed(countries):
     _, count = suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
     countries.deliver()
 
-    assert (count, told(countries)) == (3, updates(countries))
+    assert (count, countries.told()) == (3, countries.updates())
 
 
 def test_what_was_held_can_be_skipped(countries):
@@ -137,7 +126,7 @@ def test_what_was_held_can_be_skipped(countries):
     land(countries, 1, start=2)
     countries.deliver()
 
-    assert told(countries) == updates(countries)[2:]
+    assert countries.told() == countries.updates()[2:]
 
 
 @pytest.mark.parametrize("start", [From(last=2), From(sequence=4)], ids=["last", "sequence"])
@@ -145,8 +134,8 @@ def test_a_replay_is_in_order_too(countries, start):
     identity = subscribe(countries)
     land(countries, 3)
     countries.deliver()
-    told(countries)
-    assert updates(countries) == [3, 4, 5]
+    countries.told()
+    assert countries.updates() == [3, 4, 5]
     countries.webhooks.answers.append(FAILED)
 
     done = replays.replay(countries.backbone, COUNTRIES, identity, start=start)
@@ -156,23 +145,23 @@ def test_a_replay_is_in_order_too(countries, start):
     countries.deliver()
 
     assert done == Replayed(notifications=2)
-    assert told(countries) == [4, 4, 5, 6]
+    assert countries.told() == [4, 4, 5, 6]
 
 
 def test_one_event_by_itself_is_told_again_at_once(countries):
     identity = subscribe(countries)
     land(countries, 3)
     countries.deliver()
-    told(countries)
+    countries.told()
     [first, *_] = [event for event in countries.events() if event["type"] == PRODUCT_UPDATED]
 
     replays.replay(countries.backbone, COUNTRIES, identity, start=From(event=first["id"]))
     countries.deliver()
 
-    assert told(countries) == [3]
+    assert countries.told() == [3]
     land(countries, 1, start=3)
     countries.deliver()
-    assert told(countries) == [6]
+    assert countries.told() == [6]
 
 
 def test_a_replay_while_another_waits_for_its_retry_stops_nothing(countries):
@@ -186,7 +175,7 @@ def test_a_replay_while_another_waits_for_its_retry_stops_nothing(countries):
     countries.clock.advance(timedelta(minutes=1))
     countries.deliver()
 
-    assert list(dict.fromkeys(told(countries))) == updates(countries)
+    assert list(dict.fromkeys(countries.told())) == countries.updates()
 
 
 def test_a_worker_that_died_before_it_called_the_next_is_followed_up(countries):
@@ -206,7 +195,7 @@ def test_a_worker_that_died_before_it_called_the_next_is_followed_up(countries):
 
     [called] = countries.queues.waiting(QUICK)
     assert called.body["event"]["id"] == second.event.id
-    assert told(countries) == [first.event.sequence]
+    assert countries.told() == [first.event.sequence]
 
 
 def test_who_unsubscribes_meanwhile_is_not_missed(countries):
@@ -221,7 +210,7 @@ def test_who_unsubscribes_meanwhile_is_not_missed(countries):
     countries.webhooks.deliver = leave
     countries.deliver()
 
-    assert told(countries) == updates(countries)[:1]
+    assert countries.told() == countries.updates()[:1]
 
 
 def test_a_broker_keeps_no_order():

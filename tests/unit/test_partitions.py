@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from datetime import date
 
 import pytest
@@ -57,16 +56,10 @@ def world():
     return world
 
 
-def receipt(world, entry):
-    data = json.loads(world.storage.blobs[entry.receipt].data)
-    Draft202012Validator(load("receipts/v1")).validate(data)
-    return data
-
-
 def test_an_accepted_file_is_parted_as_the_contract_says(world):
     entry = world.land(f"{PLACE}/all.csv", FILE)
 
-    told = receipt(world, entry)
+    told = world.receipt(entry)
     manifest, folder = told["manifest"], told["locations"]["parquet"]
     Draft202012Validator(load("manifests/v1")).validate(manifest)
     assert [(part["path"], part["rows"]) for part in manifest["parts"]] == [
@@ -93,7 +86,7 @@ def test_an_accepted_file_is_parted_as_the_contract_says(world):
 
 
 def test_a_reader_of_hive_style_folders_reads_all_rows_back(world, tmp_path):
-    folder = receipt(world, world.land(f"{PLACE}/all.csv", FILE))["locations"]["parquet"]
+    folder = world.receipt(world.land(f"{PLACE}/all.csv", FILE))["locations"]["parquet"]
     for name, blob in world.storage.blobs.items():
         if name.startswith(f"{folder}/"):
             file = tmp_path / name.removeprefix(f"{folder}/")
@@ -108,7 +101,7 @@ def test_a_reader_of_hive_style_folders_reads_all_rows_back(world, tmp_path):
 
 
 def test_a_file_without_rows_has_one_part_with_the_columns(world):
-    told = receipt(world, world.land(f"{PLACE}/all.csv", FILE.partition(b"\n")[0] + b"\n"))
+    told = world.receipt(world.land(f"{PLACE}/all.csv", FILE.partition(b"\n")[0] + b"\n"))
 
     [part] = told["manifest"]["parts"]
     assert (part["path"], part["rows"], part["values"]) == ("part-0.parquet", 0, {})
@@ -151,7 +144,7 @@ def test_what_would_make_too_many_or_too_long_folders_is_rejected(data, said):
 
     assert entry.verdict is Verdict.REJECTED
     assert said in entry.summary
-    assert receipt(world, entry)["problems"][0]["rule"] == "partitions"
+    assert world.receipt(entry)["problems"][0]["rule"] == "partitions"
     assert world.backbone.registry.snapshots(COUNTRIES) == []
 
 
@@ -159,7 +152,7 @@ def test_as_many_partitions_as_may_be_are_written_a_few_at_a_time():
     world = World()
     world.onboard(declaration(COUNTRIES, without_key(parted(first="continent"))))
 
-    told = receipt(world, world.land(f"{PLACE}/all.csv", many(partitions.MOST)))
+    told = world.receipt(world.land(f"{PLACE}/all.csv", many(partitions.MOST)))
 
     assert [part["rows"] for part in told["manifest"]["parts"]] == [1] * partitions.MOST
 
@@ -256,4 +249,4 @@ def test_a_rule_in_sql_sees_all_columns_before_they_are_parted():
     bad = world.land(f"{PLACE}/all.csv", FILE.replace(b"Africa", b"Asia"))
 
     assert (good.verdict, bad.verdict) == ("accepted", "rejected")
-    assert len(receipt(world, good)["manifest"]["parts"]) == 4
+    assert len(world.receipt(good)["manifest"]["parts"]) == 4

@@ -25,10 +25,6 @@ def published(world):
     return {name: blob for name, blob in world.storage.blobs.items() if name.startswith("publish")}
 
 
-def receipt(world, entry):
-    return json.loads(world.storage.blobs[entry.receipt].data)
-
-
 def table(blob):
     return parquet.read_table(io.BytesIO(blob.data)).to_pylist()
 
@@ -36,7 +32,7 @@ def table(blob):
 def test_an_accepted_file_is_published_as_it_came_and_as_parquet(countries):
     entry = countries.land(f"{PLACE}/countries.csv", GOOD)
 
-    told = receipt(countries, entry)
+    told = countries.receipt(entry)
     locations, manifest = told["locations"], told["manifest"]
     assert set(published(countries)) == {locations["published"], locations["parquet"]}
     assert countries.storage.blobs[locations["published"]].data == GOOD
@@ -57,8 +53,8 @@ def test_an_accepted_file_is_published_as_it_came_and_as_parquet(countries):
 
 
 def test_judging_twice_publishes_the_same(countries):
-    first = receipt(countries, countries.land(f"{PLACE}/countries.csv", GOOD))
-    again = receipt(countries, countries.land(f"{PLACE}/countries.csv", GOOD))
+    first = countries.receipt(countries.land(f"{PLACE}/countries.csv", GOOD))
+    again = countries.receipt(countries.land(f"{PLACE}/countries.csv", GOOD))
 
     assert first["manifest"] == again["manifest"]
 
@@ -67,7 +63,7 @@ def test_nothing_is_published_of_a_rejected_file(countries):
     entry = countries.land(f"{PLACE}/countries.csv", GOOD + b"xx,Nowhere,1\n")
 
     assert published(countries) == {}
-    assert "manifest" not in receipt(countries, entry)
+    assert "manifest" not in countries.receipt(entry)
 
 
 def columns(rows):
@@ -117,7 +113,7 @@ def test_a_file_that_is_no_text_is_kept_byte_for_byte(countries, name):
 
     entry = countries.land(f"{PLACE}/{name}", data)
 
-    locations = receipt(countries, entry)["locations"]
+    locations = countries.receipt(entry)["locations"]
     assert entry.verdict == "accepted"
     assert locations["published"].endswith(f"/{name}")
     assert countries.storage.blobs[locations["published"]].data == data
@@ -137,7 +133,7 @@ def test_good_rows_of_such_a_file_with_bad_ones_are_lines_or_parquet(world, name
 
     entry = world.land(f"{PLACE}/{name}", data)
 
-    locations = receipt(world, entry)["locations"]
+    locations = world.receipt(entry)["locations"]
     assert entry.verdict == "accepted"
     if name.endswith(".parquet"):
         assert locations["published"] == locations["parquet"]

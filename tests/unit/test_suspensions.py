@@ -42,17 +42,6 @@ def state(world, identity):
     return subscriptions.find(world.backbone, COUNTRIES, identity)
 
 
-def updates(world):
-    return [int(e["sequence"]) for e in world.events() if e["type"] == PRODUCT_UPDATED]
-
-
-def told(world):
-    """Sequences that receivers were told of, in order; the requests are forgotten."""
-    found = [int(json.loads(request.body)["sequence"]) for request in world.webhooks.requests]
-    world.webhooks.requests.clear()
-    return found
-
-
 def fail_to_the_end(world):
     """Let every attempt fail; returns what `failing` was after each."""
     attempts = len(world.backbone.policy.schedule)
@@ -76,9 +65,9 @@ def test_a_failure_to_the_end_of_the_schedule_is_told_on_the_way_and_suspends(co
     found = state(countries, identity)
     assert (found.state, found.reason) == (State.SUSPENDED, "500.")
     assert found.suspended_at == countries.clock()
-    told(countries)
+    countries.told()
     land(countries, "held")
-    assert told(countries) == []
+    assert countries.told() == []
 
 
 @pytest.mark.parametrize(("held", "which"), [("replay", [0, 1, 2]), ("last", [2]), ("skip", [])])
@@ -86,16 +75,16 @@ def test_what_was_held_is_told_as_asked(countries, held, which):
     identity = subscribe(countries)
     fail_to_the_end(countries)
     land(countries, "second", "third")
-    told(countries)
+    countries.told()
 
     found, count = suspensions.resume(countries.backbone, COUNTRIES, identity, held=held)
     countries.deliver()
 
     assert (found.state, found.failing, found.suspended_at) == (State.ACTIVE, 0, None)
     assert count == len(which)
-    assert told(countries) == [updates(countries)[at] for at in which]
+    assert countries.told() == [countries.updates()[at] for at in which]
     land(countries, "next")
-    assert told(countries) == updates(countries)[3:]
+    assert countries.told() == countries.updates()[3:]
 
 
 def test_what_was_delivered_before_is_not_told_when_it_is_resumed(countries):
@@ -105,12 +94,12 @@ def test_what_was_delivered_before_is_not_told_when_it_is_resumed(countries):
     again = suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="Once more.")
     assert again.reason == "It moves."
     land(countries, "held")
-    told(countries)
+    countries.told()
 
     suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
     countries.deliver()
 
-    assert told(countries) == updates(countries)[1:]
+    assert countries.told() == countries.updates()[1:]
 
 
 def test_a_retry_that_comes_due_while_suspended_is_told_after_the_resumption(countries):
@@ -120,13 +109,13 @@ def test_a_retry_that_comes_due_while_suspended_is_told_after_the_resumption(cou
     suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="It moves.")
     countries.clock.advance(timedelta(minutes=1))
     countries.deliver()
-    assert len(told(countries)) == 1
+    assert len(countries.told()) == 1
 
     suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
     countries.deliver()
 
-    assert told(countries) == updates(countries)
-    delivery = countries.backbone.deliveries.get(COUNTRIES, updates(countries)[0], identity)
+    assert countries.told() == countries.updates()
+    delivery = countries.backbone.deliveries.get(COUNTRIES, countries.updates()[0], identity)
     assert [(a.round, a.number, a.outcome) for a in delivery.attempts] == [
         (0, 1, "retry"),
         (1, 1, "delivered"),
@@ -145,7 +134,7 @@ def test_a_resumption_that_crashed_is_done_by_asking_again(countries):
     suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
     countries.deliver()
 
-    assert told(countries) == updates(countries)
+    assert countries.told() == countries.updates()
     with pytest.raises(Rejected, match="is not suspended"):
         suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
 
@@ -185,7 +174,7 @@ def test_one_that_is_gone_is_asked_before_it_is_told_again(countries):
     countries.webhooks.answers.append(replace(FAILED, outcome="gone", status=410))
     land(countries, "gone")
     assert state(countries, identity).state is State.GONE
-    told(countries)
+    countries.told()
     countries.webhooks.unwilling.add("https://consumer.example/hook")
     with pytest.raises(Rejected, match="does not want our notifications"):
         suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
@@ -196,7 +185,7 @@ def test_one_that_is_gone_is_asked_before_it_is_told_again(countries):
     suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
     countries.deliver()
 
-    assert told(countries) == updates(countries)
+    assert countries.told() == countries.updates()
 
 
 def test_subscribing_again_does_not_resume(countries):
@@ -233,12 +222,12 @@ def test_one_subscriber_is_told_again_under_the_same_id(countries, start, which)
     done = replays.replay(countries.backbone, COUNTRIES, identity, start=start(events))
     countries.deliver()
 
-    wanted = [updates(countries)[at] for at in which]
+    wanted = [countries.updates()[at] for at in which]
     assert done == Replayed(notifications=len(wanted))
     requests = countries.webhooks.requests
     assert {request.url for request in requests} <= {"https://consumer.example/hook"}
     assert [request.headers["webhook-id"] for request in requests] == [before[n] for n in wanted]
-    assert told(countries) == wanted
+    assert countries.told() == wanted
 
 
 def time_of(event):
@@ -248,7 +237,7 @@ def time_of(event):
 def test_a_replay_is_retried_as_the_first_telling_was(countries):
     identity = subscribe(countries)
     land(countries, "a")
-    told(countries)
+    countries.told()
     countries.webhooks.answers.append(FAILED)
 
     for _ in range(2):
@@ -257,8 +246,8 @@ def test_a_replay_is_retried_as_the_first_telling_was(countries):
         countries.clock.advance(timedelta(minutes=1))
         countries.deliver()
 
-    assert told(countries) == updates(countries) * 3
-    delivery = countries.backbone.deliveries.get(COUNTRIES, updates(countries)[0], identity)
+    assert countries.told() == countries.updates() * 3
+    delivery = countries.backbone.deliveries.get(COUNTRIES, countries.updates()[0], identity)
     assert [(a.round, a.number) for a in delivery.attempts] == [(0, 1), (1, 1), (1, 2), (2, 1)]
 
 
@@ -270,7 +259,7 @@ def test_a_long_replay_says_where_to_go_on(countries, monkeypatch):
     first = replays.replay(countries.backbone, COUNTRIES, identity, start=From(sequence=1))
     rest = From(sequence=first.next_sequence)
 
-    assert first == Replayed(notifications=2, next_sequence=updates(countries)[2])
+    assert first == Replayed(notifications=2, next_sequence=countries.updates()[2])
     done = replays.replay(countries.backbone, COUNTRIES, identity, start=rest)
     assert done == Replayed(notifications=1)
 
