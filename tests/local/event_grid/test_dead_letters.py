@@ -36,13 +36,13 @@ pytestmark = pytest.mark.asyncio
 MINUTE, HOUR = 60.0, 3600.0
 
 
-@pytest_asyncio.fixture
-async def hook() -> AsyncIterator[Webhook]:
-    async with Webhook() as hook:
-        hook.answer = lambda received: (
-            None if received.kind == "SubscriptionValidation" else web.Response(status=500)
-        )
-        yield hook
+@pytest.fixture
+def hook(hook: Webhook) -> Webhook:
+    """It agrees to be told, and then fails."""
+    hook.answer = lambda received: (
+        None if received.kind == "SubscriptionValidation" else web.Response(status=500)
+    )
+    return hook
 
 
 @pytest_asyncio.fixture

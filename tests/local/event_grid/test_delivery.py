@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 
 from local.event_grid import EventGrid, ManualClock, Topology
@@ -31,12 +30,6 @@ from tests.local.event_grid.receivers import Received, Webhook
 pytestmark = pytest.mark.asyncio
 
 MINUTE, HOUR = 60.0, 3600.0
-
-
-@pytest_asyncio.fixture
-async def hook() -> AsyncIterator[Webhook]:
-    async with Webhook() as hook:
-        yield hook
 
 
 def answering(status: int) -> Callable[[Received], web.Response]:

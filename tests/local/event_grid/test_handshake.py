@@ -28,12 +28,6 @@ pytestmark = pytest.mark.asyncio
 
 
 @pytest_asyncio.fixture
-async def hook() -> AsyncIterator[Webhook]:
-    async with Webhook() as hook:
-        yield hook
-
-
-@pytest_asyncio.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from azure.core.credentials import AccessToken, AzureKeyCredential, AzureSasCredential
 from azure.core.exceptions import (
     ClientAuthenticationError,
@@ -40,12 +38,6 @@ from tests.local.event_grid.receivers import Webhook
 pytestmark = pytest.mark.asyncio
 
 KEY = AzureKeyCredential(DEVELOPMENT_KEY)
-
-
-@pytest_asyncio.fixture
-async def hook() -> AsyncIterator[Webhook]:
-    async with Webhook() as hook:
-        yield hook
 
 
 def to(hook: Webhook, schema: str, **topic: Any) -> Topology:
