@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.answers import Agreement
+from cli.answers.access import Agreement
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import say, show, table, write_json
 

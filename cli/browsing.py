@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import CloudEvent, Deprecation, TemplateUse
-from cli.answers import Product as ProductPage
+from cli.answers.onboarding import TemplateUse
+from cli.answers.products import CloudEvent, Deprecation
+from cli.answers.products import Product as ProductPage
 from cli.client import PAGE, MeshClient
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import plural, say, show, table, write_json

@@ -9,27 +9,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from cli.answers import (
-    Agreement,
+from cli.answers.access import Agreement, Audit, Caller, ReadAccess
+from cli.answers.drops import Drop, Journey, Receipt
+from cli.answers.onboarding import Onboarding, SecurityProfile, Template
+from cli.answers.products import CloudEvent, Preview, Product, ProductSummary
+from cli.answers.subscriptions import (
     Attempt,
-    Audit,
-    Caller,
-    CloudEvent,
     DeadLetter,
-    Drop,
-    Journey,
-    Onboarding,
-    Preview,
-    Product,
-    ProductSummary,
-    ReadAccess,
-    Receipt,
     Replayed,
     Resumed,
-    SecurityProfile,
     Subscribed,
     Subscription,
-    Template,
 )
 from cli.connection import Connection
 from cli.failures import ExitCode, Failed, wrong_call

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import DeadLetter
+from cli.answers.subscriptions import DeadLetter
 from cli.failures import ExitCode, Failed
 from cli.options import AsJson, State, mesh_at
 from cli.output import say, show, table, write_json

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import Drop, Product, Receipt
+from cli.answers.drops import Drop, Receipt
+from cli.answers.products import Product
 from cli.client import MeshClient
 from cli.connection import Connection
 from cli.failures import ExitCode, wrong_call

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.answers import AnnouncedEvent, Attempt, Drop, FileSet, Journey, ToldSubscriber
+from cli.answers.drops import AnnouncedEvent, Drop, FileSet, Journey, ToldSubscriber
+from cli.answers.subscriptions import Attempt
 from cli.client import MeshClient
 from cli.failures import ExitCode, Failed, wrong_call
 from cli.options import AsJson, Format, Product, State, connection, mesh_at

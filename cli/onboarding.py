@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 import typer
 
-from cli.answers import Onboarding, Step
+from cli.answers.onboarding import Onboarding, Step
 from cli.client import MeshClient
 from cli.failures import ExitCode, wrong_call
 from cli.options import AsJson, State, Timeout, mesh_at

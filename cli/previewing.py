@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import ConsumerVerdict, Preview
+from cli.answers.products import ConsumerVerdict, Preview
 from cli.contract_files import bytes_of
 from cli.failures import ExitCode, wrong_call
 from cli.options import AsJson, Product, State, mesh_at

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import AuditEntry
+from cli.answers.access import AuditEntry
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import say, show, table, write_json
 

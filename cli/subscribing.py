@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers import Expression, Subscribed, Subscription
+from cli.answers.subscriptions import Expression, Subscribed, Subscription
 from cli.failures import wrong_call
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import say, show, table, write_json

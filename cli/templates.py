@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.answers import SecurityProfile, Template
+from cli.answers.onboarding import SecurityProfile, Template
 from cli.failures import wrong_call
 from cli.options import AsJson, State, mesh_at
 from cli.output import say, show, table, write_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from cli.answers import Drop, Receipt
+from cli.answers.drops import Drop, Receipt
 from cli.options import Form
 from cli.output import plural, say, show, table
 

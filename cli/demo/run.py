@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.answers import Drop, Onboarding
+from cli.answers.drops import Drop
+from cli.answers.onboarding import Onboarding
 from cli.client import MeshClient
 from cli.connection import Connection
 from cli.demo.consumer import Consumer

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from cli import answers
+from cli.answers import access, drops, onboarding, products, subscriptions
 from mesh import feed
 from mesh.backbone import replace_backbone
 from mesh.model.entitlement import RULES
@@ -106,13 +106,17 @@ def test_an_answer_that_is_not_described_is_noticed(api, functions_over_http, st
 
 
 @pytest.mark.parametrize(
-    "name",
-    [name for name, kind in vars(answers).items() if typing.is_typeddict(kind)],
+    "kind",
+    [
+        pytest.param(kind, id=name)
+        for module in (access, drops, onboarding, products, subscriptions)
+        for name, kind in vars(module).items()
+        if typing.is_typeddict(kind) and kind.__module__ == module.__name__
+    ],
 )
-def test_the_command_reads_answers_as_they_are_described(name):
+def test_the_command_reads_answers_as_they_are_described(kind):
     """Names, kinds and nullability of each member that `cli.answers` types."""
-    kind = getattr(answers, name)
-    schema = openapi()["components"]["schemas"][name]
+    schema = openapi()["components"]["schemas"][kind.__name__]
 
     hints = typing.get_type_hints(kind)
     assert set(hints) == set(schema["properties"])
