@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.client import http_client
+from cli.calling import http_client
 from cli.failures import ExitCode, Failed
 from cli.options import AsJson, State, connection, mesh_at
 from cli.output import say, write_json

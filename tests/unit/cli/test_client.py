@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli import client
+from cli import calling
 from cli.client import open_client
 from cli.connection import Connection
 from cli.failures import Failed
@@ -32,7 +32,7 @@ def test_nothing_answers(run, closed):
 
 
 def test_an_answer_that_does_not_come(run, monkeypatch):
-    monkeypatch.setattr(client, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(calling, "TIMEOUT_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
         done = run("products", env={"MESH_URL": url})
