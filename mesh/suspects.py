@@ -4,12 +4,20 @@ Nobody tells how an earlier attempt at a message ended; its delivery count only 
 one. So from the second delivery on, an attempt is put on record before the file is judged. One that
 fails by itself is taken off again; one that is still on record was the last thing its worker did.
 A first delivery, which is nearly every one, costs nothing.
+
+A file ends at most `MOST_DEATHS` workers for one message, whatever fails and whenever a lock is
+lost. What cannot be known is counted as a death: that the first delivery was handed to a worker
+which ended before it began, or failed in another one while the record was away; that another worker
+still lives which lost its lock. So who is refused had two such misfortunes, and not always two
+deaths. Two limits: each further message about the same version judges it once without asking; and
+an attempt that looks for a note, or a verdict, at the moment before another makes one goes by that.
 """
 
 from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter, OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,16 +40,25 @@ class _Process:
 
     Attributes:
         alone: held while a suspect is judged: the death of a worker is put on one of them only.
-        failed: drops whose last attempt here failed by itself, so that nobody died of them.
+        deaths: workers that a drop had ended when it was last attempted here. This process lives,
+            so nobody died of that attempt.
+        running: attempts here that have not ended, by drop; a lost lock makes it two.
     """
 
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     alone: threading.Lock = field(default_factory=threading.Lock)
-    failed: dict[str, None] = field(default_factory=dict)
+    deaths: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    running: Counter[str] = field(default_factory=Counter)
+
+    def remember(self, drop: str, deaths: int) -> None:
+        self.deaths[drop] = deaths
+        if len(self.deaths) > _REMEMBERED:
+            with suppress(KeyError):  # other threads forget, too
+                self.deaths.popitem(last=False)
 
 
-_BIRTH = threading.Lock()
-"""`lru_cache` lets threads that come first at the same time each make one of their own."""
+_MEMORY = threading.Lock()
+"""Held while threads count their attempts, or make what remembers them: each would make its own."""
 
 
 @lru_cache(maxsize=1)
@@ -61,24 +78,33 @@ class Attempt:
 
     def __init__(self, backbone: Backbone, product: ProductId, drop: str, *, delivery: int) -> None:
         self._registry = backbone.registry
-        with _BIRTH:
-            self._process = _process()
         self._product = product
         self._drop = drop
         self.is_first = delivery <= 1
         self._is_alone = False
-        self._deaths = 0
+        self._deaths: int | None = None
+        """Workers that the file had ended before; None for as long as that is not known."""
+        self._own: tuple[Suspicion | None, ...] = (None,)
+        """What is on record if nobody else was at it: what was read there, and noted."""
 
     def __enter__(self) -> Self:
+        with _MEMORY:
+            self._process = _process()
+            self._process.running[self._drop] += 1
+        if self.is_first:
+            self._know(0)
         return self
 
     def __exit__(self, _: object, failure: BaseException | None, __: object) -> None:
         try:
             if isinstance(failure, Exception):
                 self._fail()
-            elif failure is None and not self.is_first:
-                self._registry.acquit(self._product, self._drop)
+            elif failure is None:
+                self._process.deaths.pop(self._drop, None)
+                if not self.is_first:
+                    self._registry.acquit(self._product, self._drop)
         finally:
+            self._leave()
             if self._is_alone:
                 self._process.alone.release()
 
@@ -91,31 +117,43 @@ class Attempt:
             return True
         self._process.alone.acquire()
         self._is_alone = True
-        self._deaths = self._count_deaths()
-        if self._deaths < MOST_DEATHS:
-            self._note(running_in=self._process.id)
-        return self._deaths < MOST_DEATHS
-
-    def _count_deaths(self) -> int:
         known = self._registry.suspicion(self._product, self._drop)
-        here = self._process
-        has_failed_here = self._drop in here.failed
-        here.failed.pop(self._drop, None)
-        if known is None:
-            return 0 if has_failed_here else 1  # there was an attempt; nobody tells how it ended
-        is_unsettled = known.running_in not in {"", here.id}
+        deaths = self._count_deaths(known)
+        self._know(deaths)
+        mine = Suspicion(drop=self._drop, deaths=deaths, running_in=self._process.id)
+        self._own = (known, mine)
+        if deaths < MOST_DEATHS:
+            self._registry.suspect(self._product, mine)
+        return deaths < MOST_DEATHS
+
+    def _count_deaths(self, known: Suspicion | None) -> int:
+        if known is None:  # there was an attempt; nobody else tells how it ended
+            return self._process.deaths.get(self._drop, 1)
+        is_unsettled = known.running_in not in {"", self._process.id}
         return known.deaths + is_unsettled
 
-    def _fail(self) -> None:
-        """Note that this attempt failed by itself: who fails lives."""
-        failed = self._process.failed
-        failed[self._drop] = None
-        if len(failed) > _REMEMBERED:
-            failed.pop(next(iter(failed)), None)
-        if self.is_first or self._is_alone:
-            with suppress(Unavailable):  # what this process remembers must do then
-                self._note(running_in="")
+    def _know(self, deaths: int) -> None:
+        self._deaths = deaths
+        self._process.remember(self._drop, deaths)
 
-    def _note(self, *, running_in: str) -> None:
-        noted = Suspicion(drop=self._drop, deaths=self._deaths, running_in=running_in)
-        self._registry.suspect(self._product, noted)
+    def _fail(self) -> None:
+        """Note that this attempt failed by itself: who fails lives.
+
+        Nothing is noted by an attempt that never learnt how many had died, nor over the note of
+        somebody else. If the same file is attempted here a second time, that one may yet die.
+        """
+        if self._deaths is None:
+            return
+        others = self._process.running[self._drop] > 1
+        failed = Suspicion(
+            drop=self._drop, deaths=self._deaths, running_in=self._process.id if others else ""
+        )
+        with suppress(Unavailable):  # what this process remembers must do then
+            if self._registry.suspicion(self._product, self._drop) in self._own:
+                self._registry.suspect(self._product, failed)
+
+    def _leave(self) -> None:
+        with _MEMORY:
+            self._process.running[self._drop] -= 1
+            if not self._process.running[self._drop]:
+                del self._process.running[self._drop]
