@@ -1,7 +1,7 @@
 """Which keys have been seen, and where first, in memory that hardly grows with their number.
 
-In memory stand the keys themselves (of a long one its BLAKE2 digest). A million of them, or digests
-that came with the lines of a large file, make `SeenDigests` of them.
+In memory stand the keys themselves (of a long one its BLAKE2 digest). A quarter of a million, or
+digests that came with the lines of a large file, make `SeenDigests` of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mesh.validation.seen_digests import DigestSeeds, SeenDigests
 
-IN_MEMORY = 1 << 20
+IN_MEMORY = 1 << 18
 _BATCH = 1 << 18
 _LONGEST = 64
 _SCANS = 16

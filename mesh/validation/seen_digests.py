@@ -1,28 +1,26 @@
 """Many keys in little memory: 128 bits of each, and the row that had it first.
 
 Digests come from polars' hash with random seeds, so that nobody can aim at them: two keys of a file
-of a hundred million are taken for one with a probability of 10⁻²². A million stand in memory; each
-million more goes to a temporary file, sorted, and of it a filter of two megabytes stays that knows
-most new keys to be new.
+of a hundred million are taken for one with a probability of 10⁻²². A quarter of a million stand in
+memory; more go to a temporary file, sorted, and of each key 12 bits stay in a filter that knows
+most new keys to be new. Eight files become one, so that there are few to look at.
 """
 
 from __future__ import annotations
 
-import mmap
 import secrets
-import tempfile
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mesh.validation.seen_runs import COLUMNS, RunOnDisk, mask, one_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-SPILLED = 1 << 20
-_FILTER_BITS = 16
-_PROBES = 3
+SPILLED = 1 << 18
+_MERGED = 8
 _REPEATED = 1 << 16
 """Keys that were repeated and are looked up first: most of them will be again."""
-_COLUMNS = ("high", "low", "row")
 
 
 class DigestSeeds:
@@ -43,7 +41,7 @@ class DigestSeeds:
         other = self.of(pl.col("key"), self.other)
         chosen = [
             pl.when(is_text).then(t).otherwise(o).alias(name)
-            for t, o, name in zip(text, other, _COLUMNS, strict=False)
+            for t, o, name in zip(text, other, COLUMNS, strict=False)
         ]
         return frame.select(*chosen, "row")
 
@@ -64,13 +62,18 @@ class SeenDigests:
         self.seeds = DigestSeeds()
         self._spilled = spilled
         self._begin()
-        self._files: list[_RunOnDisk] = []
+        self._tiers: list[list[RunOnDisk]] = []
         self._repeated: pl.DataFrame | None = None
 
     def _begin(self) -> None:
         self._new: set[int] = set()
         self._blocks: list[pl.DataFrame] = []
         self._count = 0
+
+    @property
+    def runs(self) -> int:
+        """How many files there are to look at."""
+        return len(self._files())
 
     def rows(self, keys: Sequence[bytes]) -> list[int | None]:
         """The first rows of canonical keys; None for each that is new. Nothing is added."""
@@ -106,7 +109,7 @@ class SeenDigests:
             pl.col("told") != pl.col("row")
         )
         new = asked.filter(pl.col("first").is_null(), pl.col("here") == pl.col("row"))
-        self._keep(new.select(_COLUMNS))
+        self._keep(new.select(COLUMNS))
         more = found.select("high", "low", first="told").unique(["high", "low"])
         if self._repeated is None:
             self._repeated = more
@@ -131,9 +134,9 @@ class SeenDigests:
         """Those of the digests that are here, with the first row of each as `first`."""
         import polars as pl
 
-        masked = asked.with_columns(mask=_mask())
+        masked = asked.with_columns(mask=mask())
         blocks = [pl.concat(self._blocks)] if self._blocks else []
-        runs = [*blocks, *(file.near(masked) for file in self._files)]
+        runs = [*blocks, *(file.near(masked) for file in self._files())]
         known = [_matches(run, asked) for run in runs if len(run)]
         return pl.concat(known) if known else asked.clear().with_columns(first=pl.col("row"))
 
@@ -144,9 +147,9 @@ class SeenDigests:
         self._new.update(digests["high"].to_list())
         if len(self._new) - known < len(digests):
             return False
-        if self._files:
-            masked = digests.with_columns(mask=_mask())
-            if any(len(file.near(masked)) for file in self._files):
+        if self._tiers:
+            masked = digests.with_columns(mask=mask())
+            if any(len(file.near(masked)) for file in self._files()):
                 return False
         self._keep(digests)
         return True
@@ -159,7 +162,20 @@ class SeenDigests:
         if self._count >= self._spilled:
             blocks = self._blocks
             self._begin()  # first, for both would be much at once
-            self._files.append(_RunOnDisk(pl.concat(blocks).sort("high")))
+            self._spill(pl.concat(blocks).sort("high"))
+
+    def _files(self) -> list[RunOnDisk]:
+        return [run for tier in self._tiers for run in tier]
+
+    def _spill(self, run: pl.DataFrame) -> None:
+        made = RunOnDisk(iter([run]), len(run))
+        for tier in self._tiers:
+            tier.append(made)
+            if len(tier) < _MERGED:
+                return
+            made = one_of(tier)
+            tier.clear()
+        self._tiers.append([made])
 
 
 def _matches(run: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
@@ -167,75 +183,7 @@ def _matches(run: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
 
     few = asked.filter(pl.col("high").is_in(run["high"].implode()))
     first = run.select("high", "low", first="row")
-    return few.join(first, on=["high", "low"], how="inner").select(*_COLUMNS, "first")
-
-
-class _RunOnDisk:
-    """Sorted digests in a temporary file, which is gone with this object, and a filter of them."""
-
-    def __init__(self, run: pl.DataFrame) -> None:
-        import polars as pl
-        import pyarrow as pa
-
-        size = 8 * len(run)
-        with tempfile.TemporaryFile() as file:
-            for name in _COLUMNS:
-                file.write(run[name].rechunk().to_arrow().buffers()[1][:size])
-            file.flush()
-            self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # keeps it open
-        pages = pa.py_buffer(self._pages)
-        columns: dict[str, Any] = {}
-        for place, name in enumerate(_COLUMNS):
-            buffer = pages.slice(size * place, size)
-            columns[name] = pl.from_arrow(
-                pa.Array.from_buffers(pa.uint64(), len(run), [None, buffer])
-            )
-        self._run = pl.DataFrame(columns)
-        self._words = max(len(run) * _FILTER_BITS // 64, 1)
-        bits = run.select(word=self._word(), mask=_mask()).group_by("word")
-        filled = bits.agg(pl.col("mask").bitwise_or())
-        nothing = pl.zeros(self._words, dtype=pl.UInt64, eager=True)
-        self._filter = nothing.scatter(filled["word"], filled["mask"])
-
-    def near(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """The digests here that have the upper half of one of those, with a `mask`."""
-        import polars as pl
-
-        words = pl.lit(self._filter).gather(self._word())
-        perhaps = asked.filter((words & pl.col("mask")) == pl.col("mask"))["high"]
-        if perhaps.is_empty():
-            return self._run.clear()
-        try:
-            return self._found(perhaps)
-        finally:
-            if hasattr(mmap, "MADV_DONTNEED"):  # the system keeps them, this process need not
-                self._pages.madvise(mmap.MADV_DONTNEED)
-
-    def _found(self, perhaps: pl.Series) -> pl.DataFrame:
-        import polars as pl
-
-        at = self._run["high"].search_sorted(perhaps, side="left")
-        upto = self._run["high"].search_sorted(perhaps, side="right")
-        ranges = pl.DataFrame({"at": at, "upto": upto}).filter(pl.col("at") < pl.col("upto"))
-        if ranges.is_empty():
-            return self._run.clear()
-        places = ranges.select(pl.int_ranges("at", "upto").explode()).to_series()
-        return self._run[places.unique()]
-
-    def _word(self) -> pl.Expr:
-        import polars as pl
-
-        return (pl.col("low") % self._words).cast(pl.UInt32)
-
-
-def _mask() -> pl.Expr:
-    """Some bits of a word, chosen by a digest."""
-    import polars as pl
-
-    bits = pl.lit(pl.Series([1 << bit for bit in range(64)], dtype=pl.UInt64))
-    high = pl.col("low") // 0x1_0000_0000
-    chosen = [bits.gather((high // 64**probe % 64).cast(pl.UInt32)) for probe in range(_PROBES)]
-    return chosen[0] | chosen[1] | chosen[2]
+    return few.join(first, on=["high", "low"], how="inner").select(*COLUMNS, "first")
 
 
 def _seed() -> int:

@@ -143,13 +143,18 @@ def write(folder: Path, count: int, bad_share: float = BAD_SHARE) -> dict[str, P
     ):
         csv.write(",".join(COLUMNS) + "\n")
         for row, (order, spoiled) in enumerate(orders(count, bad_share=bad_share), start=1):
-            csv.write(",".join(_cell(order[name]) for name in COLUMNS) + "\n")
+            csv.write(line(order))
             parts = (f'"{name}": {_json(order[name])}' for name in COLUMNS)
             jsonl.write("{" + ", ".join(parts) + "}\n")
             if spoiled:
                 bad[row] = spoiled
     paths["bad"].write_text(json.dumps(bad), encoding="utf-8")
     return paths
+
+
+def line(order: dict[str, Any]) -> str:
+    """An order as a line of CSV."""
+    return ",".join(_cell(order[name]) for name in COLUMNS) + "\n"
 
 
 def _cell(value: Any) -> str:

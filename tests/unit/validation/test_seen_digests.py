@@ -32,3 +32,17 @@ def test_a_text_and_a_number_that_are_written_alike_are_two_keys() -> None:
     seen = SeenDigests()
     assert seen.first_rows(seen.seeds.digests([b"s5", b"5"], [1, 2])) == {}
     assert seen.rows([b"5", b"s5", b"s6"]) == [2, 1, None]
+
+
+def test_runs_that_became_one_tell_the_same() -> None:
+    seen, told = SeenDigests(50), dict[bytes, int]()
+    for start in range(0, 9_000, 300):
+        keys = [b"s%d" % (number * 7 % 8_000) for number in range(start, start + 300)]
+        rows = range(start + 1, start + 301)
+        repeated = {}
+        for key, row in zip(keys, rows, strict=True):
+            if (first := told.setdefault(key, row)) != row:
+                repeated[row] = first
+        assert seen.first_rows(seen.seeds.digests(keys, rows)) == repeated
+    assert seen.rows([b"s7", b"s1", b"sx"]) == [told[b"s7"], told[b"s1"], None]
+    assert seen.runs < 10
