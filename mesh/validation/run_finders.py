@@ -19,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from mesh.validation.allocators import give_blocks_back
 from mesh.validation.line_expressions import LineExpressions
 from mesh.validation.line_keys import KeyQuestion
 from mesh.validation.report import Limits
@@ -167,6 +168,7 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
         if asked or not expressions or seen <= limits.large:
             continue
         asked = True
+        give_blocks_back()
         if finders := _finders(expressions, limits):
             with closing(finders):
                 _feed_with(reader, whole, finders)

@@ -11,7 +11,7 @@ import os
 import tempfile
 import weakref
 from array import array
-from bisect import bisect_left
+from bisect import bisect, bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ("high", "low", "row")
 _RECORD = 8 * len(COLUMNS)
-_PAGE = 256
+_PAGE = 64
 """Records that are read at once at the least."""
-_PAGES = 1 << 10
+_PAGES = 1 << 12
 """Pages that are looked at together: 6 MiB."""
 _SLICE = 1 << 17
 """Records that are sorted at once when runs become one."""
@@ -59,19 +59,17 @@ class RunOnDisk:
         import polars as pl
 
         words = pl.lit(self._probed).gather(_word(self._words))
-        perhaps = asked.filter((words & pl.col("mask")) == pl.col("mask"))["high"].unique().sort()
-        if perhaps.is_empty():
-            return asked.select(COLUMNS).clear()
-        return pl.concat([*self._found(perhaps), asked.select(COLUMNS).clear()])
+        perhaps = asked.filter((words & pl.col("mask")) == pl.col("mask"))["high"]
+        found = list(self._found(perhaps)) if len(perhaps) else []
+        return pl.concat(found) if found else asked.select(COLUMNS).clear()
 
     def _found(self, perhaps: pl.Series) -> Iterator[pl.DataFrame]:
         import polars as pl
 
+        fences = self._fences
         # A digest that is the first of a page may also be the last one of the page before it.
-        fences = _series(self._fences)
-        least = (fences.search_sorted(perhaps, side="left").cast(pl.Int64) - 1).clip(0)
-        most = (fences.search_sorted(perhaps, side="right").cast(pl.Int64) - 1).clip(0)
-        pages = pl.concat([least, most]).unique().sort().to_list()
+        places = {find(fences, at) for at in perhaps.to_list() for find in (bisect_left, bisect)}
+        pages = sorted({max(place - 1, 0) for place in places})
         for start in range(0, len(pages), _PAGES):
             some = pages[start : start + _PAGES]
             read = self._records((page * _PAGE, (page + 1) * _PAGE) for page in some)
@@ -109,14 +107,14 @@ class RunOnDisk:
     def _add(self, records: pl.DataFrame) -> None:
         import polars as pl
 
-        flat = records.select(pl.concat_list(COLUMNS).explode()).to_series()
+        flat = records.select(pl.concat_arr(COLUMNS).arr.explode()).to_series()
         self._file.write(_bytes(flat))
         self._file.flush()
         highs = records["high"]
         self._fences.frombytes(_bytes(highs.gather_every(_PAGE, -self._count % _PAGE)))
         self._count += len(records)
-        words = records.select(word=_word(self._words), mask=mask()).group_by("word")
-        filled = words.agg(pl.col("mask").bitwise_or()).sort("word")
+        words = records.select(word=_word(self._words).set_sorted(), mask=mask())
+        filled = words.group_by("word", maintain_order=True).agg(pl.col("mask").bitwise_or())
         if filled.is_empty():
             return
         first, last = int(filled["word"][0]), int(filled["word"][-1])

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from mesh.validation.accepted_json import JsonBlocks
 from mesh.validation.accepted_rows import Columns, CsvBlocks, Rows
+from mesh.validation.allocators import give_columns_back
 from mesh.validation.arrow_types import typed_columns
 from mesh.validation.arrow_values import Converter, TooNarrowError
 from mesh.validation.beside import Beside
@@ -94,6 +95,7 @@ class TypedParquet:
     """
 
     def __init__(self, plan: Plan, file_format: FileFormat) -> None:
+        give_columns_back()
         self._plan, self._format = plan, file_format
         self._columns = typed_columns(plan)
         self._converters = [Converter(column) for column in self._columns]

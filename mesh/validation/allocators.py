@@ -1,0 +1,36 @@
+"""What allocators keep of the memory that a large file has given back: as little as they can.
+
+A file goes by in blocks of megabytes, which are made and let go in several threads. Left alone, the
+C library learns from the first of them to keep such blocks in its arenas, and Arrow's own allocator
+keeps what each thread has had; a quarter of the memory of an instance would hold nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+
+_M_MMAP_THRESHOLD = -3
+_LARGE = 1 << 18
+
+
+@functools.cache
+def give_blocks_back() -> bool:
+    """Have the C library return blocks of 256 KiB or more at once; whether it can be told so."""
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, _LARGE) == 1
+
+
+@functools.cache
+def give_columns_back() -> str:
+    """Have Arrow take the allocator that returns most; its name."""
+    import pyarrow as pa
+
+    try:
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    except NotImplementedError:  # not on every system
+        pa.set_memory_pool(pa.system_memory_pool())
+    return str(pa.default_memory_pool().backend_name)
