@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from cli.answers.onboarding import TemplateUse
-from cli.answers.products import CloudEvent, Deprecation
+from cli.answers.products import CloudEvent
 from cli.answers.products import Product as ProductPage
 from cli.client import PAGE, MeshClient
+from cli.notices import ending
 from cli.options import AsJson, Product, State, mesh_at
 from cli.output import plural, say, show, table, write_json
 
@@ -129,12 +130,6 @@ def _event_line(event: CloudEvent) -> str:
     )
 
 
-def _ending(found: Deprecation | None) -> str:
-    if found is None:
-        return ""
-    return f" (deprecated, ends {found['sunset']})" if found["sunset"] else " (deprecated)"
-
-
 def _show_page(page: ProductPage) -> None:
     owner = page["owner"]
     say(f"{page['name']}  {page['product']}  {page['version']}  {page['status']}", style="bold")
@@ -145,7 +140,7 @@ def _show_page(page: ProductPage) -> None:
         *_template_lines(page["template"]),
     )
     ports = [
-        (port["name"], port["version"] + _ending(port["deprecation"]), place)
+        (port["name"], port["version"] + ending(port["deprecation"]), place)
         for port in page["output_ports"]
         for place in port["landing"]
     ]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from cli.answers.access import Agreement, Audit, Caller, ReadAccess
 from cli.answers.drops import Drop, Journey, Receipt
 from cli.answers.onboarding import Onboarding, SecurityProfile, Template
-from cli.answers.products import CloudEvent, Preview, Product, ProductSummary
+from cli.answers.products import CloudEvent, Notice, Preview, Product, ProductSummary
 from cli.answers.subscriptions import (
     Attempt,
     DeadLetter,
@@ -148,6 +148,15 @@ class MeshClient:
         body = {"decision": decision, "reason": reason} | ({} if days is None else {"days": days})
         path = f"{_product(product)}/agreements/{_part(consumer)}/decision"
         found: Agreement = self._ask("POST", path, body=body)
+        return found
+
+    def notices(self, product: str) -> list[Notice]:
+        found: list[Notice] = self._ask("GET", f"{_product(product)}/notices")["notices"]
+        return found
+
+    def acknowledge_notice(self, product: str, *, port: str, major: str, consumer: str) -> Notice:
+        notice = f"{_product(product)}/notices/{_part(port)}/{_part(major)}"
+        found: Notice = self._ask("POST", f"{notice}/acknowledgements/{_part(consumer)}")
         return found
 
     def preview_contract(self, product: str, *, file: str, text: str) -> Preview:

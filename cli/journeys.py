@@ -14,6 +14,7 @@ from cli.answers.drops import AnnouncedEvent, Drop, FileSet, Journey, ToldSubscr
 from cli.answers.subscriptions import Attempt
 from cli.client import MeshClient
 from cli.failures import ExitCode, Failed, wrong_call
+from cli.notices import ending
 from cli.options import AsJson, Format, Product, State, connection, mesh_at
 from cli.output import duration, moment, plain, plural, say, show, since, size, table, write_json
 from cli.telemetry import TracedHop, hops_of
@@ -105,6 +106,8 @@ def timeline(journey: Journey, pieces: Sequence[Journey] = ()) -> Tree:
     )
     by = f"by contract {journey['contract']}: " if journey["contract"] else ""
     decided.add(plain(by + _rows(journey)))
+    if journey["deprecation"]:
+        decided.add(plain(f"its version of the output port{ending(journey['deprecation'])}"))
     decided.add(plain(f"receipt {journey['receipt']}"))
     if journey["duplicates"]:
         decided.add(plain(f"told of {journey['duplicates']} more times"))

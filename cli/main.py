@@ -23,6 +23,7 @@ from cli import (
     dropping,
     identity,
     journeys,
+    notices,
     onboarding,
     records,
     replaying,
@@ -116,6 +117,7 @@ app.command()(onboarding.refuse)
 app.command()(checking.check)
 app.add_typer(contracts.app)
 app.add_typer(agreements.app)
+app.add_typer(notices.app)
 app.command()(records.audit)
 app.command()(records.access)
 app.add_typer(dead_letters.app)

@@ -68,6 +68,7 @@ def _show(found: Preview) -> None:
         say(f"{said}: publish it under a new major version ({found['mode']}).", style="bold red")
     elif found["verdict"] == "new-major":
         say(f"{said} once they move: {name} is published beside what there is.", style="bold green")
+        say(f"Before that may end, they have {plural(found['notice_days'], 'day')} of notice.")
     else:
         say(f"{said}: {name} is compatible ({found['mode']}).", style="bold green")
 

@@ -56,6 +56,7 @@ def _preview(found: Preview) -> dict[str, Any]:
         "mode": found.mode.upper(),
         "verdict": found.verdict,
         "changes": [change.to_data() for change in found.changes],
+        "notice_days": found.notice_days,
         "consumers": [_verdict(verdict) for verdict in found.consumers],
     }
 

@@ -9,18 +9,28 @@ from mesh.backbone import Backbone
 from mesh.errors import NotFound
 from mesh.model.catalogue import ProductSummary
 from mesh.model.names import ProductId
-from mesh.model.product import DataProduct
+from mesh.model.notice import Notice
+from mesh.model.product import DataProduct, OutputPort
 from mesh.model.record import ContractEntry, Head, Snapshot
 from mesh.model.subscription_events import is_own_stream
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductPage:
-    """A product with its published contracts and the last good version of each object."""
+    """A product with its published contracts and the last good version of each object.
+
+    Attributes:
+        notices: of the ports that are on their way out.
+    """
 
     product: DataProduct
     contracts: Sequence[ContractEntry]
     snapshots: Sequence[Snapshot]
+    notices: Sequence[Notice]
+
+    def notice_of(self, port: OutputPort) -> Notice | None:
+        """The notice of a port; None when none was given."""
+        return next((one for one in self.notices if one.key == (port.name, port.major)), None)
 
 
 def search(backbone: Backbone, *, words: str = "", limit: int) -> list[ProductSummary]:
@@ -44,6 +54,7 @@ def page(backbone: Backbone, product: ProductId) -> ProductPage:
         product=find_product(backbone, product),
         contracts=backbone.registry.contracts(product),
         snapshots=backbone.registry.snapshots(product),
+        notices=backbone.registry.notices(product),
     )
 
 

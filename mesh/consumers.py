@@ -32,6 +32,7 @@ class Preview:
             those of its major, else the newest; of a new major, the newest before it.
         verdict: `compatible`, or `breaking`, and then onboarding refuses it; `new-major` if it
             would stand beside what is published, whatever it changes.
+        notice_days: how long before the end of what it was compared with its consumers are told.
         consumers: everybody who relies on the product, in the order of their names.
     """
 
@@ -42,6 +43,7 @@ class Preview:
     mode: Mode
     verdict: Literal["compatible", "new-major", "breaking"]
     changes: tuple[Change, ...]
+    notice_days: int
     consumers: tuple[ConsumerVerdict, ...]
 
 
@@ -63,7 +65,9 @@ def preview(backbone: Backbone, product: ProductId, *, file: str, text: str) -> 
     _check_version(port, contract, published)
     mode = backbone.policy.compatibility
     olds = _compared_with(contract, published, mode)
-    changes = compare_all([contracts.of_entry(backbone, entry) for entry in olds], contract, mode)
+    before = [contracts.of_entry(backbone, entry) for entry in olds]
+    changes = compare_all(before, contract, mode)
+    newest = (before or [contract])[-1]
     is_new_major = contract.major not in {major_of(entry.version) for entry in published}
     breaks = any(change.verdict == "breaking" for change in changes)
     return Preview(
@@ -74,6 +78,7 @@ def preview(backbone: Backbone, product: ProductId, *, file: str, text: str) -> 
         mode=mode,
         verdict="new-major" if is_new_major else "breaking" if breaks else "compatible",
         changes=tuple(changes),
+        notice_days=backbone.policy.notices.of_contract(newest.document).days,
         consumers=tuple(
             verdict_of(consumer, changes) for consumer in of_product(backbone, product)
         ),

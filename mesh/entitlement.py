@@ -16,6 +16,7 @@ from mesh.model.declaration import Declaration
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.entitlement import RULES, Need, Of, Rule
 from mesh.model.names import ProductId, is_slug
+from mesh.model.notice import Asked, Notice
 from mesh.model.principal import ANY_DOMAIN, Caller, Principal, Role, caller_of
 from mesh.model.subscription import Subscription
 
@@ -110,6 +111,13 @@ def agreements_shown_to(
     if caller.is_ops or caller.holds(TEAM, product.domain):
         return list(found)
     return [one for one in found if caller.holds({Role.CONSUMER}, one.consumer)]
+
+
+def asked_shown_to(caller: Caller, notice: Notice) -> list[Asked]:
+    """Who is asked by a notice, as far as a caller may see: its domains, or all of them."""
+    if caller.is_ops or caller.holds(TEAM, notice.product.domain):
+        return list(notice.asked)
+    return [one for one in notice.asked if caller.holds({Role.CONSUMER}, one.domain)]
 
 
 def concerned(backbone: Backbone, call: Call) -> str:

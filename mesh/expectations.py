@@ -214,10 +214,10 @@ def _ticks(expectation: Expectation, after: datetime) -> Iterator[datetime]:
 
 
 def _expectations(backbone: Backbone, product: DataProduct) -> tuple[Expectation, ...]:
-    newest = {(port.name, port.major): port for port in product.output_ports}
     return tuple(
         expectation
-        for port in newest.values()
+        for port in product.newest_ports.values()
+        if port.retired_at is None
         for expectation in _of_contract(
             backbone.storage,
             contracts.location(product.id, port),

@@ -21,7 +21,7 @@ from mesh.model.dropped_file import (
     place_of,
 )
 from mesh.model.judgement import Judgement
-from mesh.model.product import OutputPort
+from mesh.model.product import DataProduct, OutputPort
 from mesh.model.record import Commit, Head, LedgerEntry, number
 from mesh.suspects import MOST_DEATHS, Attempt
 
@@ -175,6 +175,9 @@ def _judged(
             remedy=f"Drop the file under one of: {', '.join(offered)}.",
         )
         return refuse(backbone, dropped, place, rule="unknown-object", why=why)
+    if port.retired_at is not None and dropped.landed_at >= port.retired_at:
+        why = _retired(head.product, port)
+        return refuse(backbone, dropped, place, rule="retired", why=why)
     if not attempt.may_judge():
         why = Misplaced(
             reason=f"Judging the file has ended {MOST_DEATHS} workers; it was not read.",
@@ -202,6 +205,13 @@ def _pieces(
     if unfit is not None:
         return refuse(backbone, dropped, place, rule="set", why=unfit)
     return pieces
+
+
+def _retired(product: DataProduct, port: OutputPort) -> Misplaced:
+    living = product.living_places(port.name)
+    reason = f"Version {port.major} of {port.name!r} was retired on {port.retired_at:%Y-%m-%d}."
+    under = f"Drop the file under one of: {', '.join(living)}."
+    return Misplaced(reason=reason, remedy=under if living else "Nothing takes its place.")
 
 
 def _committed(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mesh import outbox, provisioning, schemas, telemetry, templates
+from mesh import notices, outbox, provisioning, reminding, schemas, telemetry, templates
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.documents import read_declaration
@@ -247,13 +247,13 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
         new = tuple(
             entry for entry in entries if backbone.registry.contract(product.id, entry.key) is None
         )
+        made = notices.registration(backbone, head.product, declaration, product)
         told = onboarding_events.announcements(
-            head.product, product, new, after=head.sequence, at=backbone.now()
+            head.product, made.product, new, after=head.sequence, at=backbone.now()
         )
-        moved, events = number(replace(head, product=product), told)
-        onboarded_at = head.onboarded_at or backbone.now()
-        moved = replace(moved, onboarded_at=onboarded_at)
-        return Commit(head=moved, events=events, contracts=new)
+        moved, events = number(replace(head, product=made.product), (*told, *made.announcements))
+        moved = replace(moved, onboarded_at=head.onboarded_at or backbone.now())
+        return Commit(head=moved, events=events, contracts=new, notices=made.notices)
 
     done = commit(backbone, product.id, decide)
     if found:
@@ -262,6 +262,7 @@ def _register(backbone: Backbone, saga: Onboarding) -> Onboarding:
         outbox.relay(backbone, product.id)
     else:
         outbox.publish(backbone, product.id, done.events)
+    reminding.tell(backbone, product.id)
     provisioning.backfill_inputs(backbone, product)
     onboarded_at = backbone.registry.head(product.id).onboarded_at
     assert onboarded_at is not None  # the commit has set it

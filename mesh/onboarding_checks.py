@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import agreements, consumers, contracts
+from mesh import agreements, contracts
 from mesh.backbone import Backbone
 from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.compatibility import compare_all
@@ -15,6 +15,7 @@ from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
 from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
+from mesh.notice_checks import wrong_endings, wrong_notice
 from mesh.query_checks import queries_of
 from mesh.reference_checks import referred_classifications, wrong_references
 
@@ -28,9 +29,10 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
         or _not_agreed(backbone, declaration.file, port, declaration.product.id.domain)
         for port in declaration.product.input_ports
     ]
-    findings += _ends_early(backbone, declaration)
+    findings += wrong_endings(backbone, declaration)
     for declared in declaration.contracts:
         findings += _service_level(declared)
+        findings += wrong_notice(declared)
         findings += wrong_references(backbone, declaration, declared)
         findings += _breaking(backbone, declaration.product.id, declared)
     return tuple(finding for finding in findings if finding is not None)
@@ -91,42 +93,6 @@ def _taken(
         message=f"Version {port.version} of {port.name!r} is published with another content.",
         remedy="A published contract never changes: raise its version, here and in the product.",
     )
-
-
-def _ends_early(backbone: Backbone, declaration: Declaration) -> list[Finding]:
-    """A port's end that was told is kept: it may come later, or not at all, but not earlier."""
-    product = declaration.product
-    before = backbone.registry.head(product.id).product
-    told = {
-        (port.name, port.major): port.deprecation.sunset
-        for port in (() if before is None else before.output_ports)
-        if port.deprecation is not None and port.deprecation.sunset is not None
-    }
-    ports = {(port.name, port.major): port for port in product.output_ports}
-    places = {key: f"/outputPorts/{place}" for place, key in enumerate(ports)}
-    found = []
-    for (name, major), sunset in told.items():
-        port = ports.get((name, major))
-        if port is None:
-            ends = backbone.now()
-        elif port.deprecation is None or port.deprecation.sunset is None:
-            continue
-        else:
-            ends = port.deprecation.sunset
-        if ends >= sunset:
-            continue
-        known = ", ".join(one.domain for one in consumers.of_product(backbone, product.id))
-        found.append(
-            Finding(
-                file=declaration.file,
-                path=places.get((name, major), "/outputPorts"),
-                rule="product.ends-early",
-                message=f"Version {major} of {name!r} ends on {sunset.isoformat()}, as consumers "
-                f"of {product.id} have been told ({known or 'there is none now'}).",
-                remedy="Keep the port until then; its end may be put off, not brought forward.",
-            )
-        )
-    return found
 
 
 def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract) -> list[Finding]:

@@ -20,6 +20,7 @@ from mesh.model.events import ReceivedEvent
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
+from mesh.model.notice import Notice, ToldOf
 from mesh.model.notification import Delivery, RecordedAttempt
 from mesh.model.onboarding import Onboarding
 from mesh.model.record import (
@@ -82,6 +83,15 @@ class Registry(Protocol):
 
     def agreements(self, product: ProductId) -> Sequence[Agreement]:
         """All of them, in the order of the domains' names."""
+
+    def notice(self, product: ProductId, port: str, major: int) -> Notice | None:
+        """The notice of one major version of an output port."""
+
+    def notices(self, product: ProductId) -> Sequence[Notice]:
+        """All of them, in the order of their ports and majors."""
+
+    def told_of(self, stream: ProductId, key: str) -> ToldOf | None:
+        """How far a domain has been told of a notice, in its own stream."""
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]: ...
 

@@ -14,7 +14,9 @@ from mesh.model.dropped_file import UNPLACED, DroppedFile
 from mesh.model.events import ReceivedEvent
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
+from mesh.model.notice import Notice
 from mesh.model.notification import Delivery
+from mesh.model.product import Deprecation, OutputPort
 from mesh.model.record import LedgerEntry
 from mesh.model.subscription import Subscription
 
@@ -49,12 +51,16 @@ class Journey:
 
     Attributes:
         set: the set that it is of, as it stands now; None when it stands for itself.
+        deprecation: that the output port it was dropped for is on its way out; None when it stays.
+        notice: that consumers were given of that.
     """
 
     product: ProductId
     entry: LedgerEntry
     announced: tuple[Announced, ...]
     set: FileSet | None = None
+    deprecation: Deprecation | None = None
+    notice: Notice | None = None
 
 
 def journey(backbone: Backbone, product: ProductId, drop: str) -> Journey:
@@ -70,11 +76,18 @@ def journey(backbone: Backbone, product: ProductId, drop: str) -> Journey:
     subscriptions = backbone.subscriptions.of_product(product)
     of_set = _set(backbone, product, entry)
     events = _events(backbone, product, entry, of_set)
+    port = _port(backbone, product, entry)
+    is_ending = port is not None and port.deprecation is not None
+    notice = (
+        backbone.registry.notice(product, port.name, port.major) if port and is_ending else None
+    )
     return Journey(
         product=product,
         entry=entry,
         announced=tuple(_announced(backbone, event, subscriptions) for event in events),
         set=of_set,
+        deprecation=None if port is None else port.deprecation,
+        notice=notice,
     )
 
 
@@ -143,6 +156,15 @@ def receipt(backbone: Backbone, product: ProductId, drop: str) -> bytes:
         message = f"{product} has no receipt for {drop!r} yet."
         raise NotFound(message, problem="unknown-drop")
     return found
+
+
+def _port(backbone: Backbone, product: ProductId, entry: LedgerEntry) -> OutputPort | None:
+    """The output port that the file was dropped for, as it is declared now."""
+    found = backbone.registry.head(product).product
+    if found is None or not entry.place:
+        return None
+    _, _, version, object_name = entry.place.split("/")
+    return found.port_for(major=int(version[1:]), object_name=object_name)
 
 
 def _set(backbone: Backbone, product: ProductId, entry: LedgerEntry) -> FileSet | None:

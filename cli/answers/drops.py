@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from cli.answers.products import Deprecation
 from cli.answers.subscriptions import Attempt, Channel
 
 
@@ -89,6 +90,7 @@ class AnnouncedEvent(TypedDict):
 class Journey(Drop):
     """A drop with the set that it is of, if it is of one, and the events that told of it."""
 
+    deprecation: Deprecation | None
     sets: list[FileSet]
     events: list[AnnouncedEvent]
 

@@ -32,8 +32,13 @@ class Owner(TypedDict):
 class Deprecation(TypedDict):
     """That an output port is on its way out."""
 
+    since: str | None
     sunset: str | None
     migration: str | None
+    retired_at: str | None
+    notice_until: str | None
+    asked: int
+    unacknowledged: int
 
 
 class OutputPort(TypedDict):
@@ -141,4 +146,33 @@ class Preview(TypedDict):
     mode: str
     verdict: Literal["compatible", "new-major", "breaking"]
     changes: list[Change]
+    notice_days: int
     consumers: list[ConsumerVerdict]
+
+
+class AskedConsumer(TypedDict):
+    """A consumer that has to acknowledge a notice."""
+
+    consumer: str
+    outstanding: bool
+    acknowledged_at: str | None
+    acknowledged_by: str
+    affected_by: list[Change]
+
+
+class Notice(TypedDict):
+    """That a major version of an output port ends, and whom that affects."""
+
+    product: str
+    port: str
+    version: str
+    major: int
+    number: int
+    standing: Literal["open", "withdrawn", "retired"]
+    given_at: str
+    until: str
+    sunset: str | None
+    migration: str | None
+    successor: str | None
+    retired_at: str | None
+    asked: list[AskedConsumer]

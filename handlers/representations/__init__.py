@@ -2,6 +2,7 @@
 
 from handlers.representations.access import agreement, audit_entry, caller, read_access
 from handlers.representations.drops import drop, file_set, journey
+from handlers.representations.notices import notice
 from handlers.representations.products import onboarding, product, profile, summary, template
 from handlers.representations.subscriptions import attempt, dead_letter, subscribed, subscription
 
@@ -14,6 +15,7 @@ __all__ = [
     "drop",
     "file_set",
     "journey",
+    "notice",
     "onboarding",
     "product",
     "profile",

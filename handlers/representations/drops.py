@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from handlers.representations.notices import deprecation
 from handlers.representations.subscriptions import attempt, target
 from handlers.representations.times import time
 from mesh.model.file_set import FileSet
@@ -44,7 +45,12 @@ def drop(address: ProductId, entry: LedgerEntry) -> dict[str, Any]:
 def journey(told: Journey) -> dict[str, Any]:
     announced = [_announced(one) for one in told.announced]
     sets = [] if told.set is None else [file_set(told.set)]
-    return {**drop(told.product, told.entry), "sets": sets, "events": announced}
+    return {
+        **drop(told.product, told.entry),
+        "deprecation": deprecation(told.deprecation, told.notice),
+        "sets": sets,
+        "events": announced,
+    }
 
 
 def file_set(state: FileSet) -> dict[str, Any]:

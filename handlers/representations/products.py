@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from handlers.representations.notices import deprecation
 from handlers.representations.times import time
 from mesh.catalogue import ProductPage
 from mesh.model.catalogue import ProductSummary
 from mesh.model.onboarding import Onboarding
-from mesh.model.product import Deprecation
 from mesh.model.template import SecurityProfile, Template, TemplateUse
 
 
@@ -89,7 +89,7 @@ def product(page: ProductPage) -> dict[str, Any]:
                 "contract_id": port.contract_id,
                 "objects": list(port.objects),
                 "landing": [f"landing/{found.id}/v{port.major}/{name}/" for name in port.objects],
-                "deprecation": _deprecation(port.deprecation),
+                "deprecation": deprecation(port.deprecation, page.notice_of(port)),
             }
             for port in found.output_ports
         ],
@@ -131,9 +131,3 @@ def product(page: ProductPage) -> dict[str, Any]:
             for snapshot in page.snapshots
         ],
     }
-
-
-def _deprecation(found: Deprecation | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {"sunset": time(found.sunset), "migration": found.migration}

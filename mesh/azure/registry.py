@@ -12,6 +12,8 @@ and one product's load is its own. The RowKeys:
     awaited:vMAJOR:OBJECT          Awaited
     set:vMAJOR:OBJECT:FOLDER       FileSet; `state` is open or complete
     agreement:CONSUMER             Agreement
+    notice:PORT:MAJOR              Notice
+    told:KEY                       ToldOf, in the stream of the domain that was told
     suspect:BLOB-VERSION           Suspicion
     event:SEQUENCE                 a CloudEvent
     outbox:SEQUENCE                the same, until it is known to have been published
@@ -52,6 +54,7 @@ from mesh.model.events import sequence_text
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
+from mesh.model.notice import Notice, ToldOf
 from mesh.model.record import (
     Commit,
     ContractEntry,
@@ -157,6 +160,17 @@ class TableRegistry:
     def agreements(self, product: ProductId) -> Sequence[Agreement]:
         return [noun(Agreement, found) for found in under(self._table, product.key, "agreement")]
 
+    def notice(self, product: ProductId, port: str, major: int) -> Notice | None:
+        found = get(self._table, product.key, _notice_key(port, major))
+        return None if found is None else noun(Notice, found)
+
+    def notices(self, product: ProductId) -> Sequence[Notice]:
+        return [noun(Notice, found) for found in under(self._table, product.key, "notice")]
+
+    def told_of(self, stream: ProductId, key: str) -> ToldOf | None:
+        found = get(self._table, stream.key, row_key("told", key))
+        return None if found is None else noun(ToldOf, found)
+
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         found = under(self._table, product.key, "input", period)
         return [noun(InputState, entity) for entity in found]
@@ -247,6 +261,14 @@ def _state_rows(partition: str, commit: Commit) -> Iterator[dict[str, Any]]:
         yield row(partition, key, awaited)
     for agreed in commit.agreements:
         yield row(partition, row_key("agreement", agreed.consumer), agreed)
+    for notice in commit.notices:
+        yield row(partition, _notice_key(notice.port, notice.major), notice)
+    for told_of in commit.told_of:
+        yield row(partition, row_key("told", told_of.key), told_of)
+
+
+def _notice_key(port: str, major: int) -> str:
+    return row_key("notice", port, f"{major:06d}")
 
 
 def _ledger_rows(partition: str, entry: LedgerEntry) -> tuple[dict[str, Any], dict[str, Any]]:

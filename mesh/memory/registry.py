@@ -14,6 +14,7 @@ from mesh.model.agreement import Agreement
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
+from mesh.model.notice import Notice, ToldOf
 from mesh.model.record import (
     Commit,
     ContractEntry,
@@ -37,6 +38,8 @@ class _Partition:
     awaited: dict[tuple[int, str], Awaited] = field(default_factory=dict)
     sets: dict[tuple[int, str, str], FileSet] = field(default_factory=dict)
     agreements: dict[str, Agreement] = field(default_factory=dict)
+    notices: dict[tuple[str, int], Notice] = field(default_factory=dict)
+    told_of: dict[str, ToldOf] = field(default_factory=dict)
     events: dict[int, str] = field(default_factory=dict)
     outbox: set[int] = field(default_factory=set)
     suspicions: dict[str, Suspicion] = field(default_factory=dict)
@@ -81,6 +84,9 @@ class Registry:
                 partition.sets[told.major, told.object_name, told.folder] = told
             for agreed in commit.agreements:
                 partition.agreements[agreed.consumer] = agreed
+            for notice in commit.notices:
+                partition.notices[notice.port, notice.major] = notice
+            partition.told_of.update({one.key: one for one in commit.told_of})
             for event in commit.events:
                 partition.events[event.sequence] = json.dumps(event.to_cloudevent())
                 partition.outbox.add(event.sequence)
@@ -145,6 +151,19 @@ class Registry:
         with self._lock:
             found = self._partitions[product].agreements
             return [found[consumer] for consumer in sorted(found)]
+
+    def notice(self, product: ProductId, port: str, major: int) -> Notice | None:
+        with self._lock:
+            return self._partitions[product].notices.get((port, major))
+
+    def notices(self, product: ProductId) -> Sequence[Notice]:
+        with self._lock:
+            found = self._partitions[product].notices
+            return [found[key] for key in sorted(found)]
+
+    def told_of(self, stream: ProductId, key: str) -> ToldOf | None:
+        with self._lock:
+            return self._partitions[stream].told_of.get(key)
 
     def inputs(self, product: ProductId, period: str) -> Sequence[InputState]:
         with self._lock:

@@ -107,6 +107,8 @@ RULES: Mapping[str, Rule] = {
     "list_agreements": _ANYBODY_HERE,
     "get_agreement": Rule(needs=(_need(Of.CONSUMER, Role.CONSUMER), _TEAM), ops=True),
     "decide_agreement": Rule(needs=(_need(Of.PRODUCT, Role.OWNER),)),
+    "list_notices": _ANYBODY_HERE,
+    "acknowledge_notice": Rule(needs=(_need(Of.CONSUMER, Role.CONSUMER),)),
     "read_snapshot": Rule(needs=(_TEAM, _need(Of.ENTITLED, Role.CONSUMER))),
     "list_audit": Rule(needs=(_need(Of.LOG, Role.OWNER),), ops=True),
     "list_dead_letters": _OPS,
@@ -116,7 +118,8 @@ RULES: Mapping[str, Rule] = {
 """The rule of each operation; one that is not here cannot be called by anybody.
 
 What lists answer with is narrowed to what the caller may see of each entry: drops to those of its
-domains, subscriptions and agreements to its own and those of its products.
+domains, subscriptions, agreements and who is asked by a notice to its own and those of its
+products.
 """
 
 DECISIONS = frozenset(
@@ -132,6 +135,7 @@ DECISIONS = frozenset(
         "replay",
         "request_agreement",
         "decide_agreement",
+        "acknowledge_notice",
         "read_snapshot",
         "resubmit_dead_letter",
         "discard_dead_letter",

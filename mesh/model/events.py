@@ -23,6 +23,9 @@ PRODUCT_RECOVERED = "mesh.product.recovered.v1"
 INPUTS_READY = "mesh.composite.inputs-ready.v1"
 SUBSCRIPTION_FAILING = "mesh.subscription.failing.v1"
 SUBSCRIPTION_SUSPENDED = "mesh.subscription.suspended.v1"
+CONTRACT_RETIRED = "mesh.contract.retired.v1"
+NOTICE_GIVEN = "mesh.notice.given.v1"
+NOTICE_REMINDED = "mesh.notice.reminded.v1"
 
 AGREEMENT_TYPES = tuple(
     f"mesh.agreement.{what}.v1"
@@ -34,6 +37,7 @@ EVENT_TYPES = (
     PRODUCT_ONBOARDED,
     PRODUCT_CHANGED,
     CONTRACT_PUBLISHED,
+    CONTRACT_RETIRED,
     PRODUCT_UPDATED,
     FILE_QUARANTINED,
     PRODUCT_LATE,
@@ -43,6 +47,8 @@ EVENT_TYPES = (
     *AGREEMENT_TYPES,
     SUBSCRIPTION_FAILING,
     SUBSCRIPTION_SUSPENDED,
+    NOTICE_GIVEN,
+    NOTICE_REMINDED,
 )
 
 SCHEMA_BASE = "urn:mesh:schemas:events:"

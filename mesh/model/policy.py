@@ -10,6 +10,7 @@ from typing import Any, get_args
 from mesh.model.agreement import AgreementPolicy
 from mesh.model.compatibility import MODES, Mode
 from mesh.model.delivery import STANDARD_SCHEDULE
+from mesh.model.notice import NoticePolicy
 from mesh.model.odcs_variables import NAME
 from mesh.model.principal import Grant
 from mesh.model.rate import Rate
@@ -38,6 +39,7 @@ class Policy:
         grants: what principals may do, beside what their app roles say (`docs/security.md`).
         rate: how many calls of the HTTP API one caller may make of one instance.
         agreements: who decides who may consume, and for how long.
+        notices: how long before its end consumers are told that an output port ends.
     """
 
     approval_classifications: frozenset[str] = frozenset({"restricted"})
@@ -52,6 +54,7 @@ class Policy:
     grants: tuple[Grant, ...] = ()
     rate: Rate = Rate()  # noqa: RUF009 - it is frozen
     agreements: AgreementPolicy = field(default_factory=AgreementPolicy)
+    notices: NoticePolicy = field(default_factory=NoticePolicy)
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Policy:
@@ -76,6 +79,7 @@ class Policy:
                 grants=tuple(Grant.from_data(entry) for entry in data["access"]["grants"]),
                 rate=_rate(data["api"]),
                 agreements=AgreementPolicy.from_data(data["agreements"]),
+                notices=NoticePolicy.from_data(data["notices"]),
             )
         except (KeyError, TypeError, ValueError) as wrong:
             message = f"policy.json cannot be read: {type(wrong).__name__}: {wrong}."

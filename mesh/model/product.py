@@ -11,6 +11,9 @@ from mesh.model.names import ProductId, major_of, version_order
 from mesh.model.template import TemplateUse
 from mesh.model.timestamps import rfc3339
 
+PortKey = tuple[str, int]
+"""Name, and major version."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deprecation:
@@ -19,10 +22,14 @@ class Deprecation:
     Attributes:
         sunset: when it ends; None when that is not decided. It is never moved to an earlier time.
         migration: URL of what tells how to move.
+        since: when consumers were told; the registration says it.
+        retired_at: when it has ended; what lands there from then on is refused.
     """
 
     sunset: datetime | None = None
     migration: str | None = None
+    since: datetime | None = None
+    retired_at: datetime | None = None
 
     def to_attributes(self) -> dict[str, Any]:
         """The attributes of CloudEvents' deprecation extension.
@@ -30,6 +37,8 @@ class Deprecation:
         https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/deprecation.md
         """
         attributes: dict[str, Any] = {"deprecated": True}
+        if self.since is not None:
+            attributes["deprecationfrom"] = rfc3339(self.since)
         if self.sunset is not None:
             attributes["deprecationsunset"] = rfc3339(self.sunset)
         if self.migration is not None:
@@ -53,6 +62,11 @@ class OutputPort:
     @property
     def major(self) -> int:
         return major_of(self.version)
+
+    @property
+    def retired_at(self) -> datetime | None:
+        """When it ended; None while it lives."""
+        return None if self.deprecation is None else self.deprecation.retired_at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +132,21 @@ class DataProduct:
             if (port.name, port.major) == (told.get("port"), major)
         )
         return next(found, None)
+
+    @property
+    def newest_ports(self) -> dict[PortKey, OutputPort]:
+        """Each major version of each output port, in its newest version."""
+        ordered = sorted(self.output_ports, key=lambda port: version_order(port.version))
+        return {(port.name, port.major): port for port in ordered}
+
+    def living_places(self, port: str) -> list[str]:
+        """Where files of an output port still land, each `vMAJOR/OBJECT`."""
+        return sorted(
+            f"v{one.major}/{name}"
+            for one in self.output_ports
+            if one.name == port and one.retired_at is None
+            for name in one.objects
+        )
 
     def port_for(self, *, major: int, object_name: str) -> OutputPort | None:
         """The newest port of `major` that offers `object_name`; None when there is none."""

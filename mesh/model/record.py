@@ -13,6 +13,7 @@ from mesh.model.events import Announcement, Event
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
 from mesh.model.names import ProductId
+from mesh.model.notice import Notice, ToldOf
 from mesh.model.product import DataProduct
 from mesh.model.relationships import ReferredVersion
 
@@ -196,6 +197,8 @@ class Commit:
         mended: a decision that is on record, with its correction.
         sets: what has come of sets of files.
         agreements: new, or as they are from now on.
+        notices: new, or as they are from now on.
+        told_of: how far the domain whose own stream this is has been told of notices.
     """
 
     head: Head
@@ -209,6 +212,8 @@ class Commit:
     mended: LedgerEntry | None = None
     sets: tuple[FileSet, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    told_of: tuple[ToldOf, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

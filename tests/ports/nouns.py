@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from mesh.model.agreement import Agreement, Standing
 from mesh.model.catalogue import ProductSummary
+from mesh.model.compatibility import Change
 from mesh.model.events import EVENT_TYPES, PRODUCT_UPDATED, Announcement, ReceivedEvent
 from mesh.model.filters import Expression
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, is_slug
+from mesh.model.notice import Asked, Notice, NoticeStanding
 from mesh.model.notification import RecordedAttempt
 from mesh.model.onboarding import Onboarding, Status, Step, StepRecord
 from mesh.model.product import DataProduct, InputPort, OutputPort, Owner
@@ -128,6 +130,34 @@ def agreement(product: ProductId, consumer: str, **fields: Any) -> Agreement:
         "expires_at": AT,
     }
     return Agreement(**(known | fields))
+
+
+def notice(product: ProductId, port: str = "runways", major: int = 1, **fields: Any) -> Notice:
+    change = Change(
+        object_name="runways",
+        field="länge",
+        rule="removed",
+        message="länge is gone.",
+        breaks_producers=True,
+        breaks_consumers=True,
+        verdict="breaking",
+    )
+    known: dict[str, Any] = {
+        "product": product,
+        "port": port,
+        "version": f"{major}.0.0",
+        "major": major,
+        "number": 1,
+        "standing": NoticeStanding.OPEN,
+        "given_at": AT,
+        "until": AT + timedelta(days=90),
+        "sunset": None,
+        "migration": "https://test.example/2",
+        "successor": f"{major + 1}.0.0",
+        "changes": (change,),
+        "asked": (Asked(domain="rivers", affected_by=(0,), acknowledged_at=AT),),
+    }
+    return Notice(**(known | fields))
 
 
 def change(head: Head, *announcements: Announcement, **fields: Any) -> Commit:

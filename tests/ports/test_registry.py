@@ -13,6 +13,7 @@ from mesh.backbone import Backbone
 from mesh.errors import Conflict
 from mesh.model.agreement import Standing
 from mesh.model.names import ProductId
+from mesh.model.notice import ToldOf
 from mesh.model.record import Commit, Head
 from tests.ports import nouns
 
@@ -187,6 +188,21 @@ def test_agreements_are_kept_by_consumer(ports: Backbone, product: ProductId) ->
     assert ports.registry.agreements(product) == [ended, made[0]]
     assert ports.registry.agreement(product, "rivers") == made[0]
     assert ports.registry.agreement(product, "nobody") is None
+
+
+def test_notices_are_kept_by_port_and_major(ports: Backbone, product: ProductId) -> None:
+    made = [nouns.notice(product, *key) for key in (("runways", 10), ("runways", 2), ("aids", 3))]
+    told = ToldOf(product=product, port="runways", major=2, number=1, reminders=2)
+    change = nouns.change(ports.registry.head(product), notices=tuple(made), told_of=(told,))
+    ports.registry.commit(change)
+    over = made[1].retired(nouns.AT)
+    ports.registry.commit(nouns.change(ports.registry.head(product), notices=(over,)))
+
+    assert ports.registry.notices(product) == [made[2], over, made[0]]
+    assert ports.registry.notice(product, "runways", 2) == over
+    assert ports.registry.notice(product, "runways", 1) is None
+    assert ports.registry.told_of(product, told.key) == told
+    assert ports.registry.told_of(product, "nothing") is None
 
 
 def test_events_are_read_on_from_a_sequence(ports: Backbone, product: ProductId) -> None:

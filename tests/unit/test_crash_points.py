@@ -21,13 +21,24 @@ from typing import Any
 
 import pytest
 
-from mesh import attempts, contracts, fan_out, landing, memory, notifications, outbox
+from mesh import (
+    attempts,
+    contracts,
+    fan_out,
+    landing,
+    memory,
+    notices,
+    notifications,
+    outbox,
+    reminding,
+)
 from mesh.backbone import Backbone
 from mesh.memory import registry
 from mesh.model.events import Event, ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.subscription import Filter
+from mesh.model.subscription_events import own_stream
 from tests.chaos.broker import Waiting
 from tests.chaos.effects import Fate, unharmed
 from tests.chaos.evidence import in_memory
@@ -286,6 +297,28 @@ def with_a_composite() -> World:
     return world
 
 
+def the_end_of_a_port(world: World, fate: Fate) -> None:
+    """Deprecated, acknowledged by one, brought to mind to the other, and retired at its sunset."""
+    with_product(world)
+    sunset = (world.at + timedelta(days=100)).isoformat()
+    files = declaration(COUNTRIES)
+    product = json.loads(files["product.odps.json"])
+    custom = [{"property": "deprecationSunset", "value": sunset}]
+    product["outputPorts"][0]["customProperties"] = custom
+    world.onboard({**files, "product.odps.json": json.dumps(product)}, COUNTRIES, fate)
+    world.settle(lambda _: fate)
+    for _ in range(2):
+        world.call(
+            lambda b: notices.acknowledge(b, COUNTRIES, "countries", 1, "shipping", by="chaos"),
+            fate,
+        )
+    for days in (95, 10):
+        world.at += timedelta(days=days)
+        world.call(reminding.check_all, fate)
+    told = world.inner.registry.events(own_stream("aviation"), after=0, limit=10)
+    assert [event["type"] for event in told] == ["mesh.notice.given.v1", "mesh.notice.reminded.v1"]
+
+
 def what_a_crash_left(world: World, fate: Fate) -> None:
     """The worker dies with its event committed; the message is lost, and the timer comes."""
     with_product(world)
@@ -316,6 +349,7 @@ HISTORIES: list[History] = [
     an_unsubscription,
     the_onboarding_of_a_composite,
     a_composite,
+    the_end_of_a_port,
     what_a_crash_left,
 ]
 

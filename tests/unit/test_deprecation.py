@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from jsonschema import Draft202012Validator
 
-from mesh import expectations, subscriptions
+from mesh import expectations
 from mesh.azure.rows import noun, row
 from mesh.documents import read_declaration
 from mesh.model.declaration import Declaration
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Status
 from mesh.model.product import DataProduct, Deprecation
-from mesh.model.subscription import PULL, Filter
 from mesh.schemas import load
 from tests.unit.test_event_schemas import undescribed
 
@@ -26,7 +25,12 @@ BAD = b"code,name,area\nCH,Switzerland,-1\n"
 SUNSET = "2027-03-01T00:00:00Z"
 MIGRATION = "https://geography.example/countries-2"
 SAID = {"deprecated": True, "deprecationSunset": SUNSET, "deprecationMigration": MIGRATION}
-TOLD = {"deprecated": True, "deprecationsunset": SUNSET, "deprecationmigration": MIGRATION}
+TOLD = {
+    "deprecated": True,
+    "deprecationfrom": "2026-11-22T12:00:00Z",
+    "deprecationsunset": SUNSET,
+    "deprecationmigration": MIGRATION,
+}
 
 
 @pytest.fixture
@@ -102,6 +106,16 @@ def test_from_then_on_means_not_before(world, files):
     assert [marks(event) for event in updates] == [{}, TOLD]
 
 
+def test_since_when_stays_the_same(world, files):
+    world.onboard(files(SAID))
+    world.clock.advance(timedelta(days=9))
+    world.onboard(files({**SAID, "deprecationSunset": "2027-04-01T00:00:00Z"}))
+    world.land(f"{PLACE}/v1/countries/first.csv", GOOD)
+
+    told = marks(world.events()[-1])
+    assert told == {**TOLD, "deprecationsunset": "2027-04-01T00:00:00Z"}
+
+
 @pytest.mark.parametrize(
     ("later", "status"),
     [
@@ -127,25 +141,7 @@ def test_a_sunset_may_be_put_off_and_comes_no_earlier(world, files, later, statu
         )
 
 
-def test_a_port_stays_until_its_sunset(world, files, declare, contract_of):
-    world.onboard(files(SAID))
-    for domain in ("maps", "fleet"):
-        subscriptions.subscribe(
-            world.backbone, COUNTRIES, subscriber=domain, route=PULL, wanted=Filter()
-        )
-    without = declare(COUNTRIES, contract_of(version="2.0.0"), ports=(("countries", "2.0.0"),))
-
-    early = world.onboard(without)
-    world.clock.at = datetime.fromisoformat(SUNSET)
-    then = world.onboard(without)
-
-    [found] = early.findings
-    assert (found.rule, found.path) == ("product.ends-early", "/outputPorts")
-    assert found.message.endswith("have been told (fleet, maps).")
-    assert (early.status, then.status) == (Status.REFUSED, Status.REGISTERED)
-
-
-def test_a_port_of_which_no_sunset_was_told_goes_at_any_time(world, files, declare, contract_of):
+def test_a_port_that_nobody_relies_on_goes_at_any_time(world, files, declare, contract_of):
     world.onboard(files({"deprecated": True}))
     without = declare(COUNTRIES, contract_of(version="2.0.0"), ports=(("countries", "2.0.0"),))
 
@@ -212,5 +208,13 @@ def test_the_page_of_a_product_tells_it(api, world, files):
 
     ports = api("GET", "/products/geography/countries").json["output_ports"]
 
-    told = {"sunset": SUNSET, "migration": MIGRATION}
+    told = {
+        "since": "2026-11-22T12:00:00Z",
+        "sunset": SUNSET,
+        "migration": MIGRATION,
+        "retired_at": None,
+        "notice_until": SUNSET,
+        "asked": 0,
+        "unacknowledged": 0,
+    }
     assert [port["deprecation"] for port in ports] == [told, None]

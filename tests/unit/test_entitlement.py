@@ -110,6 +110,7 @@ def test_another_domain_sees_what_everybody_sees_and_no_more(api, filled, path, 
         "get_template",
         "list_events",
         "list_agreements",
+        "list_notices",
         "read_snapshot",  # for the product is open to all domains
         "list_subscriptions",
         "request_onboarding",  # of a declaration that cannot be read, which ends in findings

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
-from mesh import agreements, expectations, subscriptions
+from mesh import agreements, expectations, reminding, subscriptions
 from mesh.model.agreement import AgreementPolicy
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.dropped_file import DroppedFile, Place, place_of
@@ -79,6 +79,7 @@ def told(world, declare, contract_of) -> list[dict[str, Any]]:
     world.land(f"{PLACE}/late.csv", GOOD)
     expectations.check_all(world.backbone)
     _agree(world)
+    _end(world, declare, contract_of, daily)
     return list(world.topic.published)
 
 
@@ -94,6 +95,20 @@ def _agree(world):
     world.clock.advance(timedelta(days=10))
     agreements.check_all(backbone)
     agreements.revoke(backbone, COUNTRIES, "rivers", **why)
+
+
+def _end(world, declare, contract_of, more):
+    """Give notice of a port's end to `fleet`, remind it, and end it."""
+    files = declare(COUNTRIES)
+    product = json.loads(files["product.odps.json"])
+    sunset = (world.clock() + timedelta(days=100)).isoformat()
+    custom = [{"property": "deprecationSunset", "value": sunset}]
+    product["outputPorts"][0] |= {"version": "1.1.0", "customProperties": custom}
+    contract = json.dumps(contract_of(version="1.1.0", more=more))
+    world.onboard({"product.odps.json": json.dumps(product), "contract0.odcs.json": contract})
+    for days in (70, 30):
+        world.clock.advance(timedelta(days=days))
+        reminding.check_all(world.backbone)
 
 
 def test_there_is_a_schema_for_each_type_and_no_other():

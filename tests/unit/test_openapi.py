@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing
 from collections.abc import Iterator, Mapping
@@ -170,8 +171,13 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
     entry = world.land(f"{place}/all.csv", b"code,name\nCH,Switzerland\nxx,\n")
     world.deliver()
     agreements.request(world.backbone, product, "rivers", purpose="To try.", by="test")
+    told = declare(product)
+    ending = json.loads(told["product.odps.json"])
+    ending["outputPorts"][0]["customProperties"] = [{"property": "deprecated", "value": True}]
+    world.onboard({**told, "product.odps.json": json.dumps(ending)})
     secret = contract_of(version="2.0.0", classification="restricted")
-    waiting = world.onboard(declare(product, secret, ports=(("countries", "2.0.0"),)))
+    both = (("countries", "1.0.0"), ("countries", "2.0.0"))
+    waiting = world.onboard(declare(product, contract_of(), secret, ports=both))
     assert waiting.status == "waiting"
     node = {"name": "node", "version": "1.0.0", "kind": "bicep", "description": "A node."}
     asked = {**node, "source": "infra", "satisfies": [], "parameters": {"x": {"description": ""}}}
@@ -184,6 +190,7 @@ def fill(world: Any, contract_of: Any, declare: Any) -> dict[str, str]:
         "port": "countries",
         "version": "1.0.0",
         "object": "countries",
+        "major": "1",
         "consumer": "rivers",
         "sequence": str(world.backbone.registry.head(product).sequence),
         "log": "geography",

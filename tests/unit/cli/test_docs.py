@@ -129,5 +129,6 @@ def _prepare(line, known, run, declared, contract_of):
             for old in declared(COUNTRIES).glob("*.json"):
                 old.unlink()
             contract = contract_of(version=version, classification="restricted")
-            files = declared(COUNTRIES, contract, ports=(("countries", version),))
+            ports = (("countries", "1.0.0"), ("countries", version))
+            files = declared(COUNTRIES, contract_of(), contract, ports=ports)
             known[name] = json.loads(run("onboard", files, "--json").stdout)["id"]

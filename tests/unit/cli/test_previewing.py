@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tests.unit.conftest import declaration, product_document
+
 PRODUCT = "geography/countries"
 
 
@@ -114,3 +116,30 @@ def test_a_file_that_is_not_utf_8(onboarded, tmp_path):
 
     assert done.exit_code == 2
     assert "is not UTF-8: byte 7 cannot be read. Save it as UTF-8." in " ".join(done.stderr.split())
+
+
+def test_a_port_that_ends_is_acknowledged(consumers, world):
+    assert "has given no notice" in consumers("notice", "list", PRODUCT).stdout
+    product = product_document()
+    ending = [
+        ("deprecationSunset", "2027-03-01T00:00:00Z"),
+        ("deprecationMigration", "https://geography.example/countries-2"),
+    ]
+    custom = [{"property": name, "value": value} for name, value in ending]
+    product["outputPorts"][0]["customProperties"] = custom
+    world.onboard({**declaration(), "product.odps.json": json.dumps(product)})
+
+    listed = words(consumers("notice", "list", PRODUCT))
+    wish = ("notice", "acknowledge", PRODUCT, "countries", "v1", "--as", "maps")
+    done = [consumers(*wish, "--json"), consumers(*wish)]
+    page = words(consumers("product", PRODUCT))
+
+    assert "countries 1.0.0 ends 2027-03-01T00:00:00Z; notice until 2027-03-01" in listed
+    assert "How to move: https://geography.example/countries-2" in listed
+    assert "fleet outstanding countries ends with version 1" in listed
+    assert [
+        (one["consumer"], bool(one["acknowledged_at"]))
+        for one in json.loads(done[0].stdout)["asked"]
+    ] == [("fleet", False), ("maps", True)]
+    assert "by developer countries ends" in words(done[1])
+    assert "1 of 2 consumers acknowledged" in page
