@@ -18,13 +18,14 @@ from local.functions_host.clients import Clients
 from local.functions_host.easy_auth import Authentication, EasyAuth
 from local.functions_host.host_json import HostJson
 from local.functions_host.indexing import IndexedFunction
-from local.functions_host.invocation import Invoker, Worker, thread_count
+from local.functions_host.invocation import Invoker
 from local.functions_host.keys import load_keys
 from local.functions_host.outputs import Outputs
 from local.functions_host.telemetry import attachment
 from local.functions_host.triggers import Listener
 from local.functions_host.triggers.event_grid import EventGridListener, Receive, Webhook
 from local.functions_host.triggers.http import HttpFunctions, endpoint_of
+from local.functions_host.worker import Worker, thread_count
 
 if TYPE_CHECKING:
     from local.functions_host.blob_queue import BlobQueue

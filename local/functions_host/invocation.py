@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread
-import contextvars
 import logging
-import os
-import threading
 import time
 import traceback
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
@@ -23,11 +18,9 @@ from local.functions_host.context import Retry, Trace, WorkerContext
 from local.functions_host.indexing import IndexedFunction
 from local.functions_host.logs import RESULTS, Running, running
 from local.functions_host.signatures import Parameter
-from local.functions_host.telemetry import Attach
+from local.functions_host.worker import FRAMES, Worker
 
-_EXECUTION = {__file__, concurrent.futures.thread.__file__}
 _results = logging.getLogger(RESULTS)
-_log = logging.getLogger("Host.Executor")
 
 
 class InvocationFailedError(Exception):
@@ -35,10 +28,6 @@ class InvocationFailedError(Exception):
 
     `__cause__` is what happened.
     """
-
-
-class FunctionTimeoutError(Exception):
-    """A function ran longer than `functionTimeout` of `host.json`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,76 +66,6 @@ class Bindings(Protocol):
     async def write(
         self, parameter: Parameter, datum: Datum, properties: Mapping[str, Any]
     ) -> None: ...
-
-
-class Worker:
-    """Where functions run: `async` ones on an event loop of their own, others in a thread pool.
-
-    The loop has its own thread, so that a function that blocks it stops neither lock renewal nor
-    HTTP, as a worker process of its own would not.
-    """
-
-    def __init__(self, threads: int | None = None, attach: Attach | None = None) -> None:
-        self._attach = attach
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="function")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="worker", daemon=True)
-        self._thread.start()
-
-    async def run(
-        self,
-        function: IndexedFunction,
-        arguments: dict[str, Any],
-        trace: Trace,
-        limit: float | None,
-    ) -> Any:
-        """Call the function, in the trace if OpenTelemetry is on.
-
-        Raises:
-            FunctionTimeoutError: it took more than `limit` seconds. A coroutine is cancelled; a
-                thread cannot be ended and runs on, where Azure would restart the worker.
-            Exception: whatever the function raised.
-        """
-        if function.is_async:
-            future = asyncio.wrap_future(self._submit(function, arguments, trace))
-        else:
-            context = contextvars.copy_context()
-            if self._attach is not None:
-                context.run(self._attach, trace)
-            future = asyncio.get_running_loop().run_in_executor(
-                self._pool, lambda: context.run(function.call, **arguments)
-            )
-        try:
-            done, _ = await asyncio.wait({future}, timeout=limit)
-        except asyncio.CancelledError:
-            future.cancel()
-            raise
-        if not done:
-            future.cancel()
-            raise FunctionTimeoutError(
-                f"Function '{function.name}' ran longer than {limit:g} s, the functionTimeout of "
-                "host.json. Make it faster, split the work, or raise the bound."
-            )
-        return future.result()
-
-    def _submit(
-        self, function: IndexedFunction, arguments: dict[str, Any], trace: Trace
-    ) -> concurrent.futures.Future[Any]:
-        now = running.get()
-
-        async def _call() -> Any:
-            running.set(now)
-            if self._attach is not None:
-                self._attach(trace)
-            return await function.call(**arguments)
-
-        return asyncio.run_coroutine_threadsafe(_call(), self._loop)
-
-    def stop(self) -> None:
-        """Stop taking calls. Does not wait: the grace for running functions has passed."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=1)
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Invoker:
@@ -268,8 +187,8 @@ class Invoker:
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:
     """Leave out the frames of host and executor, so that a trace begins in the function."""
-    own = frames
-    while own is not None and own.tb_frame.f_code.co_filename in _EXECUTION:
+    own, before = frames, FRAMES | {__file__}
+    while own is not None and own.tb_frame.f_code.co_filename in before:
         own = own.tb_next
     return own or frames
 
@@ -292,17 +211,3 @@ def failed_retry(retry: Retry, error: BaseException, maximum: int) -> Retry:
         message=f"{type(error).__name__}: {error}",
         stack_trace="".join(traceback.format_exception(error)),
     )
-
-
-def thread_count(environ: Mapping[str, str] = os.environ) -> int | None:
-    """Size of the thread pool: `PYTHON_THREADPOOL_THREAD_COUNT`, else Python's own default."""
-    text = environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
-    if not text:
-        return None
-    if text.isdecimal() and int(text) >= 1:
-        return int(text)
-    _log.warning(
-        "PYTHON_THREADPOOL_THREAD_COUNT must be a whole number from 1, not %r; using the default",
-        text,
-    )
-    return None

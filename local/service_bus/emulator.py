@@ -14,8 +14,8 @@ from typing import Any, Self
 from local.process import LOOPBACK, LocalError, listening_socket
 from local.service_bus.admin.certificate import ensure_certificate, tls_context
 from local.service_bus.admin.http import AdminServer
+from local.service_bus.amqp.codec import SectionsCodec
 from local.service_bus.amqp.connection import Connection, ShuttingDownError, protocol_factory
-from local.service_bus.amqp.sections import SectionsCodec
 from local.service_bus.config import Declaration, load_declaration, read_declaration
 from local.service_bus.core.journal import Journal
 from local.service_bus.core.namespace import Namespace

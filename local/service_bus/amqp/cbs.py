@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from local.service_bus.amqp.codec import write_value_message
 from local.service_bus.amqp.requests import read_request
-from local.service_bus.amqp.sections import write_value_message
 from local.service_bus.amqp.types import Int
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from local.service_bus.amqp import performatives as p
+from local.service_bus.amqp.codec import write_message
 from local.service_bus.amqp.outcomes import apply_outcome, echo
-from local.service_bus.amqp.sections import BATCH_FORMAT, read_content, split_batch, write_message
+from local.service_bus.amqp.sections import BATCH_FORMAT, read_content, split_batch
 from local.service_bus.amqp.types import MalformedError
 from local.service_bus.core.errors import BrokerError, InvalidArgumentError, MessageTooLargeError
 from local.service_bus.core.mailbox import Mailbox

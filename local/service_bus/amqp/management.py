@@ -11,13 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from local.service_bus.amqp.codec import write_message, write_value_message
 from local.service_bus.amqp.requests import NodeRequest, read_request
-from local.service_bus.amqp.sections import (
-    read_content,
-    readable,
-    write_message,
-    write_value_message,
-)
+from local.service_bus.amqp.sections import read_content, readable
 from local.service_bus.amqp.types import Array, Int, MalformedError, Symbol, Timestamp
 from local.service_bus.core.errors import (
     BrokerError,

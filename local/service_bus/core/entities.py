@@ -229,3 +229,17 @@ def _sending_rules(spec: QueueSpec | TopicSpec) -> list[tuple[bool, str, str]]:
         (spec.max_size_in_megabytes >= 1, "MaxSizeInMegabytes", "must be at least 1"),
         (size, "MaxMessageSizeInKilobytes", f"must be between 1 and {LARGEST_MESSAGE}"),
     ]
+
+
+def check_change(old: Spec, new: Spec) -> None:
+    """Refuse to change what cannot change once an entity is made.
+
+    Raises:
+        InvalidArgumentError: it would.
+    """
+    for name in ("requires_session", "requires_duplicate_detection", "enable_partitioning"):
+        before, after = getattr(old, name, None), getattr(new, name, None)
+        if before != after:
+            path = old.path if isinstance(old, SubscriptionSpec) else old.name
+            message = f"{name} of '{path}' cannot change from {before} to {after}."
+            raise InvalidArgumentError(message)

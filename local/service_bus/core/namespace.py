@@ -15,6 +15,7 @@ from local.service_bus.core.entities import (
     SubscriptionSpec,
     TopicSpec,
     check,
+    check_change,
 )
 from local.service_bus.core.errors import (
     EntityDisabledError,
@@ -158,7 +159,7 @@ class Namespace:
         check(spec)
         path = spec.path if isinstance(spec, SubscriptionSpec) else spec.name
         entity = self.directory.entity(path)
-        _check_unchangeable(entity, spec)
+        check_change(entity.spec, spec)
         if isinstance(entity, Queue) and isinstance(spec, QueueSpec):
             self._check_forwarding(spec)
             entity.update(spec)
@@ -290,14 +291,3 @@ def _dismiss_if_disabled(entity: Queue | Subscription) -> None:
 
 def _exists(path: str) -> EntityExistsError:
     return EntityExistsError(f"The messaging entity '{path}' exists already.")
-
-
-_UNCHANGEABLE = ("requires_session", "requires_duplicate_detection", "enable_partitioning")
-
-
-def _check_unchangeable(entity: Entity, spec: QueueSpec | TopicSpec | SubscriptionSpec) -> None:
-    for name in _UNCHANGEABLE:
-        old, new = getattr(entity.spec, name, None), getattr(spec, name, None)
-        if old != new:
-            message = f"{name} of '{entity.path}' cannot change from {old} to {new}."
-            raise InvalidArgumentError(message)

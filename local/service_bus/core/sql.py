@@ -14,7 +14,8 @@ from collections.abc import Mapping
 
 from local.service_bus.core import sql_tree as tree
 from local.service_bus.core.message import Changes, Content, Value
-from local.service_bus.core.sql_syntax import Parser, SqlSyntaxError
+from local.service_bus.core.sql_syntax import Parser
+from local.service_bus.core.sql_tokens import SqlSyntaxError
 from local.service_bus.core.sql_values import (
     ARITHMETIC,
     COMPARISONS,

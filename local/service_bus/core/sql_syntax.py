@@ -1,4 +1,4 @@
-"""The SQL of rules: text into a tree.
+"""The SQL of rules: its words into a tree.
 
 The grammar is that of "Subscription Rule SQL Filter Syntax" and "… SQL Action Syntax"
 (https://learn.microsoft.com/azure/service-bus-messaging/service-bus-messaging-sql-filter). Binding,
@@ -7,11 +7,8 @@ loosest first: OR, AND, NOT, comparison, + -, * / %, sign.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
-from local.service_bus.core.errors import InvalidArgumentError
 from local.service_bus.core.message import Value
+from local.service_bus.core.sql_tokens import SqlSyntaxError, Token, error_at, tokens
 from local.service_bus.core.sql_tree import (
     Binary,
     Constant,
@@ -30,61 +27,11 @@ from local.service_bus.core.sql_tree import (
     Unary,
 )
 
-
-class SqlSyntaxError(InvalidArgumentError):
-    """The expression does not follow the grammar; the message shows where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`kind` is word, name (delimited), string, number, parameter, symbol or end."""
-
-    kind: str
-    text: str
-    position: int
-
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
-    | (?P<string>'(?:[^']|'')*')
-    | (?P<name>\[(?:[^\]]|\]\])+\]|"(?:[^"]|"")+")
-    | (?P<parameter>@[^\W\d]\w*)
-    | (?P<word>[^\W\d_]\w*)
-    | (?P<symbol><>|!=|>=|<=|[=<>+\-*/%(),.;])
-    )""",
-    re.VERBOSE,
-)
-
 _KEYWORDS = frozenset(
     "AND OR NOT IS NULL IN LIKE ESCAPE EXISTS TRUE FALSE SET REMOVE".split()  # noqa: SIM905
 )
 _DEEPEST = 100
 _LONGEST_INTEGER = 2**63 - 1
-
-
-def tokens(text: str) -> list[Token]:
-    """Split an expression.
-
-    Raises:
-        SqlSyntaxError: a character that begins no token, or a string without an end.
-    """
-    found, position, end = [], 0, len(text.rstrip())
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            position += len(text[position:]) - len(text[position:].lstrip())
-            raise _error(text, position, "unexpected character or unfinished quotation")
-        start = match.start(match.lastgroup)
-        found.append(Token(match.lastgroup, match[match.lastgroup], start))
-        position = match.end()
-    found.append(Token("end", "end of expression", end))
-    return found
-
-
-def _error(text: str, position: int, problem: str) -> SqlSyntaxError:
-    shown = text if len(text) <= 120 else f"{text[:117]}..."
-    return SqlSyntaxError(f"SQL error at character {position + 1} of `{shown}`: {problem}.")
 
 
 class Parser:
@@ -121,7 +68,7 @@ class Parser:
     def _unexpected(self, wanted: str) -> SqlSyntaxError:
         token = self._token
         shown = token.text if token.kind == "end" else f"'{token.text}'"
-        return _error(self._text, token.position, f"{shown} where {wanted} was expected")
+        return error_at(self._text, token.position, f"{shown} where {wanted} was expected")
 
     def _keyword(self, *words: str) -> bool:
         """Step over these keywords if all of them come next."""
@@ -157,7 +104,7 @@ class Parser:
     def _or(self) -> Node:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise _error(self._text, self._token.position, "the expression nests too deeply")
+            raise error_at(self._text, self._token.position, "the expression nests too deeply")
         node = self._and()
         while self._keyword("OR"):
             node = Binary("OR", node, self._and())
@@ -264,7 +211,7 @@ class Parser:
         if not token.text.isdecimal():
             return float(token.text)
         if len(token.text) > 19 or int(token.text) > _LONGEST_INTEGER:
-            raise _error(self._text, token.position, "the integer does not fit 64 bits")
+            raise error_at(self._text, token.position, "the integer does not fit 64 bits")
         return int(token.text)
 
     def _function(self, token: Token) -> Node:
@@ -282,7 +229,7 @@ class Parser:
         if following.kind == "symbol" and following.text == ".":
             if name.lower() not in {"sys", "user"}:
                 problem = f"the scope of a property is 'sys' or 'user', not '{name}'"
-                raise _error(self._text, following.position, problem)
+                raise error_at(self._text, following.position, problem)
             self._at += 1
             scope, name = name.lower(), self._identifier()
         return Property(scope, name)

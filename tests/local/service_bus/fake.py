@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from local.service_bus.amqp.codec import SectionsCodec
 from local.service_bus.amqp.encoding import described, encode
-from local.service_bus.amqp.sections import ANNOTATIONS, DATA, PROPERTIES, SectionsCodec
+from local.service_bus.amqp.sections import ANNOTATIONS, DATA, PROPERTIES
 from local.service_bus.amqp.types import Symbol, Timestamp
 from local.service_bus.core.entities import QueueSpec, RuleSpec, SubscriptionSpec, TopicSpec
 from local.service_bus.core.errors import BrokerError

@@ -13,10 +13,11 @@ from azure.servicebus._pyamqp import _encode as sdk_encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.service_bus.amqp.codec import SectionsCodec
 from local.service_bus.amqp.decoding import decode, skip
 from local.service_bus.amqp.encoding import encode
 from local.service_bus.amqp.performatives import raw_items, read_performative
-from local.service_bus.amqp.sections import SectionsCodec, read_content, split_batch
+from local.service_bus.amqp.sections import read_content, split_batch
 from local.service_bus.amqp.types import (
     Array,
     Described,
