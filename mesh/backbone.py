@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mesh.azure.clients import Clients
     from mesh.model.policy import Policy
     from mesh.ports import (
+        Asides,
         Audit,
         Catalogue,
         Claims,
@@ -71,6 +72,7 @@ class Backbone:
     pull: PullSubscriptions
     webhooks: Webhooks
     destinations: Destinations
+    asides: Asides
     signing: SigningSecrets
     policy: Policy
     easy_auth: bool
@@ -117,6 +119,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
     Args:
         clients: to share with others, and to be closed by whoever made them.
     """
+    from mesh.asides import Asides
     from mesh.azure.audit import TableAudit
     from mesh.azure.claims import TableClaims
     from mesh.azure.clients import Clients
@@ -159,6 +162,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
             allow_loopback=settings.allow_loopback_webhooks,
         ),
         destinations=AzureDestinations(clients),
+        asides=Asides(),
         signing=SigningSecrets.from_setting(settings.webhook_signing_key),
         policy=policy,
         easy_auth=settings.easy_auth,
@@ -188,6 +192,7 @@ def in_memory(*, now: Callable[[], datetime] | None = None) -> Backbone:
         pull=memory.PullSubscriptions(),
         webhooks=memory.Webhooks(),
         destinations=memory.Destinations(),
+        asides=memory.Asides(),
         signing=SigningSecrets(master_keys=(bytes(MASTER_KEY_BYTES),)),
         policy=_policy(),
         easy_auth=True,

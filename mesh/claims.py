@@ -18,7 +18,7 @@ from mesh.model.subscription_events import tested
 from mesh.ports import Parcel
 
 
-def check(backbone: Backbone, wants: Subscription, *, token: str = "") -> None:
+def check(backbone: Backbone, wants: Subscription, *, token: str = "") -> float:
     """See that a destination is its subscriber's, and can be told.
 
     What is proven once stays so, for every subscription of the domain to that destination.
@@ -26,17 +26,20 @@ def check(backbone: Backbone, wants: Subscription, *, token: str = "") -> None:
     Args:
         token: what was delivered there; without one, it is delivered.
 
+    Returns:
+        how long it took to tell it, in seconds; 0 when nothing was told.
+
     Raises:
         Rejected: `destination-unproven`: a token is on its way there. `wrong-token`: it is another
             one, or too old. `destination-unverified`: it cannot be told.
     """
     claim = backbone.claims.get(wants.subscriber, wants.channel, wants.target)
     if claim is not None and claim.proven_at is not None:
-        _deliver(backbone, wants)
-    elif token:
+        return _deliver(backbone, wants)
+    if token:
         _prove(backbone, wants, token)
-    else:
-        _challenge(backbone, wants)
+        return 0.0
+    raise _challenged(backbone, wants)
 
 
 def _prove(backbone: Backbone, wants: Subscription, token: str) -> None:
@@ -56,12 +59,8 @@ def _prove(backbone: Backbone, wants: Subscription, token: str) -> None:
     backbone.claims.change(wants.subscriber, wants.channel, wants.target, decide)
 
 
-def _challenge(backbone: Backbone, wants: Subscription) -> None:
-    """Deliver a token; that it will be is on record before, so that nobody is sent many.
-
-    Raises:
-        Rejected: always, for it has to come back first.
-    """
+def _challenged(backbone: Backbone, wants: Subscription) -> Rejected:
+    """Deliver a token; that it will be is on record before, so that nobody is sent many."""
     now = backbone.now()
 
     def begun(found: Claim) -> Claim:
@@ -78,11 +77,11 @@ def _challenge(backbone: Backbone, wants: Subscription) -> None:
     except Rejected:
         backbone.claims.change(wants.subscriber, wants.channel, wants.target, failed)
         raise
-    raise _unproven(wants)
+    return _unproven(wants)
 
 
-def _deliver(backbone: Backbone, wants: Subscription, claim: Claim | None = None) -> None:
-    """Deliver a test event, with the token of a claim that is to be proven.
+def _deliver(backbone: Backbone, wants: Subscription, claim: Claim | None = None) -> float:
+    """Deliver a test event, with the token of a claim that is to be proven; returns the seconds.
 
     Raises:
         Rejected: it could not be delivered.
@@ -105,6 +104,7 @@ def _deliver(backbone: Backbone, wants: Subscription, claim: Claim | None = None
             "exist, and the identity of the mesh needs a role that lets it write there."
         )
         raise Rejected(message, problem="destination-unverified", status=422)
+    return made.duration_s
 
 
 def _unproven(wants: Subscription) -> Rejected:

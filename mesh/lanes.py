@@ -20,6 +20,9 @@ WAIT_S = {QUICK: 0.25, SLOW: 1.0}
 LONGEST_WAIT = timedelta(minutes=1)
 """Who finds no place in the slow lane comes again, after 1, 2, 4, … seconds up to this."""
 
+GRACE = timedelta(seconds=10)
+"""What an attempt may take beyond its limit: a place, a look-up, a body, its record."""
+
 _DOUBLINGS = 16
 """More of them than `LONGEST_WAIT` lets have an effect, and no pause is too long for a number."""
 
@@ -62,6 +65,18 @@ def place(lane: str, subscription: str, *, at_once: int) -> Iterator[bool]:
                 if not _places[key]:
                     del _places[key]
                 _changed.notify_all()
+
+
+def leave(backbone: Backbone, notification: Notification, lane: str) -> None:
+    """Leave a message for when an attempt that goes on aside is surely over.
+
+    It finds the attempt on record, and sees to what follows; if the process has ended meanwhile,
+    it makes the attempt again.
+    """
+    policy = backbone.policy
+    limit = policy.quick if lane == QUICK else policy.patient
+    left = replace(notification, moved=notification.moved + 1)
+    enqueue(backbone, SLOW, [left], after=limit + GRACE)
 
 
 def move(backbone: Backbone, notification: Notification, lane: str) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from mesh import alerts, attempts, lanes, telemetry, turns
 from mesh.backbone import Backbone
@@ -41,9 +42,16 @@ def notify(
     The attempt is recorded before the next is scheduled. After a crash between the two the message
     comes again, finds the attempt on record, and schedules the next without telling twice.
 
+    Who does not answer soon, while others wait, is waited for aside, and None returned.
+
     Args:
         lane: the queue that it came from.
     """
+    work = partial(_notified, backbone, notification, lane)
+    return backbone.asides.run(lane, work, partial(lanes.leave, backbone, notification, lane))
+
+
+def _notified(backbone: Backbone, notification: Notification, lane: str) -> RecordedAttempt | None:
     with telemetry.notify(notification) as hop:
         product = notification.event.product
         subscription = backbone.subscriptions.get(product, notification.subscription)

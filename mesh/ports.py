@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from mesh.model.agreement import Agreement
 from mesh.model.audit import AuditEntry, Deed
@@ -34,6 +34,8 @@ from mesh.model.record import (
 )
 from mesh.model.subscription import Channel, Filter, Subscription
 from mesh.model.template import Template, TemplateName
+
+_Result = TypeVar("_Result")
 
 
 class Registry(Protocol):
@@ -333,11 +335,29 @@ class PullSubscriptions(Protocol):
         """Make sure that it does not."""
 
 
+class Asides(Protocol):
+    """Where work goes on that others would have to wait for."""
+
+    def run(
+        self, lane: str, work: Callable[[], _Result], leave: Callable[[], None]
+    ) -> _Result | None:
+        """Do the work and return what comes of it, or let it go on aside and return None.
+
+        Args:
+            lane: whose places are short.
+            leave: called before it goes on aside: leaves a message that does it again, in case
+                the process ends before. When that fails, the work is waited for.
+        """
+
+
 class Webhooks(Protocol):
     """The way out to subscribers."""
 
-    def verify(self, url: str) -> None:
+    def verify(self, url: str) -> float:
         """Ask the receiver whether it wants our notifications (CloudEvents webhook handshake).
+
+        Returns:
+            how long it took to answer, in seconds.
 
         Raises:
             Rejected: it does not, or the URL is one we do not send to.

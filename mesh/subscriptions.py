@@ -12,6 +12,7 @@ from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
 from mesh.errors import NotFound, Rejected
+from mesh.model.lanes import begins_slow
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
 from mesh.model.subscription import (
@@ -104,7 +105,7 @@ def subscribe(
         until=until,
         uses=relied_on if relied_on is not None else () if known is None else known.uses,
     )
-    _make_ready(backbone, subscription, token)
+    seconds = _make_ready(backbone, subscription, token)
     if known is not None and known.state not in {State.GONE, State.BARRED}:
         if relied_on is not None:
             known = change(backbone, product, identity, lambda it: replace(it, uses=relied_on))
@@ -112,6 +113,8 @@ def subscribe(
         if is_repeated and backbone.now() - known.created_at < SAME_REQUEST:
             return Subscribed(subscription=known, secret=_first_secret(backbone, known))
         return Subscribed(subscription=known, secret=None)
+    is_slow = begins_slow(seconds, quick=backbone.policy.quick)
+    subscription = replace(subscription, is_slow=is_slow)
     backbone.subscriptions.add(subscription)
     if not agreements.may_consume(backbone, product, subscriber):  # it has ended meanwhile
         agreements.follow(backbone, agreements.find(backbone, product, subscriber))
@@ -120,8 +123,11 @@ def subscribe(
     return Subscribed(subscription=subscription, secret=secret)
 
 
-def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> None:
+def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> float:
     """See that it can be told: make what it pulls from, ask its webhook, try its destination.
+
+    Returns:
+        how long whoever is told took to answer, in seconds.
 
     Raises:
         Rejected: it cannot.
@@ -129,9 +135,10 @@ def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> None:
     if wants.channel is Channel.PULL:
         backbone.pull.create(wants.target, product=wants.product, wanted=wants.filter)
     elif wants.channel is Channel.PUSH:
-        backbone.webhooks.verify(wants.target)
+        return backbone.webhooks.verify(wants.target)
     else:
-        claims.check(backbone, wants, token=token)
+        return claims.check(backbone, wants, token=token)
+    return 0.0
 
 
 def _first_secret(backbone: Backbone, wants: Subscription) -> str | None:

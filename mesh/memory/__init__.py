@@ -8,6 +8,7 @@ both these and the Azure adapters to them. Everything is thread-safe and gone wi
 from __future__ import annotations
 
 from mesh.memory.messaging import (
+    Asides,
     DeadLetters,
     Destinations,
     PullSubscriptions,
@@ -28,6 +29,7 @@ from mesh.memory.tables import (
 )
 
 __all__ = [
+    "Asides",
     "Audit",
     "Catalogue",
     "Claims",

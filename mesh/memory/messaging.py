@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from mesh.errors import Rejected
 from mesh.model.broker_rules import rules_for
@@ -18,6 +18,8 @@ from mesh.model.destination import parse_destination
 from mesh.model.names import ProductId
 from mesh.model.subscription import Channel, Filter
 from mesh.ports import Message, Parcel
+
+_Result = TypeVar("_Result")
 
 
 class Topic:
@@ -123,6 +125,18 @@ class PullSubscriptions:
         self.existing.pop(name, None)
 
 
+class Asides:
+    """`mesh.ports.Asides` in memory: there is always time to wait."""
+
+    def run(
+        self,
+        lane: str,  # noqa: ARG002 - nobody is in the way
+        work: Callable[[], _Result],
+        leave: Callable[[], None],  # noqa: ARG002 - nothing is left
+    ) -> _Result | None:
+        return work()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivered:
     """A request that a receiver was sent."""
@@ -139,18 +153,21 @@ class Webhooks:
         requests: all attempts, in order.
         answers: what comes of the next attempts; when empty, receivers answer 200.
         unwilling: URLs of receivers that do not want our notifications.
+        seconds: how long it takes them to say whether they do.
     """
 
     def __init__(self) -> None:
+        self.seconds = 0.001
         self.requests: list[Delivered] = []
         self.answers: deque[DeliveryAttempt] = deque()
         self.unwilling: set[str] = set()
         self._lock = threading.Lock()
 
-    def verify(self, url: str) -> None:
+    def verify(self, url: str) -> float:
         if url in self.unwilling:
             message = f"The receiver at {url} does not want our notifications."
             raise Rejected(message, problem="webhook-unverified", status=422)
+        return self.seconds
 
     def deliver(
         self,

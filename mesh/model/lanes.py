@@ -21,6 +21,11 @@ def lane_of(subscription: Subscription) -> str:
     return SLOW if subscription.is_slow or subscription.copies else QUICK
 
 
+def begins_slow(seconds: float, *, quick: timedelta) -> bool:
+    """Whether a new subscription waits beside the others, by how long it took to answer once."""
+    return seconds >= quick.total_seconds() / 2
+
+
 def paced(
     subscription: Subscription, attempt: RecordedAttempt, *, quick: timedelta
 ) -> Subscription:

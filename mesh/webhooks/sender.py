@@ -65,16 +65,20 @@ class WebhookSender:
         if not _ORIGIN.fullmatch(self.origin):
             raise ValueError(f"the origin of webhooks must be a DNS name, not {self.origin!r}")
 
-    def verify(self, url: str) -> None:
+    def verify(self, url: str) -> float:
         """Ask a receiver whether it wants our notifications (CloudEvents HTTP 1.1 Web Hooks, 4).
 
         Consent is the header `WebHook-Allowed-Origin` with our origin or `*`; a status is not.
+
+        Returns:
+            how long it took, in seconds.
 
         Raises:
             Rejected: `invalid-webhook-url`, `webhook-not-public`, or `webhook-unverified` for a
                 receiver that did not consent; the message says what it has to answer.
         """
         target = parse_target(url, allow_loopback=self.allow_loopback)
+        started = time.perf_counter()
         try:
             answer = self._exchange("OPTIONS", target, {}, b"", self.total_timeout)
         except _NoAnswer as failed:
@@ -87,7 +91,7 @@ class WebhookSender:
         elif "*" not in allowed and self.origin.lower() not in map(str.lower, allowed):
             why = f"allows another origin, {allowed[0][:100]!r}"
         else:
-            return
+            return time.perf_counter() - started
         raise self._unverified(target, why)
 
     def deliver(

@@ -22,6 +22,7 @@ from statistics import quantiles
 from typing import Any
 
 from mesh import fan_out, memory, notifications
+from mesh.asides import PLACES, Asides
 from mesh.backbone import Backbone, in_memory
 from mesh.model.events import PRODUCT_UPDATED, Announcement, ReceivedEvent
 from mesh.model.lanes import QUICK, SLOW
@@ -34,7 +35,6 @@ from mesh.webhooks.sender import WebhookSender
 SUBSCRIBERS = 1000
 SLOW_ONES = 50
 DEAD_ONES = 50
-PLACES = 8
 SLOW_S = 7.0
 _PRODUCT = ProductId(domain="bench", product="events")
 
@@ -96,7 +96,7 @@ def measure() -> dict[str, float]:
         server, url, mute = stack.enter_context(_receivers())
         sender = WebhookSender(origin="bench.localhost", version="0", allow_loopback=True)
         stack.callback(sender.close)
-        backbone = replace(in_memory(), webhooks=sender)
+        backbone = replace(in_memory(), webhooks=sender, asides=Asides())
         _subscribe(backbone, url, mute)
         for place, name in enumerate(("first", "second"), start=1):
             server.told.clear()

@@ -48,10 +48,11 @@ class Receivers:
     moods: dict[str, Mood] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
 
-    def verify(self, url: str) -> None:
+    def verify(self, url: str) -> float:
         if url.endswith("/unwilling"):
             message = f"The receiver at {url} does not want our notifications."
             raise Rejected(message, problem="webhook-unverified", status=422)
+        return 0.001
 
     def as_destinations(self) -> Destinations:
         """`mesh.ports.Destinations`: the same moods, by target."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from mesh.model.names import ProductId
 from mesh.model.subscription import Channel, Filter, Route
@@ -54,6 +54,7 @@ class Weather:
         twice: the SDK makes a call again.
         crowd: several messages are worked on at once.
         skew: the workers' clock jumps.
+        aside: an attempt goes on aside, of which one in three ends there with its process.
     """
 
     kill: float
@@ -61,6 +62,7 @@ class Weather:
     twice: float
     crowd: float
     skew: float
+    aside: float
 
     @classmethod
     def of(cls, chance: random.Random) -> Weather:
@@ -71,7 +73,11 @@ class Weather:
             twice=chance.choice((0, 0.02)),
             crowd=chance.choice((0, 0.1, 0.4)),
             skew=chance.choice((0, 0.02)),
+            aside=chance.choice((0, 0.05, 0.3)),
         )
+
+
+CALM = Weather(kill=0, fail=0, twice=0, crowd=0, skew=0, aside=0)
 
 
 @dataclass(kw_only=True)
@@ -100,6 +106,7 @@ class Simulation:
         random.seed(self.seed)  # the mesh draws jitter from it
         with ExitStack() as stack:
             stack.enter_context(self.world.running())
+            self.world.asides.fate = self._aside
             self._begin()
             left = self.files
             while left:
@@ -170,6 +177,12 @@ class Simulation:
         self.world.receivers.moods[target] = partial(self._mood, MOOD_SWINGS["moody"])
         route = Route(channel=channel, target=target)
         return self.world.subscribe(product, None, route=route, fate=self._fate)
+
+    def _aside(self) -> Literal["stays", "goes", "ends"]:
+        if self.chance.random() >= self.weather.aside:
+            return "stays"
+        self.happened["aside"] += 1
+        return "ends" if self.chance.random() < 1 / 3 else "goes"
 
     def _mood(self, answers: tuple[str, ...]) -> str:
         return self.chance.choice(answers)
@@ -284,14 +297,14 @@ class Simulation:
         self.world.skew = timedelta()
         if self.world.inner.registry.head(self.products[2]).product is None:
             self._onboard(self.products[2], split=False)
-        stormy, self.weather = self.weather, Weather(kill=0, fail=0, twice=0, crowd=0, skew=0)
+        stormy, self.weather = self.weather, CALM
         self._rest()
         self.world.receivers.moods.clear()
         self.weather = stormy
         for wish in self.world.resumable():
             self.happened["resumed"] += 1
             self.world.resume(wish, self._fate)
-        self.weather = Weather(kill=0, fail=0, twice=0, crowd=0, skew=0)
+        self.weather = CALM
         self._rest()
 
     def _rest(self) -> None:

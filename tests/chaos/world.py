@@ -25,6 +25,7 @@ from mesh.model.names import ProductId
 from mesh.model.subscription import PULL, Channel, Filter, Route, webhook
 from mesh.subscriptions import Subscribed
 from tests import indexed
+from tests.chaos.asides import Asides
 from tests.chaos.broker import Broker, Waiting
 from tests.chaos.consumers import Receivers
 from tests.chaos.effects import Fate, Killed, Worker, unharmed, with_effects, working
@@ -81,8 +82,12 @@ class World:
         self.inner = inner
         whole = with_effects(replace(inner, topic=self.broker, queues=self.broker))
         self.destinations = self.receivers.as_destinations()
+        self.asides = Asides()
         self.backbone: Backbone = replace(
-            whole, webhooks=self.receivers, destinations=self.destinations
+            whole,
+            webhooks=self.receivers,
+            destinations=self.destinations,
+            asides=self.asides,
         )
 
     def become(self, other: World) -> None:

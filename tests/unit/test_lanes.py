@@ -50,8 +50,9 @@ class Receivers:
         self.order = []
         self._lock = threading.Lock()
 
-    def verify(self, url):
+    def verify(self, url):  # noqa: ARG002 - whoever it is
         """All of them want to be told."""
+        return 0.01
 
     def deliver(self, *, url, limit, **_):
         with self._lock:
