@@ -189,13 +189,8 @@ def test_replays_do_not_stand_before_what_happens_now(countries):
 
 def test_copies_take_their_time(countries):
     target = "https://fleet.blob.core.windows.net/inbox"
-    subscriptions.subscribe(
-        countries.backbone,
-        COUNTRIES,
-        subscriber="fleet",
-        route=Route(channel=Channel.INBOX, target=target, copies=True),
-        wanted=UPDATES,
-    )
+    route = Route(channel=Channel.INBOX, target=target, copies=True)
+    countries.subscribe(route=route, wanted=UPDATES)
     land(countries, 1)
     fan_out_all(countries)
 
