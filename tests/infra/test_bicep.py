@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections import Counter, defaultdict
@@ -16,6 +15,7 @@ from tests.infra.bicep.checking import INFRA, SCENARIOS, bicep_files, check, pla
 from tests.infra.bicep.mutants import mutants
 from tests.infra.bicep.parameters import parameters_of
 from tests.infra.bicep.plan import Sources
+from tests.thorough import THOROUGH
 
 FLOORS = {
     "name misspelt": 1.0,
@@ -27,8 +27,8 @@ FLOORS = {
 }
 """The least share of mutants that must be noticed."""
 
-EVERY = int(os.environ.get("MESH_MUTANTS_EVERY", "24"))
-"""Of all mutants, one in so many is tried; 1 tries all."""
+EVERY = 1 if THOROUGH else 24
+"""Of all mutants, one in so many is tried."""
 
 
 def test_nothing_is_wrong() -> None:

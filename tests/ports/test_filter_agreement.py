@@ -19,6 +19,7 @@ from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
 from tests.ports import nouns
 from tests.ports.starting import ROOT
+from tests.thorough import examples
 
 MAPPINGS = {
     rule["properties"]["sourceField"]: rule["name"]
@@ -65,7 +66,7 @@ def test_the_broker_is_told_what_filters_ask_for() -> None:
 
 
 @settings(
-    max_examples=12,
+    max_examples=examples(12),
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

@@ -16,11 +16,14 @@ from mesh.model.names import ProductId
 from mesh.model.notice import ToldOf
 from mesh.model.record import Commit, Head
 from tests.ports import nouns
+from tests.thorough import examples
 
 ODD_NAMES = ["it's.csv", "@file", "a b.csv", "日本 🛬.csv", "50%.csv", "a'or'1'eq'1", "\u2028x"]
 ODD_KEYS = ["", "../x", "a/b?c#d\\e", "\x00\x7f\x9f", "%2F", "x" * 5000, "é🛬"]
 SHARED = rules(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

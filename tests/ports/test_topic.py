@@ -27,6 +27,7 @@ from mesh.model.record import Head, number
 from mesh.model.subscription import Filter
 from tests.ports import nouns
 from tests.ports.conftest import settings
+from tests.thorough import examples
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +89,11 @@ def test_an_event_arrives_with_all_its_attributes(
     assert extensions <= event.keys()
 
 
-@rules(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@rules(
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(told=st.lists(nouns.announcements, min_size=1, max_size=4))
 def test_any_event_arrives_as_it_was_announced(
     publishing: Clients, subscriber: Subscriber, told: list[Any]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from mesh.validation import Plan, Reference
+from tests.thorough import examples
 from tests.unit.validation.files import contract, judge, unchecked_plan_of
 
 TEXTS = st.sampled_from(["a", "b", "ab", "a\0b", "ä", "1", '"', "a b"])
@@ -88,7 +89,7 @@ def cells(rows: Rows) -> str:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(ROWS, ROWS.filter(bool))
 def test_a_row_is_refused_exactly_when_it_points_at_nothing(published: Rows, rows: Rows) -> None:
     plan, wanted = referring(published), expected(published, rows)

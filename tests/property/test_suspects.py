@@ -17,6 +17,7 @@ from mesh.memory.registry import Registry
 from mesh.model.names import ProductId
 from mesh.model.record import Suspicion
 from mesh.suspects import MOST_DEATHS, Attempt
+from tests.thorough import examples
 
 T = TypeVar("T")
 PRODUCT = ProductId(domain="geography", product="countries")
@@ -159,7 +160,7 @@ class Deliveries:
         self.open = [begun for begun in self.open if begun.worker != worker]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(deadly=st.booleans(), history=st.lists(HAPPENINGS, max_size=9))
 def test_no_file_ends_a_third_worker_and_none_is_refused_for_less(
     deadly: bool, history: list[tuple[str, int, tuple[str, ...], str, str]]

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mesh.validation.writing import Writing
+from tests.thorough import examples
 
 QUOTED = Writing(plain=frozenset(range(1, 128)) - {0x22, 0x0A}, escaped=(rb'""',))
 JSON = Writing(plain=frozenset(range(0x20, 0x80)) - {0x22, 0x5C}, escaped=(rb'\\["\\/bfnrt]',))
@@ -15,7 +16,7 @@ BARE = Writing(plain=frozenset(range(1, 128)) - {0x22, 0x0A, 0x0D, 0x2C})
 CHARS = st.sampled_from(("a", "é", "€", "😀", " ", '"'))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(CHARS, max_size=40).map("".join),
     st.integers(1, 6),

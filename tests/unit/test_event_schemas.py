@@ -28,6 +28,7 @@ from mesh.model.record import Verdict
 from mesh.model.subscription import Filter, webhook
 from mesh.model.subscription_events import SUBSCRIPTION_TESTED
 from mesh.schemas import FOLDER, load
+from tests.thorough import examples
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 COVERAGE = ProductId(domain="aviation", product="coverage")
@@ -188,7 +189,7 @@ folders = st.sampled_from(
 counts = st.integers(min_value=0, max_value=2**40)
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     folder=folders,
     name=names,

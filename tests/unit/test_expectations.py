@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mesh import expectations
 from mesh.model.expectation import CALENDAR, expectations_of
 from mesh.model.names import ProductId
+from tests.thorough import examples
 from tests.unit.conftest import World, contract, declaration
 
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -166,7 +167,7 @@ def test_one_products_trouble_is_told_after_the_others_were_checked(world):
         expectations.check_all(world.backbone)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     arrivals=st.lists(st.integers(1, 60), max_size=5, unique=True).map(sorted),
     pauses=st.lists(st.integers(1, 40), min_size=1, max_size=8),

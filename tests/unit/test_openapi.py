@@ -28,6 +28,7 @@ from mesh.backbone import replace_backbone
 from mesh.model.entitlement import RULES
 from mesh.model.events import EVENT_TYPES
 from mesh.schemas import load, openapi
+from tests.thorough import examples
 
 CHECKS = [
     not_a_server_error,
@@ -134,7 +135,7 @@ def test_whatever_is_asked_the_answer_is_as_described(
     operation = schema[path][method.upper()]
 
     @settings(
-        max_examples=25,
+        max_examples=examples(25),
         deadline=None,
         derandomize=True,
         database=None,

@@ -17,6 +17,7 @@ from mesh.model.record import Verdict
 from mesh.schemas import load
 from mesh.validation import partitions
 from mesh.validation.partitions import NULL, folder_name, write_parts
+from tests.thorough import examples
 from tests.unit.conftest import COUNTRIES, World, contract, declaration
 
 PLACE = "geography/countries/v1/countries"
@@ -184,7 +185,7 @@ class Blob(io.BytesIO):
 VALUES = st.one_of(st.none(), st.text(max_size=4), st.dates().map(date.isoformat))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(values=st.lists(VALUES, max_size=30))
 def test_each_row_is_in_the_part_of_its_value(values):
     import pyarrow as pa

@@ -12,6 +12,7 @@ from local.event_grid.documents import Document, InvalidDocument
 from local.event_grid.filters import OPERATORS, Filter, read_filter
 from local.event_grid.schemas import CLOUD_EVENTS, EVENT_GRID, Event
 from tests.local.event_grid.building import cloud_event, own_event
+from tests.thorough import examples
 
 TEXTS = st.text("aBß1", max_size=4)
 NUMBERS = st.one_of(st.integers(-5, 5), st.sampled_from([0.1, 2.5, -1.0, 10**20, 1e20]))
@@ -110,7 +111,7 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
     return condition
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(conditions(), st.one_of(st.just(ABSENT), VALUES), st.booleans())
 def test_every_operator_agrees_with_the_oracle(
     condition: dict[str, Any], value: Any, arrays: bool

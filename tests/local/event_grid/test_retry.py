@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from local.event_grid import ManualClock
 from local.event_grid.retry import delay_after, outcome_of_status, up_to_a_tenth_later
+from tests.thorough import examples
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(attempts=st.integers(1, 40), status=st.sampled_from([404, 408, 429, 500, 503]))
 def test_the_spread_never_shortens_a_delay(attempts: int, status: int) -> None:
     outcome = outcome_of_status(status, webhook=True)

@@ -15,6 +15,7 @@ from local.service_bus.amqp.encoding import encode
 from local.service_bus.amqp.types import Described, Symbol, UInt, ULong
 from tests.local.service_bus.fake import Bench
 from tests.local.service_bus.test_codec import VALUES
+from tests.thorough import examples
 
 
 class Socket(asyncio.Transport):
@@ -80,7 +81,7 @@ _FRAMES = st.tuples(
 
 @pytest.mark.asyncio
 async def test_random_performatives_disturb_nobody() -> None:
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=examples(60))
     @given(st.lists(_FRAMES, min_size=1, max_size=6))
     def check(frames: list[tuple[int, list[Any], bytes]]) -> None:
         bench = Bench()

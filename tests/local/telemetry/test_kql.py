@@ -15,6 +15,7 @@ from local.telemetry.kql import KqlError
 from local.telemetry.kql.functions import as_text
 from local.telemetry.store import Store
 from tests.local.telemetry.conftest import SECOND, START, new_log, new_point, new_span
+from tests.thorough import examples
 
 NOW = START // 1000 + 3_600_000_000
 """An hour after START, in microseconds."""
@@ -261,7 +262,7 @@ def test_columns_have_their_names_and_types(filled):
     assert answer.records()[0]["TimeGenerated"].endswith(":00:00.0000000Z")
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1e6)), min_size=1, max_size=40),
     st.integers(1, 100),

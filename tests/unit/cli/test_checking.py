@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from mesh.schemas import load
+from tests.thorough import examples
 
 PLACE = "geography/countries/v1/countries"
 GOOD = b"code,name,area\nCH,Switzerland,41285\nNA,Namibia,\n"
@@ -85,7 +86,9 @@ names = st.sampled_from(
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=examples(40),
+    deadline=None,
 )
 @given(
     name=names,

@@ -23,6 +23,7 @@ from mesh.inference.evidence import Evidence, Uniqueness
 from mesh.model.contract import DataContract
 from mesh.model.contract_check import check_contract
 from mesh.validation import FileFormat, NullSink, compile_object, validate
+from tests.thorough import examples
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "ourairports"
 
@@ -280,7 +281,7 @@ def tables(draw: st.DrawFn) -> str:
     return out.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(tables())
 def test_the_draft_accepts_the_file_it_is_from(table: str) -> None:
     drafted(table)
@@ -297,7 +298,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["a", "b", "c d"]), values, min_size=1), min_size=1),
     st.sampled_from([1, 25]),

@@ -19,6 +19,7 @@ from pyarrow import parquet
 
 from mesh.errors import Rejected
 from mesh.inference import infer
+from tests.thorough import examples
 from tests.unit.inference.test_infer import drafted, source
 from tests.unit.validation.test_reject_file import as_workbook
 
@@ -178,7 +179,7 @@ KINDS: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data(), kinds=st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=4))
 def test_the_draft_accepts_the_parquet_it_is_from(data, kinds):
     schema = pa.schema([(f"f{number}", kind) for number, kind in enumerate(kinds)])

@@ -12,7 +12,7 @@ import fastavro
 import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -25,6 +25,7 @@ from mesh.validation import (
     validate,
 )
 from mesh.validation.sentences import clipped, shown, to_json
+from tests.thorough import examples
 from tests.unit.validation.files import contract, unchecked_plan_of
 
 MEGABYTE = 1 << 20
@@ -193,6 +194,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(value=VALUES)
 def test_what_is_shown_of_a_value_is_the_beginning_of_the_whole(value: Any) -> None:
     assert shown(value) == clipped(value if isinstance(value, str) else to_json(value), 256)

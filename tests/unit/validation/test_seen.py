@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.validation.seen import Seen
+from tests.thorough import examples
 
 KEYS = st.lists(st.integers(0, 40).map(lambda number: b"%d" % number), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.booleans(), KEYS), max_size=8), st.integers(1, 60))
 def test_the_first_row_of_a_key_is_told_however_many_there_are(
     blocks: list[tuple[bool, list[bytes]]], in_memory: int

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +13,7 @@ from mesh.model.events import ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from tests.chaos import run
-from tests.chaos.faults import Proxy
-from tests.chaos.inboxes import Inboxes
-from tests.chaos.processes import ROOT, Part, Stack
-from tests.chaos.reality import Campaign
 from tests.chaos.simulation import Simulation
-
-GOOD = b"code,name,area\nCH,Switzerland,41285\nNA,Namibia,\n"
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -104,73 +93,3 @@ def test_the_command_tells_what_was_done(capsys: pytest.CaptureFixture[str]) -> 
     assert said.startswith("1 seeds x 5 files in ")
     assert "the promise was broken in 0\n" in said
     assert " 5 files" in said.replace(",", " ")
-
-
-@contextmanager
-def campaign(state: Path, *, app: Path = ROOT) -> Iterator[Campaign]:
-    with (
-        Proxy(random.Random(1)) as proxy,
-        Inboxes(chance=random.Random(1)) as inboxes,
-        Stack(state, proxy, app=app) as stack,
-    ):
-        made = Campaign(stack=stack, proxy=proxy, inboxes=inboxes)
-        try:
-            yield made
-        finally:
-            made.close()
-
-
-@pytest.mark.xdist_group("chaos")
-def test_the_promise_holds_on_processes_that_are_killed(tmp_path: Path) -> None:
-    with campaign(tmp_path) as history:
-        assert history.live(seed=1, files=12) == []
-        assert sum(part.kills for part in history.stack.parts)
-
-
-@contextmanager
-def supervised(part: Part) -> Iterator[list[int]]:
-    """Start a part again whenever it ends, as Azure does; yields how often that was."""
-    over, deaths = threading.Event(), [0]
-
-    def supervise() -> None:
-        while not over.wait(0.1):
-            if part.is_dead():
-                deaths[0] += 1
-                part.start()
-
-    thread = threading.Thread(target=supervise)
-    thread.start()
-    try:
-        yield deaths
-    finally:
-        over.set()
-        thread.join()
-
-
-@pytest.mark.xdist_group("chaos")
-def test_a_deadly_file_is_quarantined_and_a_bug_is_seen_on_processes(tmp_path: Path) -> None:
-    product = ProductId(domain="geography", product="countries")
-    place = f"{product}/v1/countries"
-    with (
-        campaign(tmp_path, app=Path(__file__).parent / "buggy_app") as history,
-        supervised(history.stack.host) as deaths,
-    ):
-        history.onboard(product, split=False)
-        history.subscribe(product, "steady")
-        history.drop(f"{place}/deadly.csv", GOOD, product)
-        history.drop(f"{place}/mild.csv", GOOD, product)
-        history.come_to_rest()
-        evidence = history.evidence()
-
-        found = {entry["file"]: entry for entry in evidence.ledger["geography.countries"]}
-        assert deaths == [2]
-        assert found["deadly.csv"]["verdict"] == "rejected"
-        assert b'"rule":"poison"' in evidence.blob(found["deadly.csv"]["receipt"])
-        assert found["mild.csv"]["verdict"] == "accepted"
-        history.stack.host.kills = deaths[0]
-        assert history.broken() == []
-
-        history.drop(f"{place}/hasty.csv", GOOD, product)
-        history.come_to_rest()
-        assert deaths == [3]
-        assert any("was published, and the record has it otherwise" in b for b in history.broken())
