@@ -93,6 +93,9 @@ def keep(
         except Gone:
             file.close()
             return _gone(piece)
+        except BaseException:
+            file.close()
+            raise
         finally:
             if kept is not None:
                 kept.file.close()

@@ -9,6 +9,8 @@ import pytest
 from azure.servicebus import ServiceBusClient
 
 from mesh.model.dropped_file import DroppedFile
+from mesh.model.names import ProductId
+from tests.unit.conftest import contract, declaration
 
 PRODUCT = "geography/countries"
 PLACE = f"{PRODUCT}/v1/countries"
@@ -70,6 +72,31 @@ def test_a_bad_file_is_quarantined_with_a_receipt(mesh, consumer):
     container, _, blob = mesh.receipt(drop)["locations"]["rejects"].partition("/")
     rejects = mesh.blobs.get_blob_client(container, blob).download_blob().readall()
     assert rejects == b"code,name,area\nxx,Nowhere,-1\n"
+
+
+def test_a_set_that_a_correction_completes_is_told_once(mesh):
+    regions = ProductId(domain="geography", product="regions")
+    members = {"property": "fileSet", "value": {"members": ["north.csv", "south.csv"]}}
+    in_sets = contract(regions, more={"customProperties": [members]})
+    assert mesh.onboard(declaration(regions, in_sets))["status"] == "registered"
+    day = "geography/regions/v1/countries/rundate=2026-11-22"
+    mesh.drop(f"{day}/north.csv", GOOD)
+    mesh.drop(f"{day}/south.csv", BAD)
+    rejected = mesh.verdict(str(regions), "south.csv")
+    place = mesh.receipt(rejected)["correction"]["place"]
+
+    mesh.drop(place.removeprefix("landing/"), b"code,name,area\nLS,Lesotho,30355\n")
+
+    def updates():
+        told = mesh.api.get(f"/products/{regions}/events").json()["events"]
+        return [event for event in told if event["type"] == "mesh.product.updated.v1"]
+
+    [event] = mesh.until(updates, bool)
+    told = [(member["file"], member["rows"]) for member in event["data"]["set"]["members"]]
+    assert told == [("north.csv", 2), ("south.csv", 2)]
+    container, _, blob = event["data"]["snapshot"]["location"].partition("/")
+    manifest = json.loads(mesh.blobs.get_blob_client(container, blob).download_blob().readall())
+    assert [member["rows"] for member in manifest["members"]] == [2, 2]
 
 
 def test_a_json_lines_file_goes_the_same_way(mesh, consumer):
