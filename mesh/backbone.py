@@ -129,11 +129,11 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
     from mesh.azure.registry import TableRegistry
     from mesh.azure.service_bus import ServiceBusQueues
     from mesh.azure.storage import BlobStorage
+    from mesh.azure.subscriptions import TableSubscriptions
     from mesh.azure.tables import (
         TableCatalogue,
         TableDeliveries,
         TableOnboardings,
-        TableSubscriptions,
         TableTemplates,
     )
     from mesh.azure.topic_subscriptions import TopicSubscriptions

@@ -44,6 +44,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9._@=+-]*", re.ASCII)
 
 _Noun = TypeVar("_Noun")
 
+FIRST, LAST = "", "~~"
+"""Every key that `row_key` makes lies between these."""
+
 
 def row_key(*parts: str) -> str:
     r"""`PART:PART:…`, each made of characters that a key may have; different parts, different keys.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.azure import tables
+from mesh.azure import subscriptions
 from mesh.backbone import Backbone, in_memory
 from mesh.model.events import EVENT_TYPES, FILE_QUARANTINED, PRODUCT_UPDATED
 from mesh.model.filters import Expression, exact
@@ -72,7 +72,9 @@ def stored(ports: Backbone, product: ProductId, others: int) -> None:
     rows = [
         row
         for number in range(others)
-        for row in tables._rows(nouns.subscription(product, id=f"n{number:05d}", filter=REJECTS))
+        for row in subscriptions._rows(
+            nouns.subscription(product, id=f"n{number:05d}", filter=REJECTS)
+        )
     ]
     table = ports.subscriptions._table
     for start in range(0, len(rows), 100):
@@ -83,7 +85,7 @@ def stored(ports: Backbone, product: ProductId, others: int) -> None:
 
 def test_on_tables_too(azure: Backbone, counting: CountingTransport) -> None:
     costs = {}
-    for others in (0, tables.FEW, 6 * tables.FEW):
+    for others in (0, subscriptions.FEW, 6 * subscriptions.FEW):
         product = nouns.new_product()
         stored(azure, product, others)
         counting.requests.clear()
@@ -93,13 +95,13 @@ def test_on_tables_too(azure: Backbone, counting: CountingTransport) -> None:
             f"m{number}" for number in range(MATCHING)
         }
 
-    assert costs == {0: 1, tables.FEW: 5, 6 * tables.FEW: 5}
+    assert costs == {0: 1, subscriptions.FEW: 5, 6 * subscriptions.FEW: 5}
 
 
 def test_what_is_found_is_as_it_was_last_changed(ports: Backbone, product: ProductId) -> None:
     wants = nouns.subscription(product, filter=UPDATES)
     ports.subscriptions.add(wants)
-    for number in range(tables.FEW + 1):  # so that they are many
+    for number in range(subscriptions.FEW + 1):  # so that they are many
         other = nouns.subscription(product, id=f"p{number}", channel=Channel.PULL)
         ports.subscriptions.add(other)
 
