@@ -81,7 +81,7 @@ ROOMS: dict[str, set[str]] = {
     # These two meet the SDK, where there is one; neither is imported before it is.
     "mesh.telemetry.ids": {"mesh.telemetry", "opentelemetry"},
     "mesh.telemetry.setup": {"mesh.telemetry", "opentelemetry"},
-    "mesh.ports": {"mesh.model"},
+    "mesh.ports": {"mesh.ports", "mesh.model"},
     "mesh.settings": set(),
     "mesh.asides": set(),
     "mesh.errors": {"mesh.model"},

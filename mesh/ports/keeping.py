@@ -1,21 +1,14 @@
-"""What the verbs need of the world; `mesh.azure` and `mesh.memory` supply it.
-
-Every method that reaches out may raise `Unavailable`. Nothing else of an SDK comes through.
-"""
+"""What the mesh keeps: the record, and what stands beside it in tables of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from mesh.model.agreement import Agreement
 from mesh.model.audit import AuditEntry, Deed
 from mesh.model.catalogue import ProductSummary
 from mesh.model.claim import Claim
-from mesh.model.dead_letter import DeadLetter
-from mesh.model.delivery import DeliveryAttempt
 from mesh.model.events import ReceivedEvent
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
@@ -32,10 +25,8 @@ from mesh.model.record import (
     Snapshot,
     Suspicion,
 )
-from mesh.model.subscription import Channel, Filter, Subscription
+from mesh.model.subscription import Channel, Subscription
 from mesh.model.template import Template, TemplateName
-
-_Result = TypeVar("_Result")
 
 
 class Registry(Protocol):
@@ -216,189 +207,3 @@ class Deliveries(Protocol):
         """Add one attempt; recording it twice is recording it once."""
 
     def of_event(self, product: ProductId, sequence: int) -> Sequence[Delivery]: ...
-
-
-class Storage(Protocol):
-    """Blobs, each named by its location: `container/name`."""
-
-    def __hash__(self) -> int: ...
-
-    def open(self, location: str, *, etag: str | None = None) -> Iterator[bytes]:
-        """Stream a blob in chunks of a few MiB; nothing is read before the first is asked for.
-
-        Raises:
-            Gone: there is no such blob, or no longer the version that `etag` names.
-        """
-
-    def read(self, location: str) -> bytes | None:
-        """A small blob whole; None when there is none."""
-
-    def write(self, location: str, data: bytes, *, content_type: str) -> None:
-        """Write a blob whole, over what was there."""
-
-    def writer(self, location: str, *, content_type: str) -> Writer:
-        """Write a blob piece by piece; it appears when committed, or never."""
-
-    def exists(self, container: str) -> bool: ...
-
-    def read_access(self, location: str, *, until: datetime) -> str:
-        """A URL by which whoever holds it can read just this blob, until then: a secret."""
-
-    def url(self, location: str) -> str:
-        """Where others find the blob; no signature, no secret."""
-
-
-class Gone(Exception):
-    """The blob, or the version of it that was asked for, is not there any more."""
-
-
-class Writer(Protocol):
-    """A blob in the making."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def commit(self) -> None:
-        """Let the blob appear with all that was written, over what was there."""
-
-    def discard(self) -> None:
-        """Forget what was written."""
-
-
-class Topic(Protocol):
-    """The Event Grid topic `mesh-events`."""
-
-    def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Publish CloudEvents in order; when it fails, some may have been accepted."""
-
-
-class Queues(Protocol):
-    """The mesh's own Service Bus queues."""
-
-    def send(self, queue: str, messages: Iterable[Message]) -> None:
-        """Send, or schedule those with a `due` time. The queue drops a repeated id."""
-
-    def dead_letters(self) -> Mapping[str, int]:
-        """How many messages each queue has given up, and each subscription of the topic.
-
-        The subscriptions of pull subscribers are one entry together, `product-events/pull`.
-        """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """A JSON message.
-
-    Attributes:
-        id: the same for the same work; at most 128 characters.
-        due: when the queue is to let it appear; None for at once.
-    """
-
-    id: str
-    body: Mapping[str, Any]
-    due: datetime | None = None
-    traceparent: str | None = None
-
-
-class DeadLetters(Protocol):
-    """Messages that were given up, by their source: a queue, or `TOPIC/SUBSCRIPTION`."""
-
-    def peek(self, source: str, *, limit: int) -> Sequence[DeadLetter]:
-        """The oldest of them, in order; they stay where they are.
-
-        Raises:
-            NotFound: there is no such source.
-        """
-
-    def take(
-        self, source: str, number: int, handle: Callable[[DeadLetter], None]
-    ) -> DeadLetter | None:
-        """Take one away, once `handle` has done its work with it; None when it is not there.
-
-        When `handle` raises, the message stays. It may be handled twice.
-
-        Raises:
-            NotFound: there is no such source.
-        """
-
-
-class PullSubscriptions(Protocol):
-    """Subscriptions of the Service Bus topic `product-events`, one per pull subscriber."""
-
-    def create(self, name: str, *, product: ProductId, wanted: Filter) -> None:
-        """Make sure that it exists, with rules for just this product and filter.
-
-        Raises:
-            Rejected: the broker cannot evaluate the filter.
-        """
-
-    def delete(self, name: str) -> None:
-        """Make sure that it does not."""
-
-
-class Asides(Protocol):
-    """Where work goes on that others would have to wait for."""
-
-    def run(
-        self, lane: str, work: Callable[[], _Result], leave: Callable[[], None]
-    ) -> _Result | None:
-        """Do the work and return what comes of it, or let it go on aside and return None.
-
-        Args:
-            lane: whose places are short.
-            leave: called before it goes on aside: leaves a message that does it again, in case
-                the process ends before. When that fails, the work is waited for.
-        """
-
-
-class Webhooks(Protocol):
-    """The way out to subscribers."""
-
-    def verify(self, url: str) -> float:
-        """Ask the receiver whether it wants our notifications (CloudEvents webhook handshake).
-
-        Returns:
-            how long it took to answer, in seconds.
-
-        Raises:
-            Rejected: it does not, or the URL is one we do not send to.
-        """
-
-    def deliver(
-        self, *, url: str, body: bytes, headers: Mapping[str, str], limit: timedelta
-    ) -> DeliveryAttempt:
-        """Make one attempt; what the receiver does with it, and within `limit`, is a value."""
-
-
-class Destinations(Protocol):
-    """Consumers' own resources in Azure, reached with the identity of the mesh."""
-
-    def check(self, channel: Channel, target: str) -> str:
-        """The one way to write a target that the mesh delivers to.
-
-        Raises:
-            Rejected: it is none.
-        """
-
-    def deliver(self, parcel: Parcel) -> DeliveryAttempt:
-        """Make one attempt; whatever comes of it is a value."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
-    """What a destination is given.
-
-    Attributes:
-        id: of the notification: the same at every attempt.
-        event: the CloudEvent.
-        data: the content of the file that the event is about, where a copy was asked for.
-        ending: of that file's name: `.csv`.
-        limit: how long it may take.
-    """
-
-    channel: Channel
-    target: str
-    id: str
-    event: Mapping[str, Any]
-    data: Iterable[bytes] | None = None
-    ending: str = ""
-    limit: timedelta
