@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.contract_files import bytes_of, chunks_of, contract_of
+from cli.contract_files import Variables, bytes_of, chunks_of, contract_of
 from cli.failures import ExitCode, Failed, wrong_call
 from cli.known_data import opened, referred_contracts, samples_of
 from cli.options import AsJson
@@ -53,13 +53,14 @@ def try_samples(
             file_okay=False,
         ),
     ],
+    variables: Variables = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the samples beside a contract: good ones must be accepted, bad ones must not.
 
     Exits with 1 when one gets another verdict, or breaks other rules than samples.json expects.
     """
-    samples = list(_samples(folder))
+    samples = list(_samples(folder, variables))
     failed = [sample for sample in samples if sample.wrong]
     if as_json:
         write_json({"samples": [asdict(sample) for sample in samples], "failed": len(failed)})
@@ -75,8 +76,8 @@ def try_samples(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _samples(folder: Path) -> Iterator[Sample]:
-    offered = _offered(folder)
+def _samples(folder: Path, variables: list[str] | None) -> Iterator[Sample]:
+    offered = _offered(folder, variables)
     expected = _expectations(folder)
     files = [
         (kind, file)
@@ -96,7 +97,7 @@ def _samples(folder: Path) -> Iterator[Sample]:
         yield _judged(file, folder, name, kind, expected.get(name, {}), offered)
 
 
-def _offered(folder: Path) -> dict[str, DataContract]:
+def _offered(folder: Path, variables: list[str] | None) -> dict[str, DataContract]:
     """The contract of each object of the folder."""
     files = sorted(file for pattern in _CONTRACTS for file in folder.glob(pattern))
     if not files:
@@ -105,7 +106,7 @@ def _offered(folder: Path) -> dict[str, DataContract]:
     return {
         name: contract
         for file in files
-        for contract in [contract_of(file)]
+        for contract in [contract_of(file, variables)]
         for name in contract.objects
     }
 

@@ -87,8 +87,9 @@ def _read(
         if known.problem is not None:
             return _refused(backbone, dropped, place, port, known.problem)
         bound = replace(plan, references=known.found)
+        most = backbone.policy.violations_listed
         with Outputs(
-            backbone.storage, dropped, place, port.version, bound, file_format, _digest(known)
+            backbone.storage, dropped, place, port.version, bound, file_format, _digest(known), most
         ) as outputs:
             report = validate(
                 bound,
@@ -98,7 +99,7 @@ def _read(
                 limits=Limits(sample=backbone.policy.violations_shown),
                 kept=kept,
             )
-            report = check_queries(bound, report, outputs.sink.publish)
+            report = check_queries(bound, outputs.told(report), outputs.sink.publish)
             published = outputs.commit(report, joins=kept is not None)
             if isinstance(published, FileProblem):
                 problems = (*report.problems, published)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Self
 
 from mesh.model.dropped_file import DroppedFile, Place
@@ -39,6 +40,7 @@ class Outputs:
 
     Args:
         version: Of the contract.
+        listed: How many violations are listed beside the rejects, at most; more are counted.
         references: Digest of the data that the file's relationships are checked against; empty when
             it has none.
 
@@ -56,6 +58,7 @@ class Outputs:
         plan: Plan,
         file_format: FileFormat,
         references: str = "",
+        listed: int | None = None,
     ) -> None:
         # What is written follows from the drop, the contract and what is referred to alone: a
         # worker that is late, and judges by the next version of them, cannot change what was
@@ -88,13 +91,14 @@ class Outputs:
             native=self._writers["rejects"],
             lines=self._writers["rejects-lines"],
         )
-        streams = StreamSink(
+        self._streams = StreamSink(
             accepted=self._writers.get("published"),
             rejects=self._rejects,
             violations=self._writers["violations"],
+            most=listed,
         )
         self._storage, self._is_parted = storage, bool(plan.partition_keys)
-        self.sink = PublishingSink(streams, plan, file_format)
+        self.sink = PublishingSink(self._streams, plan, file_format)
         self.locations: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -112,6 +116,19 @@ class Outputs:
             if "file" in self._writers:
                 self._writers["file"].write(piece)
             yield piece
+
+    def told(self, report: ValidationReport) -> ValidationReport:
+        """The report; with a warning when not all violations of it are listed."""
+        listed = self._streams.listed
+        if listed >= report.violations:
+            return report
+        unlisted = FileProblem(
+            rule="violationsListed",
+            message=f"Of {report.violations:,} violations the first {listed:,} are listed; the "
+            "others are counted, and their records are in the reject file.",
+            remedy="Correct what is wrong with the first ones; it hardly differs in the others.",
+        )
+        return replace(report, warnings=(*report.warnings, unlisted))
 
     def commit(
         self, report: ValidationReport, *, joins: bool = False

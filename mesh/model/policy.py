@@ -30,7 +30,9 @@ class Policy:
         quick: how long an attempt may take, so that it holds nobody up.
         patient: how long an attempt at a subscriber may take that was too slow for that.
         at_once: attempts that one instance makes at one subscriber at a time.
-        violations_shown: how many violations a receipt holds in full; all are in the reject files.
+        violations_shown: how many violations a receipt holds in full; of all, the
+            records are in the reject file.
+        violations_listed: how many violations are listed beside the reject file; more are counted.
         compatibility: what a new version of a contract must keep to be published under the same
             major version (`docs/compatibility.md`).
         variables: values of the variables that contracts may use; no secrets, for what a contract
@@ -48,6 +50,7 @@ class Policy:
     patient: timedelta = timedelta(seconds=20)
     at_once: int = 4
     violations_shown: int = 100
+    violations_listed: int = 1_000_000
     compatibility: Mode = "forward_transitive"
     variables: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[SecurityProfile, ...] = ()
@@ -73,6 +76,7 @@ class Policy:
                 patient=timedelta(seconds=told["patient_seconds"]),
                 at_once=int(told["at_once_per_subscriber"]),
                 violations_shown=int(data["receipts"]["violations_shown"]),
+                violations_listed=int(data["receipts"].get("violations_listed", 1_000_000)),
                 compatibility=_mode(data["contracts"]["compatibility"]),
                 variables=_variables(data["contracts"].get("variables", {})),
                 profiles=_profiles(data["security"]["profiles"]),

@@ -11,6 +11,8 @@ from mesh.validation.plan import Plan
 from mesh.validation.report import RejectedRecord
 from mesh.validation.writable import Writable
 
+_MARK = b"\xef\xbb\xbf"
+
 
 class Body(Protocol):
     """The records of one format, without the compression around it."""
@@ -68,7 +70,7 @@ class RejectFile:
         first, self._is_empty = self._is_empty, False
         if self._is_text:
             text = _ended(record.raw)
-            self._text(self._header + text if first else text)
+            self._text(_begun(self._header + text) if first else text)
             return
         self._lines.write(_ended(b" ".join(record.raw.splitlines())))
         if not self._fits:
@@ -177,6 +179,11 @@ def _recoder(encoding: str) -> codecs.IncrementalEncoder | None:
     if not codecs.lookup(encoding).name.startswith("utf-16"):
         return None
     return codecs.getincrementalencoder(encoding)()
+
+
+def _begun(data: bytes) -> bytes:
+    """A record may begin with what would be the mark of a whole file: it is not to be taken so."""
+    return _MARK + data if data.startswith(_MARK) else data
 
 
 def _ended(data: bytes) -> bytes:

@@ -23,6 +23,10 @@ class StreamSink:
             Lines.
         rejects: Takes bad records.
         violations: Takes what is wrong with them.
+        most: How many violations it takes; those of the record that exceeds it still go there.
+
+    Attributes:
+        listed: How many violations it has taken.
     """
 
     def __init__(
@@ -31,8 +35,11 @@ class StreamSink:
         accepted: Writable | None = None,
         rejects: RejectFile | None = None,
         violations: Writable | None = None,
+        most: int | None = None,
     ) -> None:
         self._accepted, self._rejects, self._violations = accepted, rejects, violations
+        self._most = most
+        self.listed = 0
 
     def header(self, data: bytes) -> None:
         header = data if data.endswith(b"\n") else data + b"\n"
@@ -51,7 +58,8 @@ class StreamSink:
     def rejected(self, record: RejectedRecord) -> None:
         if self._rejects is not None:
             self._rejects.add(record)
-        if self._violations is not None:
+        if self._violations is not None and (self._most is None or self.listed < self._most):
+            self.listed += len(record.violations)
             self._violations.write(b"".join(map(violation_line, record.violations)))
 
 

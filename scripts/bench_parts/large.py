@@ -1,125 +1,144 @@
-"""One large CSV through the whole local Azure: memory and rate of the Functions host meanwhile.
+"""One large CSV lands: memory and rate of the worker that judges it, gigabyte by gigabyte.
 
-Run it alone with `python scripts/bench_parts/large.py [--gigabytes N] [--bad]`. The file is made on
-the fly and uploaded by a process of its own, each row with a key of its own; with `--bad` each row
-is bad. What it needs on disk is about three times the file.
+Run it alone with `python scripts/bench_parts/large.py [--gigabytes N] [--bad]`. The file is made
+while it is read, by a blob service in a process of its own (`made_blobs`), each row with a key of
+its own; with `--bad` each row is bad. The worker is a process with the whole app loaded, and the
+SDK of Azure between it and the blobs; its record and queues are in memory.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_parts import orders
+from bench_parts.made_blobs import BLOB, ETAG, GIGABYTE
 
-from cli.answers import Drop
-from cli.client import MeshClient, open_client
-from cli.connection import find_connection
-from cli.demo.azure import local_azure
-from cli.waiting import wait_for
+if TYPE_CHECKING:
+    from mesh.backbone import Backbone
 
-PRODUCT = "sales/orders"
-GIGABYTE = 10**9
-_BLOB = "sales/orders/v1/orders/orders.csv"
-_BLOCK = 8 << 20
-_TEMPLATE = 20_000
-_PAUSE_S = 0.25
-_PATIENCE_S = 1500.0
+_PAUSE_S = 0.2
+_SLICES = 10
 _CONTRACT_ID = "urn:mesh:sales:orders:orders"
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sample:
-    """What stood there at one moment.
-
-    Attributes:
-        at: Seconds.
-        written: Bytes that the storage has taken since the upload.
-        resident: MB of the Functions host, now.
-        peak: MB that it has had at most.
-        cpu: Seconds that it has burnt.
-    """
-
-    at: float
-    written: int
-    resident: float
-    peak: float
-    cpu: float
-
-
-def measure(gigabytes: float = 1.0, *, bad: bool = False) -> dict[str, float]:
+def measure(gigabytes: float = 0.5, *, bad: bool = False) -> dict[str, float]:
     """Peak of memory, its growth with each gigabyte, and the rate of each tenth of the file."""
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mesh-bench-")))
-        stack.enter_context(local_azure(scratch / "state", free_ports=True))
-        connection = find_connection({}, scratch / "state", Path.cwd())
-        mesh = stack.enter_context(open_client(connection))
-        _onboard(mesh)
-        before = _peak(_part("local.functions_host"))
-        command = [sys.executable, __file__, "--upload", "--gigabytes", str(gigabytes)]
-        started = time.perf_counter()
-        environ = {**os.environ, "STORAGE": connection.storage or ""}
-        subprocess.run(command + ["--bad"] * bad, env=environ, check=True)
-        numbers = {
-            "upload, s": time.perf_counter() - started,
-            "peak of the Functions host before, MB": before,
+    with _process("made_blobs.py", str(gigabytes), *["--bad"] * bad) as blobs:
+        assert blobs.stdout
+        port = int(blobs.stdout.readline())
+        with _process("large.py", "--land", str(port)) as worker, httpx.Client() as http:
+            assert worker.stdout
+            worker.stdout.readline()  # it is ready
+            return _watched(worker, http, f"http://127.0.0.1:{port}/told")
+
+
+@contextmanager
+def _process(name: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, str(Path(__file__).with_name(name)), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _watched(worker: subprocess.Popen[str], http: httpx.Client, url: str) -> dict[str, float]:
+    """Tell of each tenth of the file as it passes, and of all of it at the end."""
+    size = http.get(url).json()["size"]
+    numbers = {"size, GB": size / GIGABYTE, "peak before, MB": _memory(worker.pid)["VmHWM"]}
+    started = last_at = time.perf_counter()
+    last_read, last_cpu, most, growth = 0, _processor(worker.pid), 0.0, []
+    while worker.poll() is None:
+        time.sleep(_PAUSE_S)
+        read, memory = http.get(url).json()["read"], _memory(worker.pid)
+        most = max(most, memory.get("VmRSS", 0.0))
+        numbers["peak, MB"] = memory.get("VmHWM", numbers.get("peak, MB", 0.0))
+        if read < last_read + size / _SLICES and not (read == size > last_read):
+            continue
+        now, cpu, name = time.perf_counter(), _processor(worker.pid), f"{read / GIGABYTE:.2f} GB"
+        megabytes = (read - last_read) / 1e6
+        told = {
+            f"at {name}, MB/s": megabytes / (now - last_at),
+            f"at {name}, MB per processor second": megabytes / max(cpu - last_cpu, 0.01),
+            f"at {name}, most resident, MB": most,
         }
-        samples, drop = _watched(mesh)
-        print(f"  {drop['verdict']}: {drop['summary']}", file=sys.stderr)
-        return numbers | _summary(samples, drop["size"], drop["rows"])
+        print("  " + ", ".join(f"{key} {number:.1f}" for key, number in told.items()), flush=True)
+        numbers |= told
+        growth.append((read / GIGABYTE, most))
+        last_at, last_read, last_cpu, most = now, read, cpu, 0.0
+    if len(growth) > 3:
+        (first, low), (end, high) = growth[1], growth[-1]
+        numbers["growth after the second tenth, MB per GB"] = (high - low) / (end - first)
+    numbers["in all, s"] = time.perf_counter() - started
+    assert worker.stdout
+    print(f"  {worker.stdout.read().strip()}", flush=True)
+    return numbers
 
 
-def pieces(gigabytes: float, *, bad: bool = False) -> Iterator[bytes]:
-    """The file: the same orders again and again, each time with other keys."""
-    good = [order for order, spoiled in orders.orders(_TEMPLATE) if not spoiled]
-    if bad:
-        good = [{**order, "quantity": 0} for order in good]
-    lines = [orders.line(order)[4:] for order in good]
-    yield (",".join(orders.COLUMNS) + "\n").encode()
-    sent = 0
-    for again in range(1 << 16):
-        prefix = f"{again:04x}"
-        data = "".join([prefix + line for line in lines]).encode()
-        yield data
-        sent += len(data)
-        if sent >= gigabytes * GIGABYTE:
-            return
+def _memory(pid: int) -> dict[str, float]:
+    """Of a process, in MB: `VmRSS` now, `VmHWM` at most."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    pairs = (line.split() for line in lines if line.startswith(("VmRSS", "VmHWM")))
+    return {name.rstrip(":"): int(kilobytes) / 1000 * 1.024 for name, kilobytes, _ in pairs}
 
 
-def upload(gigabytes: float, *, bad: bool) -> None:
-    """Stage the file in blocks, and commit them."""
-    from azure.storage.blob import BlobBlock, BlobServiceClient
-
-    with BlobServiceClient.from_connection_string(os.environ["STORAGE"]) as service:
-        blob = service.get_blob_client("landing", _BLOB)
-        blocks: list[BlobBlock] = []
-        held = bytearray()
-        for piece in pieces(gigabytes, bad=bad):
-            held += piece
-            if len(held) >= _BLOCK:
-                blocks.append(BlobBlock(f"{len(blocks):08d}"))
-                blob.stage_block(blocks[-1].id, bytes(held))
-                held.clear()
-        blocks.append(BlobBlock(f"{len(blocks):08d}"))
-        blob.stage_block(blocks[-1].id, bytes(held))
-        blob.commit_block_list(blocks)
+def _processor(pid: int) -> float:
+    """Seconds that a process has burnt."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
 
 
-def _onboard(mesh: MeshClient) -> None:
-    import yaml
+def land(port: int) -> None:
+    """Be the worker."""
+    import datetime as dt
+    from dataclasses import replace
+
+    import function_app  # noqa: F401 - what the host has loaded
+    from mesh import landing
+    from mesh.azure.clients import Clients
+    from mesh.azure.storage import BlobStorage
+    from mesh.backbone import in_memory
+    from mesh.model.dropped_file import DroppedFile
+    from mesh.settings import Settings
+
+    url = f"http://127.0.0.1:{port}/devstoreaccount1"
+    connection = f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={_KEY};"
+    settings = Settings(
+        storage=f"{connection}BlobEndpoint={url};TableEndpoint={url};QueueEndpoint={url};",
+        event_grid_topic=url,
+        webhook_signing_key="",
+        webhook_origin="",
+    )
+    world = replace(in_memory(), storage=BlobStorage(Clients(settings)))
+    _onboard(world)
+    print("ready", flush=True)
+    dropped = DroppedFile(
+        url=f"{url}/landing/{BLOB}",
+        etag=ETAG.strip('"'),
+        size=0,
+        sequencer="",
+        landed_at=dt.datetime(2026, 11, 22, tzinfo=dt.UTC),
+    )
+    entry = landing.receive(world, dropped)
+    print(f"{entry.rows:,} rows: {entry.verdict}. {entry.summary[:300]}", flush=True)
+
+
+def _onboard(world: Backbone) -> None:
+    from mesh import onboarding
 
     product = {
         "apiVersion": "v1.0.0",
@@ -135,104 +154,26 @@ def _onboard(mesh: MeshClient) -> None:
         "team": {"name": "Sales", "members": [{"username": "o@example.com", "role": "owner"}]},
     }
     contract = {**orders.contract_document(), "id": _CONTRACT_ID}
-    contract["schema"][0]["dataGranularityDescription"] = "One row is one order."
-    files = {"product.odps.yaml": yaml.safe_dump(product)}
-    files["orders.odcs.yaml"] = yaml.safe_dump(contract)
-    asked = mesh.request_onboarding(files, by="bench")
-
-    def ended() -> str | None:
-        saga = mesh.onboarding(asked["id"])
-        return None if saga["status"] == "running" else saga["status"] + str(saga)
-
-    told = wait_for(ended, timeout_s=60, what="end of the onboarding", instead="See the log.")
-    if not told.startswith("registered"):
-        raise RuntimeError(told)
-
-
-def _watched(mesh: MeshClient) -> tuple[list[Sample], Drop]:
-    """What stood there until the file was decided."""
-    host, storage = _part("local.functions_host"), _part("azurite")
-    begun = storage.io_counters().write_chars
-    samples = [_sample(host, storage, begun)]
-    deadline = time.monotonic() + _PATIENCE_S
-    asked = 0.0
-    while time.monotonic() < deadline:
-        time.sleep(_PAUSE_S)
-        samples.append(_sample(host, storage, begun))
-        if time.monotonic() - asked > 4:
-            asked = time.monotonic()
-            if found := mesh.drops(product=PRODUCT):
-                return samples, found[0]
-    message = f"no verdict within {_PATIENCE_S} s"
-    raise RuntimeError(message)
-
-
-def _sample(host: psutil.Process, storage: psutil.Process, begun: int) -> Sample:
-    times = host.cpu_times()
-    return Sample(
-        at=time.perf_counter(),
-        written=storage.io_counters().write_chars - begun,
-        resident=host.memory_info().rss / 1e6,
-        peak=_peak(host),
-        cpu=times.user + times.system,
-    )
-
-
-def _summary(samples: list[Sample], size: int, rows: int) -> dict[str, float]:
-    """Slices of the file by what storage has taken of its published copy; the rest comes after."""
-    told: dict[str, float] = {"size, GB": size / GIGABYTE, "rows": rows}
-    step = max(size / 10, 1)
-    last, growth = samples[0], []
-    for tenth in range(1, 11):
-        until = next((one for one in samples if one.written >= tenth * step), None)
-        if until is None or until is last:
-            continue
-        read, seconds = (until.written - last.written) / 1e6, until.at - last.at
-        most = max(one.resident for one in samples if last.at < one.at <= until.at)
-        name = f"at {until.written / GIGABYTE:.1f} GB"
-        told[f"{name}, MB/s"] = read / seconds
-        told[f"{name}, MB per processor second of the host"] = read / (until.cpu - last.cpu)
-        told[f"{name}, most resident MB"] = most
-        growth.append((until.written / GIGABYTE, most))
-        last = until
-    if len(growth) > 3:
-        (first, low), (end, high) = growth[1], growth[-1]
-        told["growth from the second tenth on, MB per GB"] = (high - low) / (end - first)
-    told["landing in all, s"] = samples[-1].at - samples[0].at
-    told["peak of the Functions host, MB"] = samples[-1].peak
-    return told
-
-
-def _peak(process: psutil.Process) -> float:
-    """The most memory that a process has had, in MB."""
-    for line in Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1000 * 1.024
-    return process.memory_info().rss / 1e6
-
-
-def _part(name: str) -> psutil.Process:
-    """The process of one part of the local Azure: of several, the innermost."""
-    found = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if any(name in word for word in process.cmdline())
-    ]
-    return found[-1]
+    files = {"product.odps.json": json.dumps(product), "orders.odcs.json": json.dumps(contract)}
+    saga = onboarding.request(world, files, requested_by="bench")
+    while saga.status == "running":
+        saga = onboarding.advance(world, saga.id)
+    if saga.status != "registered":
+        raise RuntimeError(saga.findings)
 
 
 def main() -> None:
-    """Measure, and print; or be the one who uploads."""
+    """Measure, and print; or be the worker."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--gigabytes", type=float, default=0.5)
     parser.add_argument("--bad", action="store_true", help="each row is bad")
-    parser.add_argument("--upload", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--land", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.upload:
-        upload(options.gigabytes, bad=options.bad)
+    if options.land:
+        land(options.land)
         return
-    for name, number in measure(options.gigabytes, bad=options.bad).items():
-        print(f"{name:60} {number:>12,.1f}")
+    numbers = measure(options.gigabytes, bad=options.bad)
+    print("\n".join(f"{name:45} {number:>10,.1f}" for name, number in numbers.items()))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,22 @@ def test_the_receipt_and_the_reject_file_say_which_rows_and_why(countries):
     assert countries.events()[-1]["data"]["rules"] == {"minimum": 1, "pattern": 1, "required": 1}
 
 
+def test_violations_beyond_the_limit_are_counted_and_no_longer_listed(countries):
+    few = replace(countries.backbone.policy, violations_listed=3)
+    countries.backbone = replace(countries.backbone, policy=few)
+    rows = b"".join(b"x%d,Nowhere,-1\n" % number for number in range(5))
+
+    told = countries.receipt(countries.land(f"{PLACE}/all.csv", b"code,name,area\n" + rows))
+
+    listed = countries.storage.blobs[told["locations"]["violations"]].data.splitlines()
+    assert len(listed) == 4  # of whole records
+    [warning] = told["warnings"]
+    assert warning["rule"] == "violationsListed"
+    assert "Of 10 violations the first 4 are listed" in warning["message"]
+    assert told["counts"]["violations"] == 10
+    assert countries.storage.blobs[told["locations"]["rejects"]].data.count(b"\n") == 1 + 5
+
+
 def test_a_contract_may_choose_to_split(world, declare, contract_of):
     split = {
         "customProperties": [

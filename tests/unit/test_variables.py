@@ -189,6 +189,14 @@ class TestCommand:
             words = ("--contract", file, "--var", f"START={value}")
             assert self.run("check", rows, *words).exit_code == code
 
+    def test_samples(self, file):
+        (file.parent / "good").mkdir()
+        (file.parent / "rows.csv").rename(file.parent / "good" / "rows.csv")
+
+        for value, code in (("x", 0), ("y", 1)):
+            words = ("contract", "test", file.parent, "--var", f"START={value}")
+            assert self.run(*words).exit_code == code
+
     @pytest.mark.parametrize("given_", ["START", "=x", "a-b=x"])
     def test_a_value_needs_a_name(self, file, given_):
         done = self.run("contract", "lint", file, "--var", given_)

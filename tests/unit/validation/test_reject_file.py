@@ -259,3 +259,14 @@ def test_rejects_of_any_text_are_judged_the_same_again(rows, name):
 
     if told:
         assert rejects(plan, again, name)[1:] == (again, told)
+
+
+def test_a_record_that_begins_with_a_byte_order_mark_keeps_it_when_it_is_dropped_again() -> None:
+    plan = plan_of(contract([{"name": "n", "logicalType": "integer"}]))
+    mark = b"\xef\xbb\xbf"
+
+    _, data, told = rejects(plan, b'{"n":1}\n' + mark + b'{"n":2}\n{"n":"x"}\n', "rows.jsonl")
+
+    assert told == [("", "json"), ("n", "type")]
+    assert data == mark + mark + b'{"n":2}\n{"n":"x"}\n'  # the first one is the file's
+    assert rejects(plan, data, "rows.jsonl")[1:] == (data, told)
