@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 from mesh.validation.file_columns import FileColumn
 from mesh.validation.sentences import to_json
+
+_LONG = 64
 
 
 def file_column(field: Any) -> FileColumn:
@@ -213,23 +216,52 @@ def _between_quotes(column: Any) -> Any:
 
 
 def _key(name: object) -> str:
-    return json.dumps(name if isinstance(name, str) else str(name), ensure_ascii=False)
+    return encode_basestring(name if isinstance(name, str) else str(name))
+
+
+def _number(value: float) -> str:
+    return repr(value) if value - value == 0 else "NaN"
+
+
+def _whole(value: int) -> str:
+    return repr(value) if value.bit_length() < _LONG else to_json(value)
+
+
+def _moment(value: dt.datetime) -> str:
+    zoned = value.tzinfo is not None
+    plain = (value.astimezone(dt.UTC) if zoned else value).replace(tzinfo=None)
+    return f'"{plain.isoformat()}{"Z" if zoned else ""}"'
+
+
+def _day(value: dt.date | dt.time) -> str:
+    return f'"{value.isoformat()}"'
+
+
+def _object(value: Mapping[Any, Any]) -> str:
+    return "{" + ", ".join([f"{_key(n)}: {json_text(v)}" for n, v in value.items()]) + "}"
+
+
+def _array(value: Iterable[Any]) -> str:
+    return "[" + ", ".join(map(json_text, value)) + "]"
+
+
+_WAYS: tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...] = (
+    ((str,), encode_basestring),
+    ((float,), _number),
+    ((dt.datetime,), _moment),
+    ((dt.date, dt.time), _day),
+    ((dict,), _object),
+    ((list, tuple), _array),
+    ((int, Decimal, type(None)), to_json),
+)
+_WAY = {kind: way for kinds, way in _WAYS for kind in kinds} | {int: _whole, bool: to_json}
 
 
 def json_text(value: Any) -> str:
     """The JSON text of a Python value; dates and times by RFC 3339, numbers as they are."""
-    if isinstance(value, float):
-        return repr(value) if value - value == 0 else "NaN"
-    if isinstance(value, dt.datetime):
-        zoned = value.tzinfo is not None
-        plain = (value.astimezone(dt.UTC) if zoned else value).replace(tzinfo=None)
-        return f'"{plain.isoformat()}{"Z" if zoned else ""}"'
-    if isinstance(value, dt.date | dt.time):
-        return f'"{value.isoformat()}"'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(n)}: {json_text(v)}" for n, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(json_text, value)) + "]"
-    if isinstance(value, str | bool | int | Decimal) or value is None:
-        return to_json(value)
+    way = _WAY.get(type(value))
+    if way is None:
+        way = next((found for kinds, found in _WAYS if isinstance(value, kinds)), None)
+    if way is not None:
+        return way(value)
     return json.dumps({"unreadable": type(value).__name__})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 _VALUE = 256
@@ -118,12 +119,12 @@ def clipped(text: str, most: int) -> str:
 
 def to_json(value: Any) -> str:
     """JSON of a value whose numbers may be `Decimal`, digit for digit."""
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):
-        parts = (
-            f"{json.dumps(name, ensure_ascii=False)}: {to_json(value[name])}" for name in value
-        )
+        parts = (f"{to_json(name)}: {to_json(value[name])}" for name in value)
         return "{" + ", ".join(parts) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(to_json, value)) + "]"

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench_parts import extremes, orders, wide
-from bench_parts.peers import install, peers
+from bench_parts.peers import datacontract, install, install_cli, peers
 
 from mesh.model.contract import DataContract
 from mesh.validation import FileFormat, FileProblem, Limits, NullSink, compile_object, validate
@@ -36,6 +36,7 @@ from mesh.validation import FileFormat, FileProblem, Limits, NullSink, compile_o
 ROWS = 1_000_000
 FOLDER = Path(tempfile.gettempdir()) / "mvmesh-bench"
 _SLOW = 20_000
+CLI = "datacontract-cli (names no rows)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,8 +73,10 @@ def measure(rows: int = ROWS) -> dict[str, float]:
     return {f"{item.file} {item.name}, rows/s": float(item.rate) for item in found}
 
 
-def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Measured]:
-    """Let all contestants judge or parse one file, in turn."""
+def _contest(
+    maker: ModuleType, kind: str, rows: int, *, rounds: int, cli: Path | None = None
+) -> list[Measured]:
+    """Let all contestants judge or parse one file, in turn; `cli` is `datacontract`'s program."""
     paths = maker.write(FOLDER, rows)
     path = paths[kind]
     bad = {int(row) for row in json.loads(paths["bad"].read_text(encoding="utf-8"))}
@@ -93,6 +96,8 @@ def _contest(maker: ModuleType, kind: str, rows: int, *, rounds: int) -> list[Me
     for name, refused in peers(plan.record, kind).items():
         size = rows if "pandera" in name else few
         runs[name] = size, partial(refused, path, size)
+    if cli:
+        runs[CLI] = few, partial(datacontract, cli, document, path, few)
     times: dict[str, list[tuple[float, float, set[int] | None]]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, (_, run) in runs.items():
@@ -191,13 +196,17 @@ def main() -> None:
             FOLDER, bad=options.bad, keys=options.keys * 1_000_000, gigabytes=options.memory
         )
         return
+    cli = None
     if options.peers:
         install(FOLDER / "peers")
+        cli = install_cli(FOLDER / "datacontract-cli")
     print("| file | | rows | seconds | CPU | rows/s | times the parse | missed / false |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |")
     for maker, rows in ((orders, options.rows), (wide, options.rows // 10)):
         for kind in ("csv", "jsonl"):
-            _show(_contest(maker, kind, rows, rounds=options.rounds))
+            _show(_contest(maker, kind, rows, rounds=options.rounds, cli=cli))
+    if options.peers and cli is None:
+        print(f"| all | {CLI} | could not be installed | | | | | |")
 
 
 def _show(found: list[Measured]) -> None:

@@ -1,4 +1,8 @@
-"""Other validators on the same files: each names the rows that it refuses."""
+"""Other validators on the same files: each names the rows that it refuses.
+
+`datacontract test` counts failed checks and names no rows; it is installed by itself, for it brings
+versions of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 PACKAGES = ("polars", "duckdb", "jsonschema-rs", "fastjsonschema", "pandera[polars]")
 Refused = Callable[[Path, int], set[int]]
+_PATIENCE = 1200
 _NUMBERS = {"number": float, "integer": int}
 
 
@@ -36,8 +42,9 @@ def peers(schema: Mapping[str, Any], kind: str) -> dict[str, Refused]:
         checks["fastjsonschema"] = _fastjsonschema(schema)
     rows = _csv_rows(schema) if kind == "csv" else _json_rows
     found: dict[str, Refused] = {name: _by_row(rows, check) for name, check in checks.items()}
-    if kind == "csv" and "order_id" in schema["properties"] and importlib.util.find_spec("pandera"):
-        found["pandera on Polars"] = _pandera
+    if importlib.util.find_spec("pandera"):
+        names = tuple(schema["properties"])
+        found["pandera on Polars, by hand"] = partial(_pandera, names, kind)
     return found
 
 
@@ -111,34 +118,99 @@ def _csv_rows(schema: Mapping[str, Any]) -> Callable[[Path], Iterator[Any]]:
     return rows
 
 
-def _pandera(path: Path, count: int) -> set[int]:
-    """The contract of the orders, written once more by hand, over text."""
+_DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"  # the files have no other days
+_ORDERS = {
+    "order_id": r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$",
+    "customer_id": r"^C[0-9]{8}$",
+    "ordered_at": rf"^{_DATE}T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$",
+    "status": r"^(new|paid|packed|shipped|delivered|returned)$",
+    "currency": r"^.{3}$",
+    "amount": r"^\d{1,5}(\.\d{1,2})?$",
+    "quantity": r"^([1-9]\d{0,2}|1000)$",
+    "email": r"^.*@",
+    "country": r"^[A-Z]{2}$",
+    "ship_date": rf"^{_DATE}$",
+    "express": r"^(true|false)$",
+    "note": r"^.{0,60}$",
+}
+_WIDE = (r"^[A-Z]{2}[0-9]{4}$", r"^[0-9]{1,4}$", r"^[0-9]+(\.[0-9]{1,2})?$", rf"^{_DATE}$")
+
+
+def _pandera(names: Sequence[str], kind: str, path: Path, count: int) -> set[int]:
+    """The contract, written once more by hand: over text, or over what JSON Lines are read as."""
     pa, pl = import_module("pandera.polars"), import_module("polars")
     refusal: type[Any] = import_module("pandera.errors").SchemaErrors
-    date = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"  # the orders have no other days
-    patterns = {
-        "order_id": r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$",
-        "customer_id": r"^C[0-9]{8}$",
-        "ordered_at": rf"^{date}T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$",
-        "status": r"^(new|paid|packed|shipped|delivered|returned)$",
-        "currency": r"^.{3}$",
-        "amount": r"^\d{1,5}(\.\d{1,2})?$",
-        "quantity": r"^([1-9]\d{0,2}|1000)$",
-        "email": r"^.*@",
-        "country": r"^[A-Z]{2}$",
-        "ship_date": rf"^{date}$",
-        "express": r"^(true|false)$",
-        "note": r"^.{0,60}$",
-    }
-    free = {"ship_date", "note"}
+    if kind == "csv":
+        frame = pl.read_csv(path, infer_schema=False, n_rows=count)
+    else:
+        frame = pl.read_ndjson(path, n_rows=count)
+    is_orders = "order_id" in names
+    patterns = _ORDERS if is_orders else {n: _WIDE[i % 4] for i, n in enumerate(names)}
     columns = {
-        name: pa.Column(pl.String, pa.Check.str_matches(text), nullable=name in free)
-        for name, text in patterns.items()
+        name: pa.Column(
+            frame.schema[name],
+            _hand_check(pa, pl, name, pattern, frame.schema[name], is_orders=is_orders),
+            nullable=name in {"ship_date", "note"},
+        )
+        for name, pattern in patterns.items()
     }
-    columns["order_id"].unique = True
-    frame = pl.read_csv(path, infer_schema=False, n_rows=count)
+    if is_orders:
+        columns["order_id"].unique = True
     try:
         pa.DataFrameSchema(columns).validate(frame, lazy=True)
     except refusal as errors:
         return {int(row) + 1 for row in errors.failure_cases["index"] if row is not None}
+    return set()
+
+
+def _hand_check(pa: Any, pl: Any, name: str, pattern: str, kind: Any, *, is_orders: bool) -> Any:
+    if kind == pl.String:
+        return pa.Check.str_matches(pattern)
+    if kind == pl.Boolean:
+        return []
+    if kind.is_integer():
+        return pa.Check.in_range(1, 1000) if is_orders else pa.Check.in_range(0, 9999)
+
+    def cents(data: Any) -> Any:
+        value = pl.col(data.key)
+        return data.lazyframe.select((value * 100).round(0) / (value * 0 + 100) == value)
+
+    return [pa.Check.in_range(0, 100_000), pa.Check(cents, name=f"{name}_cents")]
+
+
+def install_cli(folder: Path) -> Path | None:
+    """`datacontract` in an environment of its own; None when it cannot be installed."""
+    program = folder / "bin" / "datacontract"
+    if not program.exists():
+        package = "datacontract-cli[duckdb]"
+        try:
+            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", package]
+            subprocess.run(pip, check=True, timeout=_PATIENCE)
+        except (subprocess.SubprocessError, OSError) as error:
+            print(f"datacontract-cli cannot be installed: {error}", file=sys.stderr)
+    return program if program.exists() else None
+
+
+def datacontract(program: Path, document: Mapping[str, Any], path: Path, count: int) -> set[int]:
+    """Have a file tested; it names no row, whatever it finds.
+
+    Raises:
+        RuntimeError: It neither passed nor failed.
+    """
+    part = path.with_name(f"datacontract-{count}{path.suffix}")
+    with path.open("rb") as file:
+        part.write_bytes(b"".join(itertools.islice(file, count + (path.suffix == ".csv"))))
+    kind = {".csv": {"format": "csv", "delimiter": ","}}.get(
+        path.suffix, {"format": "json", "delimiter": "new_line"}
+    )
+    server = {"server": "local", "type": "local", "path": str(part), **kind}
+    contract = part.with_name(f"{part.name}.odcs.yaml")  # JSON is YAML, too
+    contract.write_text(json.dumps({**document, "servers": [server]}), encoding="utf-8")
+    command = [str(program), "test", str(contract)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    if "data contract" not in said.lower():  # a value of the wrong type ends it, as an error
+        message = f"datacontract says neither passed nor failed: {said[-400:]}"
+        raise RuntimeError(message)
     return set()
