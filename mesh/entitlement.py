@@ -165,7 +165,7 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
         return asked or str(schemas.parse(call.body, "requests/agreement.v1")["consumer"])
     if "subscription" in call.parts:
         product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
-        return subscriptions.find(backbone, product, call.parts["subscription"]).subscriber
+        return subscriptions.subscriber_of(backbone, product, call.parts["subscription"])
     subscriber: str = schemas.parse(call.body, "requests/subscription.v1")["subscriber"]
     return subscriber
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from mesh import agreements, claims
+from mesh import agreements, claims, secrets
 from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
@@ -81,6 +81,7 @@ def subscribe(
     relied_on = None if uses is None else checked_uses(backbone, product, head.product, uses)
     identity = subscription_id(product=product, subscriber=subscriber, route=route, wanted=wanted)
     known = backbone.subscriptions.get(product, identity)
+    fresh = secrets.fresh(backbone, product, identity) if known is None else known.made_with
     subscription = Subscription(
         id=identity,
         product=product,
@@ -92,7 +93,8 @@ def subscribe(
         state=State.ACTIVE,
         created_at=backbone.now() if known is None else known.created_at,
         after=head.sequence if known is None else known.after,
-        generation=1 if known is None else known.generation,
+        generation=fresh if known is None else known.generation,
+        made_with=fresh,
         previous_until=None if known is None else known.previous_until,
         resumed_at=None if known is None else backbone.now(),
         round=0 if known is None else known.round + 1,
@@ -111,15 +113,15 @@ def subscribe(
             known = change(backbone, product, identity, lambda it: replace(it, uses=relied_on))
         is_repeated = key and known.made_by == _digest(key)
         if is_repeated and backbone.now() - known.created_at < SAME_REQUEST:
-            return Subscribed(subscription=known, secret=_first_secret(backbone, known))
+            return Subscribed(subscription=known, secret=secrets.first(backbone, known))
         return Subscribed(subscription=known, secret=None)
     is_slow = begins_slow(seconds, quick=backbone.policy.quick)
     subscription = replace(subscription, is_slow=is_slow)
-    backbone.subscriptions.add(subscription)
+    subscription = secrets.added(backbone, subscription)
     if not agreements.may_consume(backbone, product, subscriber):  # it has ended meanwhile
         agreements.follow(backbone, agreements.find(backbone, product, subscriber))
         raise agreements.lacking(product, subscriber)
-    secret = _first_secret(backbone, subscription) if known is None else None
+    secret = secrets.first(backbone, subscription) if known is None else None
     return Subscribed(subscription=subscription, secret=secret)
 
 
@@ -141,18 +143,8 @@ def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> float:
     return 0.0
 
 
-def _first_secret(backbone: Backbone, wants: Subscription) -> str | None:
-    """The secret of a webhook that has not been rotated."""
-    is_first = wants.channel is Channel.PUSH and wants.generation == 1
-    return _secret(backbone, wants) if is_first else None
-
-
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
-
-
-def _secret(backbone: Backbone, wants: Subscription) -> str:
-    return backbone.signing.reveal(wants.id, wants.generation, scheme=wants.signature)
 
 
 def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subscribed:
@@ -174,17 +166,20 @@ def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subs
         )
 
     rotated = change(backbone, product, identity, decide)
-    return Subscribed(subscription=rotated, secret=_secret(backbone, rotated))
+    return Subscribed(subscription=rotated, secret=secrets.reveal(backbone, rotated))
 
 
 def unsubscribe(backbone: Backbone, product: ProductId, identity: str) -> None:
-    """End a subscription; notifications still on their way to it are dropped.
+    """End a subscription; notifications still on their way to it are dropped. Again is the same.
 
     Raises:
-        NotFound: there is no such subscription.
+        NotFound: there never was such a subscription.
         Rejected: it is a composite's, and ends with its declaration.
     """
-    subscription = find(backbone, product, identity)
+    subscription = backbone.subscriptions.get(product, identity)
+    if subscription is None and backbone.subscriptions.ended(product, identity) is not None:
+        return
+    subscription = subscription or find(backbone, product, identity)
     if subscription.channel is Channel.COMPOSITE:
         message = f"{subscription.target} reads {product} by its declaration; change that instead."
         raise Rejected(message, problem="declared-subscription", status=409)
@@ -218,6 +213,19 @@ def find(backbone: Backbone, product: ProductId, identity: str) -> Subscription:
     if subscription is None:
         raise unknown(product, identity)
     return subscription
+
+
+def subscriber_of(backbone: Backbone, product: ProductId, identity: str) -> str:
+    """Whose a subscription is, or was.
+
+    Raises:
+        NotFound: there never was one with this id.
+    """
+    known = backbone.subscriptions.get(product, identity)
+    found = known or backbone.subscriptions.ended(product, identity)
+    if found is None:
+        raise unknown(product, identity)
+    return found.subscriber
 
 
 def unknown(product: ProductId, identity: str) -> NotFound:

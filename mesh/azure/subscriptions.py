@@ -19,6 +19,7 @@ from azure.data.tables import UpdateMode
 from mesh.azure.clients import Clients
 from mesh.azure.failures import code_of, unavailable
 from mesh.azure.rows import FIRST, LAST, between, get, noun, row, row_key
+from mesh.model.ended import Ended
 from mesh.model.events import ReceivedEvent
 from mesh.model.interests import Interest, interests, of_event
 from mesh.model.names import ProductId
@@ -94,11 +95,18 @@ class TableSubscriptions:
         removing = f"Removing subscription {subscription}"
         key = row_key(subscription)
         while (entity := get(self._table, product.key, key, doing=removing)) is not None:
-            whole, *copies = _rows(noun(Subscription, entity))
+            known = noun(Subscription, entity)
+            whole, *copies = _rows(known)
             operations: list[Any] = [("delete", whole, _unchanged(entity))]
-            operations += [("delete", row, {}) for row in copies]
+            operations += [("delete", copy, {}) for copy in copies]
+            left = row(product.key, _ended_key(subscription), Ended.of(known))
+            operations.append(("upsert", left, _REPLACE))
             if self._done(removing, operations):
                 return
+
+    def ended(self, product: ProductId, subscription: str) -> Ended | None:
+        found = get(self._table, product.key, _ended_key(subscription))
+        return None if found is None else noun(Ended, found)
 
     def _done(self, doing: str, operations: list[Any]) -> bool:
         """Whether a transaction went through; not when somebody else was faster."""
@@ -142,6 +150,11 @@ def _rows(subscription: Subscription) -> list[dict[str, Any]]:
 def _copy_key(interest: Interest) -> str:
     """Beyond all keys of subscriptions, which are below `LAST`."""
     return f"{LAST}{row_key(*interest)}"
+
+
+def _ended_key(subscription: str) -> str:
+    """Beyond all copies, too: no interest begins with `~~`."""
+    return f"{LAST}{LAST}{row_key(subscription)}"
 
 
 def _unchanged(before: TableEntity) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mesh.errors import Conflict
 from mesh.model.audit import AuditEntry, Deed, following
 from mesh.model.catalogue import ProductSummary
 from mesh.model.claim import Claim
+from mesh.model.ended import Ended
 from mesh.model.events import ReceivedEvent
 from mesh.model.interests import Interest, interests, of_event
 from mesh.model.names import ProductId
@@ -113,6 +114,7 @@ class Subscriptions:
         self.looked_at = 0
         self._subscriptions: dict[tuple[ProductId, str], Subscription] = {}
         self._interested: dict[tuple[ProductId, Interest], set[str]] = {}
+        self._ended: dict[tuple[ProductId, str], Ended] = {}
         self._lock = threading.Lock()
 
     def add(self, subscription: Subscription) -> None:
@@ -153,8 +155,14 @@ class Subscriptions:
     def remove(self, product: ProductId, subscription: str) -> None:
         with self._lock:
             known = self._subscriptions.pop((product, subscription), None)
+            if known is not None:
+                self._ended[product, subscription] = Ended.of(known)
             for interest in () if known is None else interests(known.filter):
                 self._interested[product, interest].discard(subscription)
+
+    def ended(self, product: ProductId, subscription: str) -> Ended | None:
+        with self._lock:
+            return self._ended.get((product, subscription))
 
 
 class Claims:

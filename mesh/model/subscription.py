@@ -191,6 +191,7 @@ class Subscription:
         signature: how its webhook is signed.
         after: sequence of the product when it was made; it is told of what came later.
         generation: of the signing secret; rotating the secret raises it.
+        made_with: the generation that it was made with: one that no subscription of this id had.
         previous_until: how long the generation before it still signs too.
         suspended_at: when telling it ended; None while it is told. What happens from then on is
             held for it: it stands in the product's log.
@@ -221,6 +222,7 @@ class Subscription:
     created_at: datetime
     after: int = 0
     generation: int = 1
+    made_with: int = 1
     previous_until: datetime | None = None
     suspended_at: datetime | None = None
     resumed_at: datetime | None = None

@@ -9,6 +9,7 @@ from mesh.model.agreement import Agreement
 from mesh.model.audit import AuditEntry, Deed
 from mesh.model.catalogue import ProductSummary
 from mesh.model.claim import Claim
+from mesh.model.ended import Ended
 from mesh.model.events import ReceivedEvent
 from mesh.model.expectation import Awaited
 from mesh.model.file_set import FileSet
@@ -180,7 +181,11 @@ class Subscriptions(Protocol):
         What it costs follows from how many these are, not from how many there are.
         """
 
-    def remove(self, product: ProductId, subscription: str) -> None: ...
+    def remove(self, product: ProductId, subscription: str) -> None:
+        """Leave nothing of it but that it has ended; again is the same."""
+
+    def ended(self, product: ProductId, subscription: str) -> Ended | None:
+        """What stayed when the subscription of this id was last removed."""
 
 
 class Claims(Protocol):

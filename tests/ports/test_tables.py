@@ -92,8 +92,12 @@ def test_subscriptions_are_added_changed_and_removed(ports: Backbone, product: P
 
     assert ports.subscriptions.get(product, "a") == first
     assert list(ports.subscriptions.of_product(product)) == [first, replace(second, generation=2)]
+    assert ports.subscriptions.ended(product, "a") is None
     ports.subscriptions.remove(product, "a")
     ports.subscriptions.remove(product, "a")
+    left = ports.subscriptions.ended(product, "a")
+    assert left is not None
+    assert (left.id, left.product, left.generation) == ("a", product, 1)
     assert ports.subscriptions.get(product, "a") is None
     assert ports.subscriptions.get(product, "../b#?") is None
     assert [one.id for one in ports.subscriptions.of_product(product)] == ["b"]

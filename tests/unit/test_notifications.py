@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -219,6 +220,60 @@ def test_a_request_of_the_day_before_is_another_one(countries):
     countries.clock.advance(subscriptions.SAME_REQUEST)
 
     assert ask().secret is None
+
+
+def test_who_subscribes_again_gets_a_secret_that_was_never_used(countries):
+    def told():
+        return subscriptions.subscribe(
+            countries.backbone,
+            COUNTRIES,
+            subscriber="fleet",
+            route=webhook("https://fleet.example/hook"),
+            wanted=Filter(),
+            key="one",
+        )
+
+    secrets = []
+    for _ in range(3):
+        made = told()
+        identity = made.subscription.id
+        rotated = subscriptions.rotate_secret(countries.backbone, COUNTRIES, identity)
+        secrets += [made.secret, rotated.secret]
+        for _ in range(2):
+            subscriptions.unsubscribe(countries.backbone, COUNTRIES, identity)
+
+    assert None not in secrets
+    assert len(set(secrets)) == len(secrets)
+    made = told()
+    assert told().secret == made.secret  # the same request again, of the same subscription
+
+
+def test_a_secret_is_not_used_again_by_who_subscribes_while_others_come_and_go(countries):
+    """Another subscribes, rotates and ends it between the look and the writing."""
+
+    class Raced:
+        def __getattr__(self, name):
+            return getattr(countries.backbone.subscriptions, name)
+
+        def add(self, wants):
+            inner = countries.backbone.subscriptions
+            inner.add(wants)
+            subscriptions.rotate_secret(countries.backbone, COUNTRIES, wants.id)
+            inner.remove(COUNTRIES, wants.id)
+            inner.add(wants)
+
+    made = subscriptions.subscribe(
+        replace(countries.backbone, subscriptions=Raced()),
+        COUNTRIES,
+        subscriber="fleet",
+        route=webhook("https://fleet.example/hook"),
+        wanted=Filter(),
+    )
+
+    stored = subscriptions.find(countries.backbone, COUNTRIES, made.subscription.id)
+    assert stored == made.subscription
+    assert stored.generation == 3
+    assert made.secret == countries.backbone.signing.reveal(stored.id, 3)
 
 
 def test_a_receiver_may_hold_a_public_key_instead_of_a_secret(countries):
