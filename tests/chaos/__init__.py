@@ -3,6 +3,7 @@
 effects      every call of a port is an effect, before and after which a worker can be killed
 broker       queues with locks, delivery counts and dead letters, and a topic, in memory
 world        the real app on the backbone in memory, with a platform that redelivers
+asides       attempts that go on aside, or end there
 turns        workers that take turns, effect by effect
 consumers    receivers of notifications, with moods
 files        files to drop, and an oracle that judges them without the mesh
@@ -13,6 +14,8 @@ processes    the parts of the local Azure as processes that are killed and start
 faults       an HTTP proxy that fails before, and after, calls took effect
 storm        what befalls the processes
 inboxes      receivers over HTTP, with moods
+theirs       a consumer's own queue, topic and inbox
+uploads      files dropped through storms
 stored       the evidence in storage, read by Microsoft's SDKs
 reality      a random history on those processes, from a seed
 run          `scripts/chaos`

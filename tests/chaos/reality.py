@@ -9,16 +9,15 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import httpx
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.servicebus.management import ServiceBusAdministrationClient
-from azure.storage.blob import BlobClient, BlobServiceClient
+from azure.storage.blob import BlobServiceClient
 
 from mesh.model.names import ProductId
 from tests.chaos.consumers import Told
@@ -38,12 +37,15 @@ from tests.chaos.stored import (
     resubmit_dead_letters,
 )
 from tests.chaos.storm import Storm
+from tests.chaos.uploads import blob_created, upload
 from tests.conftest import EVERYTHING, easy_auth
 from tests.unit.conftest import contract, declaration
 
 T = TypeVar("T")
 PATIENCE_S = 300.0
 OBJECT = "countries"
+UNDER_WAY = timedelta(seconds=30)
+"""What an attempt may take that began before an agreement ended: its limit, frozen in between."""
 
 
 @dataclass(kw_only=True)
@@ -52,6 +54,7 @@ class Campaign:
 
     Attributes:
         happened: what did, for the report.
+        ended: by which time who was barred is told of nothing more, by the wish's id.
     """
 
     stack: Stack
@@ -62,6 +65,7 @@ class Campaign:
     wishes: dict[str, Wish] = field(default_factory=dict)
     published: list[dict[str, Any]] = field(default_factory=list)
     arrived: list[Told] = field(default_factory=list)
+    ended: dict[str, datetime] = field(default_factory=dict)
     pulled: defaultdict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -106,8 +110,7 @@ class Campaign:
         """Receivers mend; who is not told any more is told again, of all that was missed."""
         self.inboxes.moods.clear()
         for wish in self.wishes.values():
-            domain, _, product = wish.partition.partition(".")
-            path = f"/products/{domain}/{product}/subscriptions/{wish.id}"
+            path = _path(wish)
             if wish.is_pulled or wish.last is not None:
                 continue
             if self.api.get(path).json()["state"] != "active":
@@ -119,6 +122,8 @@ class Campaign:
     def _drop_all(self, chance: random.Random, products: list[ProductId], files: int) -> None:
         first = len(self.landed)
         leaver = self.subscribe(products[0], "leaver")
+        sleeper = self.subscribe(products[1], "sleeper")
+        self.subscribe(products[0], "transit", subscriber="transit")
         for number in range(files):
             product = chance.choice(products)
             name = f"{product}/v1/{OBJECT}/{chance.randint(1, max(3, files // 4))}.csv"
@@ -130,6 +135,9 @@ class Campaign:
                 self._tell_again(chance.choice(self.landed[first:]))
             if number == files // 2:
                 self._unsubscribe(leaver)
+                self._revoke(products[0], "transit")
+            if number in {files // 3, files * 2 // 3}:
+                self._hold(sleeper, number == files // 3)
             time.sleep(chance.choice((0, 0, 0.1, 0.8)))
 
     def onboard(self, product: ProductId, *, split: bool) -> None:
@@ -172,10 +180,15 @@ class Campaign:
         return self.stack.theirs.tokens.get(target)
 
     def subscribe(
-        self, product: ProductId, name: str, *moods: str, types: frozenset[str] = frozenset()
+        self,
+        product: ProductId,
+        name: str,
+        *moods: str,
+        types: frozenset[str] = frozenset(),
+        subscriber: str = "aviation",
     ) -> Wish:
         url = self.inboxes.url(f"/{product}/{name}", *moods)
-        asked = {"subscriber": "aviation", "webhook": url, "filter": {"types": sorted(types)}}
+        asked = {"subscriber": subscriber, "webhook": url, "filter": {"types": sorted(types)}}
         made = self.api.post(f"/products/{product}/subscriptions", json=asked)
         assert made.status_code == 201, made.text
         return self._remember(product, made.json(), types)
@@ -194,37 +207,51 @@ class Campaign:
             secret=made["secret"],
             is_pulled=made["channel"] == "pull",
             first=len(self.landed) + 1,
+            subscriber=made["subscriber"],
         )
         self.wishes[wish.id] = wish
         return wish
 
     def _unsubscribe(self, wish: Wish) -> None:
-        domain, _, product = wish.partition.partition(".")
-        path = f"/products/{domain}/{product}/subscriptions/{wish.id}"
-        self._until(lambda: self._status("DELETE", path), lambda status: status in {204, 404})
+        self._until(lambda: self._status("DELETE", _path(wish)), lambda told: told in {204, 404})
         self.wishes[wish.id] = replace(wish, last=len(self.landed))
 
-    def _status(self, method: str, path: str) -> int:
+    def _hold(self, wish: Wish, is_held: bool) -> None:
+        """Suspend a subscription, or have it told of all that was held; 409 when that was done."""
+        what, why = "resumption", {"held": "replay"}
+        if is_held:
+            what, why = "suspension", {"reason": "Asleep."}
+        path = f"{_path(wish)}/{what}"
+        self._until(lambda: self._status("POST", path, why), lambda told: told in {200, 409})
+        self.happened[what] += 1
+
+    def _revoke(self, product: ProductId, consumer: str) -> None:
+        """End a domain's agreement; requests that were under way then may still arrive."""
+        path = f"/products/{product}/agreements/{consumer}/decision"
+        why = {"decision": "revoke", "reason": "It was enough."}
+        self._until(lambda: self._status("POST", path, why), lambda told: told in {200, 409})
+        self.happened["agreements ended"] += 1
+        for wish in list(self.wishes.values()):
+            if (wish.partition, wish.subscriber) == (product.key, consumer):
+                self.wishes[wish.id] = replace(wish, last=len(self.landed))
+                self.ended[wish.id] = datetime.now(UTC) + UNDER_WAY
+
+    def _barred(self) -> None:
+        """Count what came before an agreement's end was known everywhere."""
+        for name, until in self.ended.items():
+            wish = self.wishes[name]
+            early = sum(one.url == wish.target and one.at <= until for one in self.inboxes.told)
+            self.wishes[name] = replace(wish, barred_after=early)
+
+    def _status(self, method: str, path: str, body: Mapping[str, str] | None = None) -> int:
         try:
-            return self.api.request(method, path).status_code
+            return self.api.request(method, path, json=body).status_code
         except httpx.TransportError:
             return 0
 
     def drop(self, name: str, data: bytes, product: ProductId, *, misplaced: bool = False) -> None:
-        """Upload a file, once; when the answer is lost, look whether it is there."""
-        blob = self.blobs.get_blob_client("landing", name)
-        before = self._until(lambda: _etag(blob), lambda found: found is not None)
-        while True:
-            try:
-                etag = blob.upload_blob(data, overwrite=True)["etag"].strip('"')
-                break
-            except AzureError:
-                time.sleep(0.2)
-                after = self._until(lambda: _etag(blob), lambda found: found is not None)
-                if after != before:
-                    assert after is not None  # it was waited for
-                    etag = after
-                    break
+        """Upload a file, once."""
+        etag = upload(self.blobs.get_blob_client("landing", name), data, self._until)
         self.landed.append(
             Landed(
                 partition=product.key,
@@ -239,16 +266,7 @@ class Campaign:
 
     def _tell_again(self, landed: Landed) -> None:
         """Another BlobCreated of a version that was told of already."""
-        endpoint = self.stack.settings["STORAGE"].partition("BlobEndpoint=")[2].partition(";")[0]
-        event = {
-            "eventType": "Microsoft.Storage.BlobCreated",
-            "eventTime": datetime.now(UTC).isoformat(),
-            "data": {
-                "url": f"{endpoint}/landing/{quote(landed.place)}",
-                "eTag": landed.etag,
-                "contentLength": len(landed.data),
-            },
-        }
+        event = blob_created(self.stack.settings["STORAGE"], landed)
         message = ServiceBusMessage(json.dumps(event), message_id=f"again-{next(self._numbers)}")
         try:
             with self.bus.get_queue_sender("landed-files") as sender:
@@ -294,6 +312,7 @@ class Campaign:
         )
 
     def broken(self) -> list[str]:
+        self._barred()
         self.arrived += self.stack.theirs.arrived()
         self.published += drain(self.bus, self.admin, TAP)
         for wish in self.wishes.values():
@@ -312,9 +331,6 @@ class Campaign:
         return answer
 
 
-def _etag(blob: BlobClient) -> str | None:
-    """The version that is there now; empty when there is none, None when storage is away."""
-    try:
-        return str(blob.get_blob_properties().etag).strip('"') if blob.exists() else ""
-    except AzureError:
-        return None
+def _path(wish: Wish) -> str:
+    domain, _, product = wish.partition.partition(".")
+    return f"/products/{domain}/{product}/subscriptions/{wish.id}"
