@@ -44,19 +44,27 @@ def grant(backbone: Backbone, product: ProductId, sequence: int) -> ReadAccess:
         message = f"The event {sequence} of {product} announces no data. `mesh events` lists them."
         raise NotFound(message, problem="unknown-snapshot")
     until = backbone.now() + LIFETIME
-    urls = {
-        location: backbone.storage.read_access(location, until=until)
-        for location in _locations(backbone, event["data"])
-    }
+    urls = backbone.storage.read_access(_locations(backbone, event["data"]), until=until)
     return ReadAccess(product=product, sequence=sequence, until=until, urls=urls)
 
 
 def _locations(backbone: Backbone, data: Mapping[str, Any]) -> list[str]:
-    """The data as it came, the same as Parquet, and of a set each of its members."""
+    """The data as it came, the same as Parquet, part by part, and of a set each of its members."""
     snapshot = data["snapshot"]
-    found = [snapshot["location"], snapshot.get("parquet")]
+    folder = snapshot.get("parquet")
+    found = [snapshot["location"], folder]
+    if parts := _parts(backbone, snapshot):
+        found = [location for location in found if location != folder] + parts
     if data.get("set"):
         document = backbone.storage.read(snapshot["location"])
         members = [] if document is None else json.loads(document)["members"]
         found += [member.get(kind) for member in members for kind in ("location", "parquet")]
     return list(dict.fromkeys(location for location in found if location))
+
+
+def _parts(backbone: Backbone, snapshot: Mapping[str, Any]) -> list[str]:
+    """The files of parted Parquet, which the manifest lists; none of Parquet in one file."""
+    receipt = str(snapshot.get("manifest", "")).partition("#")[0]
+    document = backbone.storage.read(receipt) if receipt else None
+    listed = [] if document is None else json.loads(document)["manifest"].get("parts", [])
+    return [f"{snapshot['parquet']}/{part['path']}" for part in listed]

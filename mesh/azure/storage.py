@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from mesh.azure.failures import code_of, unavailable
 from mesh.ports import Gone
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, BlobServiceClient
+    from azure.storage.blob import BlobClient, BlobServiceClient, UserDelegationKey
 
 MOST_BLOCKS = 50_000
 """Blocks of one blob. The first ten thousand have the size of a piece, later ones grow."""
@@ -81,26 +81,37 @@ class BlobStorage:
         with unavailable(f"Looking for the container {container}"):
             return self._clients.blobs().get_container_client(container).exists()
 
-    def read_access(self, location: str, *, until: datetime) -> str:
-        """See `mesh.ports.Storage.read_access`: a shared access signature for one blob.
+    def read_access(self, locations: Iterable[str], *, until: datetime) -> dict[str, str]:
+        """See `mesh.ports.Storage.read_access`: a shared access signature for each blob.
 
-        In Azure it is signed with a user delegation key, which the app's identity asks for and
-        which is forgotten at once; locally, with the account's key.
+        A signature for a folder would take a hierarchical namespace, and reach what comes into the
+        folder later. In Azure the blobs of an account are signed with one user delegation key,
+        which the app's identity asks for and which is forgotten at once; locally, with the
+        account's key.
         """
+        delegated: dict[str, UserDelegationKey] = {}
+        return {location: self._signed(location, until, delegated) for location in locations}
+
+    def _signed(
+        self, location: str, until: datetime, delegated: dict[str, UserDelegationKey]
+    ) -> str:
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
         blob, service = self._blob(location), self._service(location)
+        account = blob.account_name or ""
         key = getattr(service.credential, "account_key", None)
+        began = until - _LEEWAY * 4
         with unavailable(f"Signing read access to {location}"):
-            delegated = None if key else service.get_user_delegation_key(until - _LEEWAY * 4, until)
+            if key is None and account not in delegated:
+                delegated[account] = service.get_user_delegation_key(began, until)
             signature = generate_blob_sas(
-                blob.account_name or "",
+                account,
                 blob.container_name,
                 blob.blob_name,
                 account_key=key,
-                user_delegation_key=delegated,
+                user_delegation_key=delegated.get(account),
                 permission=BlobSasPermissions(read=True),
-                start=until - _LEEWAY * 4,
+                start=began,
                 expiry=until,
                 protocol="https" if key is None else None,
             )

@@ -77,8 +77,9 @@ class Storage:
     def exists(self, container: str) -> bool:
         return container in self._containers
 
-    def read_access(self, location: str, *, until: datetime) -> str:
-        return f"{self.url(location)}?sp=r&se={until:%Y-%m-%dT%H:%M:%SZ}&sig=memory"
+    def read_access(self, locations: Iterable[str], *, until: datetime) -> dict[str, str]:
+        signature = f"sp=r&se={until:%Y-%m-%dT%H:%M:%SZ}&sig=memory"
+        return {location: f"{self.url(location)}?{signature}" for location in locations}
 
     def url(self, location: str) -> str:
         return f"{self.base}/{quote(location)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -30,8 +30,8 @@ class Storage(Protocol):
 
     def exists(self, container: str) -> bool: ...
 
-    def read_access(self, location: str, *, until: datetime) -> str:
-        """A URL by which whoever holds it can read just this blob, until then: a secret."""
+    def read_access(self, locations: Iterable[str], *, until: datetime) -> Mapping[str, str]:
+        """For each blob a URL by which whoever holds it can read just that, until then: secrets."""
 
     def url(self, location: str) -> str:
         """Where others find the blob; no signature, no secret."""

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
@@ -9,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mesh import access
 from mesh.backbone import Backbone
 from mesh.errors import Unavailable
 from mesh.ports import Gone
 from tests.ports.test_registry import SHARED
+from tests.unit.conftest import COUNTRIES, World, declaration
+from tests.unit.test_partitions import parted
 
 MIB = 1024 * 1024
 PIECE = 4 * MIB
@@ -215,22 +221,63 @@ def test_read_access_is_to_one_blob_for_a_while_and_no_more(azure: Backbone, loc
     azure.storage.write(f"{location}.other", b"y", content_type="text/csv")
     soon = datetime.now(UTC) + timedelta(minutes=5)
 
-    url = azure.storage.read_access(location, until=soon)
+    url = azure.storage.read_access([location], until=soon)[location]
 
     assert httpx.get(url).content == b"x"
     blocked = {"x-ms-blob-type": "BlockBlob"}
     assert httpx.put(url, content=b"z", headers=blocked).status_code == 403
     assert httpx.delete(url).status_code == 403
     assert httpx.get(url.replace(".csv?", ".csv.other?")).status_code == 403
-    past = azure.storage.read_access(location, until=datetime.now(UTC) - timedelta(minutes=1))
+    gone = datetime.now(UTC) - timedelta(minutes=1)
+    past = azure.storage.read_access([location], until=gone)[location]
     assert httpx.get(past).status_code == 403
     assert "sp=r&" in f"{url}&"
+
+
+ODD = ("Europe", "a b", "50%", "50%25", "x/y", "Ö+#?&=", "..", "")
+"""Values that the names of folders, or URLs, have to escape."""
+
+
+def test_each_announced_part_can_be_read_by_its_url_and_nothing_else(azure: Backbone) -> None:
+    """As a consumer without any SDK does it."""
+    import httpx
+
+    world = World()
+    world.onboard(declaration(COUNTRIES, parted(first="continent")))
+    rows = [f"A{chr(65 + at)},x,1,{value},2026-11-30" for at, value in enumerate(ODD)]
+    entry = world.land(
+        "geography/countries/v1/countries/odd.csv",
+        "\n".join(["code,name,area,continent,day", *rows, ""]).encode(),
+    )
+    for location, blob in world.storage.blobs.items():
+        azure.storage.write(location, blob.data, content_type=blob.content_type)
+    event = world.events()[-1]
+    folder = event["data"]["snapshot"]["parquet"]
+    azure.storage.write(f"{folder}/later.parquet", b"no part", content_type="text/csv")
+    backbone = replace(world.backbone, storage=azure.storage, now=lambda: datetime.now(UTC))
+
+    urls = access.grant(backbone, COUNTRIES, int(event["sequence"])).urls
+
+    manifest = json.loads(world.storage.blobs[entry.receipt].data)["manifest"]
+    sums = {f"{folder}/{part['path']}": part["sha256"] for part in manifest["parts"]}
+    assert len(sums) == len(ODD)
+    assert {*urls} == {event["data"]["snapshot"]["location"], *sums}
+    for location, sha256 in sums.items():
+        answer = httpx.get(urls[location])
+        assert hashlib.sha256(answer.content).hexdigest() == sha256
+        _, _, signature = urls[location].partition("?")
+        for other in (f"{folder}/later.parquet", next(iter({*urls} - {location}))):
+            assert httpx.get(f"{azure.storage.url(other)}?{signature}").status_code == 403
+        container = azure.storage.url("published/x").rpartition("/")[0]
+        listing = f"{container}?restype=container&comp=list&{signature}"
+        assert httpx.get(listing).status_code == 403
 
 
 def test_read_access_names_the_blob_and_its_end(ports: Backbone, location: str) -> None:
     until = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
-    url, _, signature = ports.storage.read_access(location, until=until).partition("?")
+    granted = ports.storage.read_access([location], until=until)[location]
+    url, _, signature = granted.partition("?")
 
     assert url == ports.storage.url(location)
     assert "2026-11-22T12" in unquote(signature)

@@ -143,6 +143,22 @@ def test_who_may_not_consume_reads_nothing(api, countries):
     assert api("GET", path, by="geography").status == 200
 
 
+def test_of_parted_data_the_parts_can_be_read_and_not_the_folder(countries):
+    parts = [{"path": "day=1/part-0.parquet"}, {"path": "day=2/part-0.parquet"}]
+    receipt = json.dumps({"manifest": {"parts": parts}}).encode()
+    countries.storage.write("receipts/r.json", receipt, content_type="application/json")
+    parquet = {"parquet": "published/p", "manifest": "receipts/r.json#/manifest"}
+    each = [f"published/p/{part['path']}" for part in parts]
+
+    def locations(location):
+        data = {"snapshot": {"location": location, **parquet}}
+        return access._locations(countries.backbone, data)
+
+    assert locations("published/a.csv") == ["published/a.csv", *each]
+    # Of a Parquet file with bad rows, the folder is all that was published.
+    assert locations("published/p") == each
+
+
 def test_of_a_set_each_member_can_be_read(countries):
     members = [{"location": "published/a.csv", "parquet": "published/a.parquet"}]
     document = json.dumps({"members": members}).encode()
