@@ -173,6 +173,7 @@ def _template_lines(use: TemplateUse | None) -> list[str]:
     if use["waiver"] is not None:
         waived = use["waiver"]
         lines.append(
-            f"Waived: {', '.join(waived['profiles'])}, for {waived['by']}: {waived['reason']}"
+            f"Waived: {', '.join(waived['profiles'])}, for {waived['by']}: {waived['reason']} "
+            f"Granted by {waived['granted_by']} until {waived['until']}."
         )
     return lines

@@ -1,7 +1,9 @@
 """The HTTP API under `/api`; `schemas/openapi.json` describes it."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 
 import azure.functions as func
 
@@ -24,6 +26,7 @@ from mesh import (
 )
 from mesh.backbone import backbone
 from mesh.model.names import ProductId
+from mesh.model.onboarding import Onboarding
 from mesh.model.subscription import filter_from_data, route_from_data
 
 blueprint = func.Blueprint()
@@ -82,13 +85,15 @@ def get_onboarding(req: func.HttpRequest) -> func.HttpResponse:
 @answers
 def decide_onboarding(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/approval.v1")
-    decide = {"approve": onboarding.approve, "refuse": onboarding.refuse}[asked["decision"]]
-    saga = decide(
-        backbone(),
-        req.route_params["onboarding"],
-        approver=_approver(asked.get("approver", ""), caller(req).principal.name),
-        reason=asked["reason"],
-    )
+    who = caller(req)
+    approver = _approver(asked.get("approver", ""), who.principal.name)
+    decisions: Mapping[str, Callable[..., Onboarding]] = {
+        "approve": partial(onboarding.approve, caller=who),
+        "refuse": onboarding.refuse,
+    }
+    identity = req.route_params["onboarding"]
+    decide = decisions[asked["decision"]]
+    saga = decide(backbone(), identity, approver=approver, reason=asked["reason"])
     return answer(shown.onboarding(saga))
 
 

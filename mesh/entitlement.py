@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from mesh import agreements, schemas, subscriptions, tracking
+from mesh import agreements, schemas, subscriptions, templates, tracking
 from mesh.backbone import Backbone
 from mesh.documents import read_declaration
 from mesh.errors import Rejected
@@ -158,6 +158,10 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
     if of is Of.ONBOARDING:
         saga = backbone.onboardings.get(call.parts["onboarding"])
         return "" if saga is None or saga.product is None else saga.product.domain
+    if of is Of.WAIVER:
+        saga = backbone.onboardings.get(call.parts["onboarding"])
+        waits = saga is not None and templates.waits_for_a_grant(saga.template)
+        return backbone.policy.waivers.granted_by if waits else ""
     if of is Of.LOG:
         return "" if call.parts["log"] == MESH else call.parts["log"]
     if of is Of.CONSUMER:

@@ -17,6 +17,7 @@ from mesh.model.catalogue import ProductSummary
 from mesh.model.declaration import Declaration
 from mesh.model.findings import Finding
 from mesh.model.onboarding import Onboarding, Status, Step, StepRecord, onboarding_id
+from mesh.model.principal import Caller
 from mesh.model.record import Commit, Head, number
 from mesh.model.template import TemplateUse
 from mesh.onboarding_checks import check_against_record, check_declaration, to_approve
@@ -126,14 +127,21 @@ def _advance(backbone: Backbone, identity: str) -> Onboarding:
     return moved
 
 
-def approve(backbone: Backbone, identity: str, *, approver: str, reason: str) -> Onboarding:
-    """Let a saga go on that waits for approval.
+def approve(
+    backbone: Backbone, identity: str, *, approver: str, reason: str, caller: Caller
+) -> Onboarding:
+    """Let a saga go on that waits for approval, and grant the waiver that it asks for.
 
     Raises:
         NotFound: there is no such onboarding.
-        Rejected: it does not wait.
+        Rejected: it does not wait, or the caller may not grant its waiver.
     """
     saga = _waiting(backbone, identity)
+    if saga.product and saga.template and templates.waits_for_a_grant(saga.template):
+        granted = templates.grant(
+            backbone, saga.template, saga.product, asker=saga.asker, caller=caller
+        )
+        saga = replace(saga, template=granted)
     moved = saga.done(Step.APPROVED, backbone.now(), f"approved by {approver}: {reason}")
     backbone.onboardings.put(moved)
     _send_on(backbone, moved)
@@ -186,6 +194,8 @@ def _is_in_force(backbone: Backbone, saga: Onboarding, asked: TemplateUse | None
     product = backbone.registry.head(saga.product).product
     if product is None or product.digest != saga.digest:
         return False
+    if saga.template and saga.template.waiver and not saga.template.waiver.holds(backbone.now()):
+        return False
     return asked is None or product.template == saga.template
 
 
@@ -213,8 +223,7 @@ def _check(backbone: Backbone, saga: Onboarding) -> Onboarding:
 
 def _approve(backbone: Backbone, saga: Onboarding) -> Onboarding:
     declaration = _declaration(backbone, saga)
-    waives = templates.waives_anew(backbone, declaration, saga.template)
-    if waives or to_approve(backbone, declaration):
+    if templates.waits_for_a_grant(saga.template) or to_approve(backbone, declaration):
         return replace(saga, status=Status.WAITING)
     return saga.done(Step.APPROVED, backbone.now(), "policy asks for nobody's approval")
 

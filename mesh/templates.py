@@ -7,13 +7,15 @@ is deployed from, and whether that satisfies what the product's data ask for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mesh.backbone import Backbone
 from mesh.errors import NotFound, Rejected
 from mesh.model.declaration import Declaration
 from mesh.model.findings import Finding
-from mesh.model.names import version_order
+from mesh.model.names import ProductId, version_order
+from mesh.model.principal import Caller, Role
 from mesh.model.template import (
     Parameter,
     Template,
@@ -98,8 +100,8 @@ def settle(
     """The template that holds for a product once it is registered, and what speaks against it.
 
     Where none is asked for, the product keeps the one it has, which has to satisfy what the new
-    declaration asks for. A waiver holds for the profiles it was needed for, and is dropped where
-    none is.
+    declaration asks for. A waiver holds for the profiles it was needed for until its end, and is
+    dropped where none is.
     """
     before = backbone.registry.head(declaration.product.id).product
     use = asked or (before.template if before else None)
@@ -113,23 +115,67 @@ def settle(
     missing = tuple(
         sorted({profile.name for profile in wanted.values() if profile} - set(template.satisfies))
     )
-    waiver = use.waiver
-    if waiver is None or (asked is None and not set(missing) <= set(waiver.profiles)):
-        unmet = [_unsatisfied(backbone, template, declaration, missing)] if missing else []
-        return TemplateUse(template=template.id), (*homeless, *unmet)
+    settled = TemplateUse(template=template.id)
     if not missing:
-        return TemplateUse(template=template.id), tuple(homeless)
-    kept = Waiver(reason=waiver.reason, by=waiver.by, profiles=missing)
-    return TemplateUse(template=template.id, waiver=kept), tuple(homeless)
+        return settled, tuple(homeless)
+    waived = replace(settled, waiver=use.waiver and replace(use.waiver, profiles=missing))
+    granted = _granted(backbone, before.template if before else None, waived)
+    if granted is not None:
+        return granted, tuple(homeless)
+    if asked is None or waived.waiver is None:
+        unmet = _unsatisfied(backbone, template, declaration, missing)
+        return settled, (*homeless, unmet)
+    return waived, tuple(homeless)
 
 
-def waives_anew(backbone: Backbone, declaration: Declaration, use: TemplateUse | None) -> bool:
-    """Whether `use` carries a waiver that nobody has approved for this product yet."""
-    if use is None or use.waiver is None:
-        return False
-    before = backbone.registry.head(declaration.product.id).product
-    approved = before.template if before else None
-    return approved is None or not approved.covers(use)
+def _granted(
+    backbone: Backbone, before: TemplateUse | None, use: TemplateUse
+) -> TemplateUse | None:
+    """`use` as it was granted to the product before, and still is; None when it was not."""
+    if before is None or before.waiver is None or use.waiver is None:
+        return None
+    if not before.covers(use) or not before.waiver.holds(backbone.now()):
+        return None
+    return replace(use, waiver=replace(before.waiver, profiles=use.waiver.profiles))
+
+
+def waits_for_a_grant(use: TemplateUse | None) -> bool:
+    """Whether `use` carries a waiver that nobody has granted."""
+    return use is not None and use.waiver is not None and use.waiver.until is None
+
+
+def grant(
+    backbone: Backbone, use: TemplateUse, product: ProductId, *, asker: str, caller: Caller
+) -> TemplateUse:
+    """Grant the waiver that `use` asks for, for as long as the policy says.
+
+    It takes somebody else than who asked, and another role than the product's owner.
+
+    Args:
+        asker: object id of who asked; empty when that is not known.
+
+    Raises:
+        Rejected: the caller is not one who grants waivers, or asked for this one.
+    """
+    policy = backbone.policy.waivers
+    by_ops = policy.granted_by in {Role.OPS, product.domain}
+    may = caller.is_ops if by_ops else caller.holds({Role.OWNER}, policy.granted_by)
+    if not may:
+        role = "the role ops" if by_ops else f"the role owner of {policy.granted_by}"
+        message = (
+            f"{caller.principal.name} may not grant a waiver to {product}: it takes {role}, as "
+            "security.waivers in policy.json says. Who owns a product does not waive for it."
+        )
+        raise Rejected(message, problem="not-entitled", status=403)
+    if asker and asker == caller.principal.id:
+        message = (
+            f"{caller.principal.name} asked for this waiver, and cannot grant it too: somebody "
+            "else has to."
+        )
+        raise Rejected(message, problem="own-waiver", status=403)
+    assert use.waiver is not None, "there is one to grant"
+    until = backbone.now() + policy.lifetime
+    return replace(use, waiver=replace(use.waiver, granted_by=caller.principal.name, until=until))
 
 
 def in_words(use: TemplateUse | None) -> str:

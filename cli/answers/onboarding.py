@@ -29,6 +29,8 @@ class Waiver(TypedDict):
     reason: str
     by: str
     profiles: list[str]
+    granted_by: str
+    until: str | None
 
 
 class TemplateUse(TypedDict):

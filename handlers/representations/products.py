@@ -10,7 +10,7 @@ from handlers.representations.times import time
 from mesh.catalogue import ProductPage
 from mesh.model.catalogue import ProductSummary
 from mesh.model.onboarding import Onboarding
-from mesh.model.template import SecurityProfile, Template, TemplateUse
+from mesh.model.template import SecurityProfile, Template, TemplateUse, Waiver
 
 
 def onboarding(saga: Onboarding) -> dict[str, Any]:
@@ -32,11 +32,13 @@ def onboarding(saga: Onboarding) -> dict[str, Any]:
 def template_use(use: TemplateUse | None) -> dict[str, Any] | None:
     if use is None:
         return None
-    waiver = use.waiver
-    return {
-        **asdict(use.template),
-        "waiver": None if waiver is None else {**asdict(waiver), "profiles": list(waiver.profiles)},
-    }
+    return {**asdict(use.template), "waiver": _waiver(use.waiver)}
+
+
+def _waiver(found: Waiver | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {**asdict(found), "profiles": list(found.profiles), "until": time(found.until)}
 
 
 def template(found: Template) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Of(StrEnum):
     ENTITLED = "a domain that may consume the product"
     DECLARATION = "the declared product's domain"
     ONBOARDING = "the onboarded product's domain"
+    WAIVER = "the domain that grants the waiver it waits for"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,9 +78,13 @@ RULES: Mapping[str, Rule] = {
     "whoami": _ANYBODY_HERE,
     "request_onboarding": Rule(needs=(_need(Of.DECLARATION, Role.PRODUCER),)),
     "get_onboarding": Rule(
-        needs=(_need(Of.ONBOARDING, Role.PRODUCER, Role.OWNER),), ops=True, asker=True
+        needs=(_need(Of.ONBOARDING, Role.PRODUCER, Role.OWNER), _need(Of.WAIVER, Role.OWNER)),
+        ops=True,
+        asker=True,
     ),
-    "decide_onboarding": Rule(needs=(_need(Of.ONBOARDING, Role.OWNER),), ops=True),
+    "decide_onboarding": Rule(
+        needs=(_need(Of.ONBOARDING, Role.OWNER), _need(Of.WAIVER, Role.OWNER)), ops=True
+    ),
     "list_products": _ANYBODY_HERE,
     "get_product": _ANYBODY_HERE,
     "get_contract": _ANYBODY_HERE,

@@ -14,7 +14,7 @@ from mesh.model.notice import NoticePolicy
 from mesh.model.odcs_variables import NAME
 from mesh.model.principal import Grant
 from mesh.model.rate import Rate
-from mesh.model.template import Encryption, Network, SecurityProfile
+from mesh.model.template import Encryption, Network, SecurityProfile, WaiverPolicy
 
 _ALLOWED = {"network": get_args(Network), "encryption": get_args(Encryption)}
 
@@ -38,6 +38,7 @@ class Policy:
         variables: values of the variables that contracts may use; no secrets, for what a contract
             says is public.
         profiles: what infrastructure has to offer, by classification (`docs/templates.md`).
+        waivers: who lets a product use a template that satisfies too little, and for how long.
         grants: what principals may do, beside what their app roles say (`docs/security.md`).
         rate: how many calls of the HTTP API one caller may make of one instance.
         agreements: who decides who may consume, and for how long.
@@ -54,6 +55,7 @@ class Policy:
     compatibility: Mode = "forward_transitive"
     variables: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[SecurityProfile, ...] = ()
+    waivers: WaiverPolicy = WaiverPolicy()  # noqa: RUF009 - it is frozen
     grants: tuple[Grant, ...] = ()
     rate: Rate = Rate()  # noqa: RUF009 - it is frozen
     agreements: AgreementPolicy = field(default_factory=AgreementPolicy)
@@ -80,6 +82,7 @@ class Policy:
                 compatibility=_mode(data["contracts"]["compatibility"]),
                 variables=_variables(data["contracts"].get("variables", {})),
                 profiles=_profiles(data["security"]["profiles"]),
+                waivers=WaiverPolicy.from_data(data["security"]["waivers"]),
                 grants=tuple(Grant.from_data(entry) for entry in data["access"]["grants"]),
                 rate=_rate(data["api"]),
                 agreements=AgreementPolicy.from_data(data["agreements"]),

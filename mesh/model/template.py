@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from mesh.errors import Rejected
 from mesh.model.names import SLUG_RULE, is_slug, major_of
@@ -110,13 +110,50 @@ class Waiver:
     """That a product is deployed from a template which does not satisfy all it has to.
 
     Attributes:
-        by: who asks for it; who approved it stands in the steps of the onboarding.
+        by: who asks for it.
         profiles: that the template does not satisfy, once they are known.
+        granted_by: who granted it; empty while nobody has.
+        until: when it ends; None while nobody has granted it.
     """
 
     reason: str
     by: str
     profiles: tuple[str, ...] = ()
+    granted_by: str = ""
+    until: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is granted, and has not ended."""
+        return self.until is not None and at < self.until
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WaiverPolicy:
+    """Who grants waivers, and for how long: `security.waivers` in `policy.json`.
+
+    Attributes:
+        granted_by: `ops`, those who run the mesh, or a domain whose owners do. What that domain
+            asks for itself, ops grant.
+    """
+
+    granted_by: str = "ops"
+    lifetime: timedelta = timedelta(days=180)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> WaiverPolicy:
+        """Read `security.waivers` of `policy.json`.
+
+        Raises:
+            ValueError: it names what cannot be a domain, or days that are none.
+        """
+        granted_by, days = str(data["granted_by"]), int(data["days"])
+        if not is_slug(granted_by):
+            message = f"security.waivers.granted_by is {granted_by!r}: `ops`, or a domain's name"
+            raise ValueError(message)
+        if days < 1:
+            message = f"security.waivers.days is {days}; a waiver lasts 1 day or more"
+            raise ValueError(message)
+        return cls(granted_by=granted_by, lifetime=timedelta(days=days))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

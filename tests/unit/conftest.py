@@ -21,11 +21,13 @@ from mesh.model.lanes import QUICK, SLOW
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
 from mesh.model.onboarding import Onboarding
+from mesh.model.principal import Caller, Principal
 from mesh.model.record import LedgerEntry
 from mesh.schemas import load
 from mesh.subscriptions import Subscribed
 
 COUNTRIES = ProductId(domain="geography", product="countries")
+OPS = Caller(principal=Principal(id="ops", name="Ops"), is_ops=True)
 
 
 def contract(

@@ -10,6 +10,7 @@ from mesh import catalogue, onboarding
 from mesh.errors import Conflict, NotFound, Rejected
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Status, Step
+from tests.unit.conftest import OPS
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 
@@ -240,7 +241,7 @@ def test_a_restricted_field_waits_for_approval(world, declare, contract_of):
     saga = world.onboard(declare(COUNTRIES, contract_of(classification="restricted")))
     assert saga.status is Status.WAITING
 
-    onboarding.approve(world.backbone, saga.id, approver="steward", reason="agreed")
+    onboarding.approve(world.backbone, saga.id, approver="steward", reason="agreed", caller=OPS)
     while messages := world.queues.take(onboarding.QUEUE):
         for message in messages:
             saga = onboarding.handle(world.backbone, message.body)
@@ -257,7 +258,9 @@ def test_a_refused_approval_ends_the_saga(world, declare, contract_of):
     assert ended.status is Status.REFUSED
     assert ended.findings[0].message == "steward refused the declaration: no purpose"
     with pytest.raises(Rejected, match="is refused; it does not wait for an approval"):
-        onboarding.approve(world.backbone, saga.id, approver="steward", reason="after all")
+        onboarding.approve(
+            world.backbone, saga.id, approver="steward", reason="after all", caller=OPS
+        )
 
 
 def test_two_workers_on_one_step_end_in_one_product(world, declare):

@@ -17,6 +17,7 @@ from mesh import onboarding
 from mesh.model.names import ProductId
 from mesh.model.record import Verdict
 from mesh.schemas import load
+from tests.unit.conftest import OPS
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 PORTS = ProductId(domain="shipping", product="ports")
@@ -695,7 +696,7 @@ def test_who_points_at_what_is_restricted_needs_approval(world, declare, label, 
     )
     listed = world.onboard(declare(sheets, target, ports=(("sheets", "1.0.0"),)))
     if listed.status == "waiting":
-        onboarding.approve(world.backbone, listed.id, approver="owner", reason="mine")
+        onboarding.approve(world.backbone, listed.id, approver="owner", reason="mine", caller=OPS)
         for message in world.queues.take(onboarding.QUEUE):
             onboarding.handle(world.backbone, message.body)
         while messages := world.queues.take(onboarding.QUEUE):

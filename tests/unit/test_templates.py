@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from mesh.errors import NotFound, Rejected
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Status
 from mesh.model.policy import Policy
-from mesh.model.template import TemplateName, TemplateUse, Waiver
+from mesh.model.principal import Caller, Principal, Role
+from mesh.model.template import TemplateName, TemplateUse, Waiver, WaiverPolicy
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 
@@ -50,8 +53,15 @@ def onboard(world):
     return run
 
 
+def caller(identity="ada", *, owns="", is_ops=False):
+    held = {Role.OWNER: frozenset({owns})} if owns else {}
+    return Caller(principal=Principal(id=identity, name="Ada"), held=held, is_ops=is_ops)
+
+
 def approved(world, saga):
-    onboarding.approve(world.backbone, saga.id, approver="Ada", reason="Until spring.")
+    onboarding.approve(
+        world.backbone, saga.id, approver="Ada", reason="Until spring.", caller=caller(is_ops=True)
+    )
     while messages := world.queues.take(onboarding.QUEUE):
         for message in messages:
             onboarding.handle(world.backbone, message.body)
@@ -210,9 +220,108 @@ def test_a_waiver_waits_for_an_approval(onboard, world, confidential):
     assert waiting.steps[-1].detail.endswith("template node@1.0.0, waived for protected")
     done = approved(world, waiting)
     assert done.status is Status.REGISTERED
-    waiver = Waiver(reason="No keys of ours yet.", by="test", profiles=("protected",))
+    waiver = Waiver(
+        reason="No keys of ours yet.",
+        by="test",
+        profiles=("protected",),
+        granted_by="Ada",
+        until=world.clock() + timedelta(days=180),
+    )
     assert in_force(world) == TemplateUse(template=use().template, waiver=waiver)
     assert world.events()[-1]["data"]["template"]["waived"] == ["protected"]
+
+
+@pytest.mark.usefixtures("onboard")
+@pytest.mark.parametrize(
+    ("granted_by", "who", "problem"),
+    [
+        ("ops", caller(is_ops=True), None),
+        ("ops", caller(owns="geography"), "not-entitled"),
+        ("ops", caller(owns="*"), "not-entitled"),
+        ("ops", caller("bob", is_ops=True), "own-waiver"),
+        ("office", caller(owns="office"), None),
+        ("office", caller("bob", owns="office"), "own-waiver"),
+        ("office", caller(owns="geography"), "not-entitled"),
+        ("office", caller(is_ops=True), "not-entitled"),
+        ("geography", caller(owns="geography"), "not-entitled"),
+        ("geography", caller(is_ops=True), None),
+    ],
+)
+def test_a_waiver_is_granted_by_another_role_and_person(
+    world, confidential, granted_by, who, problem
+):
+    world.backbone = backbone = replace(
+        world.backbone, policy=replace(world.backbone.policy, waivers=office(granted_by))
+    )
+    saga = onboarding.request(
+        backbone, confidential, requested_by="Bob", asker="bob", template=use(reason="Soon.")
+    )
+    while messages := world.queues.take(onboarding.QUEUE):
+        for message in messages:
+            onboarding.handle(backbone, message.body)
+
+    def decide():
+        return onboarding.approve(backbone, saga.id, approver="x", reason="y", caller=who)
+
+    if problem is None:
+        assert decide().template.waiver.granted_by == "Ada"
+        return
+    with pytest.raises(Rejected) as refused:
+        decide()
+    assert (refused.value.status, refused.value.problem) == (403, problem)
+    assert onboarding.find(backbone, saga.id).status is Status.WAITING
+
+
+def office(granted_by):
+    return WaiverPolicy(granted_by=granted_by, lifetime=timedelta(days=1))
+
+
+def test_a_waiver_ends(onboard, world, confidential, declare, contract_of):
+    asked = use(reason="No keys of ours yet.")
+    approved(world, onboard(confidential, asked))
+    secret = contract_of(classification="confidential")
+    world.clock.advance(timedelta(days=180))
+
+    [finding] = onboard(declare(COUNTRIES, secret, version="1.1.0")).findings
+    assert finding.rule == "template.profile"
+    again = onboard(confidential, asked)
+    assert again.status is Status.WAITING
+    assert approved(world, again).template.waiver.until == world.clock() + timedelta(days=180)
+
+
+def test_the_api_lets_who_grants_see_and_grant_and_keeps_it_on_record(api, world, confidential):
+    api("POST", "/templates", described(), by="ops=ops")
+    template = {"name": "node", "version": "1.0.0", "waiver": {"reason": "Soon."}}
+    owner = "geography=geography.producer,geography.owner"
+    body = {"files": confidential, "template": template}
+    asked = api("POST", "/onboardings", body, by=owner).json["id"]
+    while messages := world.queues.take(onboarding.QUEUE):
+        for message in messages:
+            onboarding.handle(world.backbone, message.body)
+    path = f"/onboardings/{asked}/approval"
+    decision = {"decision": "approve", "reason": "Until the keys come."}
+
+    for by in (owner, "other=geography.owner"):
+        assert api("POST", path, decision, by=by).status == 403
+    assert api("GET", f"/onboardings/{asked}", by=owner).json["status"] == "waiting"
+    granted = api("POST", path, decision, by="ops=ops").json
+
+    assert granted["template"]["waiver"]["until"] == "2027-05-21T12:00:00Z"
+    log = api("GET", "/audit/geography", by="ops=ops").json["entries"]
+    assert [(one["operation"], one["outcome"], one["name"]) for one in log[:3]] == [
+        ("decide_onboarding", "done", "ops"),
+        ("decide_onboarding", "not-entitled", "other"),
+        ("decide_onboarding", "not-entitled", "geography"),
+    ]
+    assert log[0]["reason"] == "Until the keys come."
+
+
+@pytest.mark.parametrize(
+    "waivers", [{"granted_by": "*", "days": 1}, {"granted_by": "a", "days": 0}]
+)
+def test_a_policy_of_waivers_that_makes_no_sense(waivers):
+    with pytest.raises(ValueError, match=r"security\.waivers\."):
+        WaiverPolicy.from_data(waivers)
 
 
 def test_a_waiver_that_nothing_needs_is_dropped(onboard, world, declare):
