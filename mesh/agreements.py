@@ -21,6 +21,7 @@ from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.record import Commit, Head, number
 from mesh.model.subscription import Channel, State, Subscription
 from mesh.model.subscription_events import is_own_stream
+from mesh.rounds import full_round
 
 Decision = Literal["approve", "refuse", "revoke"]
 
@@ -202,16 +203,11 @@ def check_all(backbone: Backbone) -> int:
     keep the others from being checked: it is raised at the end.
     """
     total = 0
-    failures: list[Exception] = []
-    for summary in backbone.catalogue.products():
-        try:
-            for agreement in backbone.registry.agreements(summary.id):
-                total += _check(backbone, agreement)
-        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
-            failures.append(failure)
-    if failures:
-        message = "the agreements of some products could not be checked"
-        raise ExceptionGroup(message, failures)
+    with full_round("the agreements of some products could not be checked") as turn:
+        for summary in backbone.catalogue.products():
+            with turn():
+                for agreement in backbone.registry.agreements(summary.id):
+                    total += _check(backbone, agreement)
     return total
 
 

@@ -19,6 +19,7 @@ from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
 from mesh.model.record import Commit, Head, Snapshot, number
 from mesh.ports import Storage
+from mesh.rounds import full_round
 
 MOST_TOLD = 20
 """Announcements in one commit; after a long outage the rest follow at the next check."""
@@ -30,15 +31,10 @@ def check_all(backbone: Backbone) -> int:
     One product's trouble does not keep the others from being checked: it is raised at the end.
     """
     total = 0
-    failures: list[Exception] = []
-    for summary in backbone.catalogue.products():
-        try:
-            total += check(backbone, summary.id)
-        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
-            failures.append(failure)
-    if failures:
-        message = "some products' expectations could not be checked"
-        raise ExceptionGroup(message, failures)
+    with full_round("some products' expectations could not be checked") as turn:
+        for summary in backbone.catalogue.products():
+            with turn():
+                total += check(backbone, summary.id)
     return total
 
 

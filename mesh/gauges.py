@@ -9,23 +9,19 @@ from mesh import outbox
 from mesh.backbone import Backbone
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.names import ProductId
+from mesh.rounds import full_round
 from mesh.telemetry import counting
 from mesh.telemetry.names import DEAD_LETTERS, OUTBOX_BACKLOG, PRODUCT_AGE
 
 
 def read(backbone: Backbone) -> None:
     """Read the gauges and tell them; a product's trouble is raised once the others are read."""
-    failures: list[Exception] = []
-    for product in (UNPLACED, *(summary.id for summary in backbone.catalogue.products())):
-        try:
-            _of_product(backbone, product)
-        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
-            failures.append(failure)
-    for queue, dead in backbone.queues.dead_letters().items():
-        counting.gauge(DEAD_LETTERS, dead, None, queue=queue)
-    if failures:
-        message = "some products' gauges could not be read"
-        raise ExceptionGroup(message, failures)
+    with full_round("some products' gauges could not be read") as turn:
+        for product in (UNPLACED, *(summary.id for summary in backbone.catalogue.products())):
+            with turn():
+                _of_product(backbone, product)
+        for queue, dead in backbone.queues.dead_letters().items():
+            counting.gauge(DEAD_LETTERS, dead, None, queue=queue)
 
 
 def _of_product(backbone: Backbone, product: ProductId) -> None:

@@ -11,6 +11,7 @@ from mesh.backbone import Backbone
 from mesh.model.dropped_file import UNPLACED
 from mesh.model.events import Event
 from mesh.model.names import ProductId
+from mesh.rounds import full_round
 
 BATCH = 100
 """Events published at once; an event is a few kB at most, and a batch may hold 1 MB."""
@@ -73,15 +74,10 @@ def relay_all(backbone: Backbone) -> int:
     One product's trouble does not keep the others' events back: it is raised at the end.
     """
     total = 0
-    failures: list[Exception] = []
-    for product in (UNPLACED, *(summary.id for summary in backbone.catalogue.products())):
-        try:
-            total += relay(backbone, product, older_than=LEFT_BEHIND)
-        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
-            failures.append(failure)
-    if total:
-        _log.warning("relayed %d events that were left in the outbox", total)
-    if failures:
-        message = "some products' outboxes could not be relayed"
-        raise ExceptionGroup(message, failures)
+    with full_round("some products' outboxes could not be relayed") as turn:
+        for product in (UNPLACED, *(summary.id for summary in backbone.catalogue.products())):
+            with turn():
+                total += relay(backbone, product, older_than=LEFT_BEHIND)
+        if total:
+            _log.warning("relayed %d events that were left in the outbox", total)
     return total

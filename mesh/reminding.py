@@ -14,6 +14,7 @@ from mesh.model.product import DataProduct
 from mesh.model.record import Commit, Head, number
 from mesh.model.subscription_events import own_stream
 from mesh.notices import outstanding
+from mesh.rounds import full_round
 
 
 def check_all(backbone: Backbone) -> int:
@@ -23,15 +24,10 @@ def check_all(backbone: Backbone) -> int:
     keep the others from being checked: it is raised at the end.
     """
     total = 0
-    failures: list[Exception] = []
-    for summary in backbone.catalogue.products():
-        try:
-            total += check(backbone, summary.id)
-        except Exception as failure:  # noqa: BLE001 - raised below, after the others had their turn
-            failures.append(failure)
-    if failures:
-        message = "the notices of some products could not be checked"
-        raise ExceptionGroup(message, failures)
+    with full_round("the notices of some products could not be checked") as turn:
+        for summary in backbone.catalogue.products():
+            with turn():
+                total += check(backbone, summary.id)
     return total
 
 
