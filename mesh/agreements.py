@@ -1,17 +1,13 @@
-"""Who may consume a product: what was agreed, and what follows from it for subscriptions.
-
-Without an agreement on record the policy says whether a product is open to everybody; with one, the
-agreement alone says it, so that an owner can end what the policy lets begin.
-"""
+"""Agreements about consuming a product: asked for, decided, ended; `consuming` heeds them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from mesh import outbox
+from mesh import consuming, outbox
 from mesh.backbone import Backbone
 from mesh.catalogue import find_product
 from mesh.committing import commit
@@ -19,50 +15,12 @@ from mesh.errors import NotFound, Rejected
 from mesh.model.agreement import Agreement, Standing, announcement
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.record import Commit, Head, number
-from mesh.model.subscription import Channel, State, Subscription
-from mesh.model.subscription_events import is_own_stream
 from mesh.rounds import full_round
 
 Decision = Literal["approve", "refuse", "revoke"]
 
 _Change = tuple[Agreement, str] | None
 """An agreement as it will be, and what of it is announced; None when nothing changes."""
-
-
-def may_consume(backbone: Backbone, product: ProductId, domain: str) -> bool:
-    """Whether a domain may be told of a product, and read it, now."""
-    if domain == product.domain:
-        return True
-    if is_own_stream(product):  # who else is told of what, and fails, is nobody's business
-        return False
-    found = backbone.registry.agreement(product, domain)
-    if found is None:
-        return not backbone.policy.agreements.asks_owner(product)
-    return found.is_in_force(backbone.now())
-
-
-def until(backbone: Backbone, product: ProductId, domain: str) -> datetime | None:
-    """When a domain's agreement about a product ends; None when it has none, or needs none.
-
-    Raises:
-        Rejected: the domain may not consume the product.
-    """
-    if not may_consume(backbone, product, domain):
-        raise lacking(product, domain)
-    found = None if domain == product.domain else backbone.registry.agreement(product, domain)
-    return None if found is None else found.expires_at
-
-
-def lacking(product: ProductId, domain: str) -> Rejected:
-    """The refusal of a domain that may not consume a product."""
-    if is_own_stream(product):
-        message = f"{product} tells {product.domain} of its own subscriptions, and nobody else."
-        return Rejected(message, problem="not-your-subscriptions", status=403)
-    message = (
-        f"{domain} has no agreement in force about {product}. Ask for one: "
-        f"`mesh agreement request {product} --as {domain} --purpose …`."
-    )
-    return Rejected(message, problem="no-agreement", status=403)
 
 
 def request(
@@ -226,7 +184,7 @@ def _check(backbone: Backbone, agreement: Agreement) -> int:
     before = agreement
     is_quiet = agreement.is_reminded or not agreement.has_run_out(now + reminder)
     if agreement.is_in_force(now) and is_quiet:
-        follow(backbone, find(backbone, agreement.product, agreement.consumer))
+        consuming.follow(backbone, find(backbone, agreement.product, agreement.consumer))
         return 0
 
     def decide(found: Agreement | None) -> _Change:
@@ -306,50 +264,7 @@ def _change(
 
     done = commit(backbone, product, change)
     agreement = find(backbone, product, consumer)
-    follow(backbone, agreement)
+    consuming.follow(backbone, agreement)
     if done is not None:
         outbox.publish(backbone, product, done.events)
     return agreement
-
-
-def follow(backbone: Backbone, agreement: Agreement) -> None:
-    """Let a domain's subscriptions to a product be as its agreement is; again is the same.
-
-    Who may not consume any more is barred: what is on its way is dropped, and what the broker holds
-    for it is deleted. Who may again is told again, or, where it can say of what, suspended; so is
-    who was not told since an end that the timer had not come to yet.
-    """
-    now = backbone.now()
-    granted = agreement.is_in_force(now)
-
-    def bar(found: Subscription) -> Subscription:
-        if found.state is State.BARRED:
-            return found
-        reason = f"The agreement is {agreement.standing}. {agreement.reason}".strip()
-        return replace(
-            found,
-            state=State.BARRED,
-            suspended_at=found.suspended_at or now,
-            reason=reason,
-            until=agreement.expires_at,
-        )
-
-    def unbar(found: Subscription) -> Subscription:
-        ended, found = found.until, replace(found, until=agreement.expires_at)
-        has_lapsed = found.state is State.ACTIVE and ended is not None and ended <= now
-        if found.state is not State.BARRED and not has_lapsed:
-            return found
-        if found.channel in {Channel.PULL, Channel.COMPOSITE}:
-            return replace(found, state=State.ACTIVE, suspended_at=None, reason="")
-        reason = "The agreement is in force again: resume it, and say what of the past to be told."
-        since = found.suspended_at or ended or now
-        return replace(found, state=State.SUSPENDED, suspended_at=since, reason=reason)
-
-    for known in backbone.subscriptions.of_product(agreement.product):
-        if known.subscriber != agreement.consumer:
-            continue
-        if known.channel is Channel.PULL and not granted:
-            backbone.pull.delete(known.target)
-        elif known.channel is Channel.PULL and known.state is State.BARRED:
-            backbone.pull.create(known.target, product=known.product, wanted=known.filter)
-        backbone.subscriptions.change(agreement.product, known.id, unbar if granted else bar)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from mesh import agreements, schemas, subscriptions, templates, tracking
+from mesh import consuming, schemas, subscriptions, templates, tracking
 from mesh.backbone import Backbone
 from mesh.documents import read_declaration
 from mesh.errors import Rejected
@@ -178,7 +178,7 @@ def _is_entitled(backbone: Backbone, caller: Caller, need: Need, call: Call) -> 
     product = ProductId(domain=call.parts["domain"], product=call.parts["product"])
     domains = {domain for role in need.roles for domain in caller.held.get(role, frozenset())}
     return ANY_DOMAIN in domains or any(
-        agreements.may_consume(backbone, product, domain) for domain in sorted(domains)
+        consuming.may_consume(backbone, product, domain) for domain in sorted(domains)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import agreements, contracts
+from mesh import consuming, contracts
 from mesh.backbone import Backbone
 from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.compatibility import compare_all
@@ -155,7 +155,7 @@ def _service_level(declared: DeclaredContract) -> list[Finding]:
 
 
 def _not_agreed(backbone: Backbone, file: str, port: InputPort, domain: str) -> Finding | None:
-    if agreements.may_consume(backbone, port.product, domain):
+    if consuming.may_consume(backbone, port.product, domain):
         return None
     return Finding(
         file=file,

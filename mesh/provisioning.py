@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh import agreements, contracts, notifications
+from mesh import consuming, contracts, notifications
 from mesh.backbone import Backbone
 from mesh.model.declaration import Declaration
 from mesh.model.events import PRODUCT_UPDATED, ReceivedEvent
@@ -33,7 +33,7 @@ def subscribe_to_inputs(backbone: Backbone, product: DataProduct) -> None:
         backbone.subscriptions.add(wanted)
         agreed = backbone.registry.agreement(upstream, product.id.domain)
         if agreed is not None:
-            agreements.follow(backbone, agreed)
+            consuming.follow(backbone, agreed)
     for upstream in dropped:
         backbone.subscriptions.remove(upstream, _to_input(backbone, product, upstream).id)
 

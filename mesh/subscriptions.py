@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from mesh import agreements, claims, secrets
+from mesh import agreements, claims, consuming, secrets
 from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
@@ -74,7 +74,7 @@ def subscribe(
             does not want or cannot be told, or is not proven to be the subscriber's.
     """
     head = find_stream(backbone, product)
-    until = agreements.until(backbone, product, subscriber) if is_slug(subscriber) else None
+    until = consuming.until(backbone, product, subscriber) if is_slug(subscriber) else None
     _check_names(product, head.product, subscriber, wanted)
     if route.channel.is_destination:
         route = replace(route, target=backbone.destinations.check(route.channel, route.target))
@@ -118,9 +118,9 @@ def subscribe(
     is_slow = begins_slow(seconds, quick=backbone.policy.quick)
     subscription = replace(subscription, is_slow=is_slow)
     subscription = secrets.added(backbone, subscription)
-    if not agreements.may_consume(backbone, product, subscriber):  # it has ended meanwhile
-        agreements.follow(backbone, agreements.find(backbone, product, subscriber))
-        raise agreements.lacking(product, subscriber)
+    if not consuming.may_consume(backbone, product, subscriber):  # it has ended meanwhile
+        consuming.follow(backbone, agreements.find(backbone, product, subscriber))
+        raise consuming.lacking(product, subscriber)
     secret = secrets.first(backbone, subscription) if known is None else None
     return Subscribed(subscription=subscription, secret=secret)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from mesh import agreements, replays, subscriptions
+from mesh import consuming, replays, subscriptions
 from mesh.backbone import Backbone
 from mesh.errors import Rejected
 from mesh.model.delivery import longest_schedule
@@ -54,7 +54,7 @@ def resume(
     before = subscriptions.find(backbone, product, identity)
     subscriptions.check_pushed(before)
     if before.state is State.BARRED:
-        raise agreements.lacking(product, before.subscriber)
+        raise consuming.lacking(product, before.subscriber)
     if before.suspended_at is None:
         message = f"Subscription {identity} to {product} is not suspended."
         raise Rejected(message, problem="not-suspended", status=409)
@@ -75,7 +75,7 @@ def resume(
 def _told_again(now: datetime) -> Callable[[Subscription], Subscription]:
     def decide(found: Subscription) -> Subscription:
         if found.state is State.BARRED:
-            raise agreements.lacking(found.product, found.subscriber)
+            raise consuming.lacking(found.product, found.subscriber)
         return replace(
             found,
             state=State.ACTIVE,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from mesh import agreements, fan_out, landing, notifications, outbox
-from mesh.model.events import ReceivedEvent
+from mesh import consuming, fan_out, landing, outbox
 from mesh.model.names import ProductId
-from mesh.model.notification import Notification
 from tests.chaos import run
+from tests.chaos.bugs import told_everybody
 from tests.chaos.simulation import Simulation
 
 
@@ -42,23 +40,13 @@ def published_too_early(backbone: Any, _: ProductId, decide: Any, *, first: Any)
     return change
 
 
-def told_everybody(backbone: Any, event: ReceivedEvent) -> int:
-    told = [
-        (wants, Notification.first(event, wants.id))
-        for wants in backbone.subscriptions.of_product(event.product)
-        if wants.is_told
-    ]
-    notifications.enqueue(backbone, told, after=timedelta(0))
-    return len(told)
-
-
 @pytest.mark.parametrize(
     ("module", "name", "bug"),
     [
         (landing, "commit", published_too_early),
         (fan_out, "fan_out", told_everybody),
         (outbox, "relay", lambda *_, **__: 0),
-        (agreements, "follow", lambda *_: None),
+        (consuming, "follow", lambda *_: None),
     ],
     ids=[
         "published before the commit",

@@ -28,18 +28,16 @@ from mesh import (
     landing,
     memory,
     notices,
-    notifications,
     outbox,
     reminding,
 )
-from mesh.backbone import Backbone
 from mesh.memory import registry
-from mesh.model.events import Event, ReceivedEvent
+from mesh.model.events import Event
 from mesh.model.names import ProductId
-from mesh.model.notification import Notification
 from mesh.model.subscription import Filter
 from mesh.model.subscription_events import own_stream
 from tests.chaos.broker import Waiting
+from tests.chaos.bugs import told_everybody
 from tests.chaos.effects import Fate, unharmed
 from tests.chaos.evidence import in_memory
 from tests.chaos.turns import Turns, separate_processes
@@ -580,15 +578,6 @@ def decided_without_looking(patch: pytest.MonkeyPatch) -> None:
 
 
 def told_without_asking_the_filter(patch: pytest.MonkeyPatch) -> None:
-    def told_everybody(backbone: Backbone, event: ReceivedEvent) -> int:
-        told = [
-            (wants, Notification.first(event, wants.id))
-            for wants in backbone.subscriptions.of_product(event.product)
-            if wants.is_told
-        ]
-        notifications.enqueue(backbone, told, after=timedelta(0))
-        return len(told)
-
     patch.setattr(fan_out, "fan_out", told_everybody)
 
 
