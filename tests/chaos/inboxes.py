@@ -38,7 +38,7 @@ class Inboxes:
 
     def __enter__(self) -> Self:
         self._server = _Server(self.answer)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

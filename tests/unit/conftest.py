@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import pytest
@@ -264,6 +264,16 @@ class World:
             return True
         self.queues.send(lane, [replace(message, id=f"{message.id}+")])
         return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_built_once() -> Iterator[None]:
+    """Typer builds all of a command anew for each call, which takes longer than most calls."""
+    from typer import testing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testing, "_get_command", lru_cache(testing._get_command))
+        yield
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def consumer(mesh: Mesh) -> Iterator[Consumer]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
     asked = {"subscriber": "aviation", "webhook": receiver.url}
     made = mesh.api.post("/products/geography/countries/subscriptions", json=asked)

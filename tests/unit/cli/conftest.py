@@ -137,7 +137,7 @@ def serving(app_: Any) -> Iterator[str]:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
 
     server = make_server("127.0.0.1", 0, app_, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"127.0.0.1:{server.server_port}"
