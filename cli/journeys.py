@@ -166,7 +166,8 @@ def _found(mesh: MeshClient, what: str, product: str | None) -> list[Drop]:
     at = f" for {product}" if product else ""
     message = (
         f"No decision is on record about a file {file!r}{at}. A file takes a moment to be judged; "
-        f"drop it with `mesh drop {what} --to DOMAIN/PRODUCT`."
+        f"drop it with `mesh drop {what} --to DOMAIN/PRODUCT`. You see those of the domains that "
+        "`mesh whoami` names."
     )
     raise Failed(message, problem="unknown-drop", code=ExitCode.REFUSED)
 

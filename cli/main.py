@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 import mesh
 from cli import (
@@ -35,9 +34,10 @@ from cli.demo.command import demo
 from cli.failures import ExitCode, Failed
 from cli.options import acting_for
 from cli.output import report
+from cli.sections import SectionedGroup
 
 
-class _Group(TyperGroup):
+class _Group(SectionedGroup):
     """Ends a command that failed with its code, and says why in the form that was asked for."""
 
     def main(
@@ -70,12 +70,23 @@ class _Group(TyperGroup):
         raise SystemExit(code or ExitCode.DONE)
 
 
+EPILOG = """\b
+Examples:
+  mesh demo                                       the whole of it, on this machine
+  mesh check my.csv --contract my.odcs.yaml       the verdict, before you drop it
+  mesh drop my.csv --to DOMAIN/PRODUCT --wait     the verdict of the mesh
+  mesh where my.csv                               to each subscriber's attempts
+
+\b
+Exit codes: 0 done, 1 refused, 2 a wrong call, 3 not reached. --json tells all of it to programs.
+"""
+
 app = typer.Typer(
     name="mesh",
     cls=_Group,
     help="The event-driven backbone of a data mesh: onboard products, drop files, subscribe.",
+    epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -42,6 +45,7 @@ def up(
     """
     found = (config or find_config(Path.cwd())).absolute()
     kept = (state or found.parents[1] / ".local" / "state").absolute()
+    check_is_free(kept)
     text = f"Starting the local Azure; its state is in {kept}. Ctrl-C stops it."
     console(errors=True).print(plain(text), soft_wrap=True)
     command = [sys.executable, "-m", "local", f"--config={found}", f"--state={kept}"]
@@ -50,6 +54,26 @@ def up(
     sys.stdout.flush()
     # In place of this process: signals reach it, and its exit code is ours.
     os.execv(command[0], command)  # noqa: S606 - no shell, and our own interpreter
+
+
+def check_is_free(state: Path) -> None:
+    """See that no local Azure runs on this state: it says so itself, while it does.
+
+    Raises:
+        Failed: one does; the message says where it is.
+    """
+    try:
+        told = json.loads((state / "azure.json").read_text(encoding="utf-8"))
+        url = urlsplit(told["settings"]["MESH_URL"])
+        socket.create_connection((url.hostname, url.port), timeout=1).close()
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # none does; what a killed one left is no matter
+    message = (
+        f"The mesh runs already, at {url.geturl()}, on {state}: `mesh products` and all others "
+        "reach it from here. Stop it where it runs (Ctrl-C), or take another --state and "
+        "--free-ports."
+    )
+    raise wrong_call(message, problem="runs-already")
 
 
 def find_config(start: Path) -> Path:

@@ -19,6 +19,7 @@ from cli.demo import azure, reference
 from cli.demo.consumer import receiving
 from cli.failures import ExitCode
 from cli.output import console, say
+from cli.up import check_is_free
 
 
 def demo(
@@ -37,6 +38,7 @@ def demo(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mesh-demo-")))
         state = scratch / "state" if once else Path(".local/state").absolute()
+        check_is_free(state)
         with console(errors=True).status("Starting the local Azure"):
             stack.enter_context(azure.local_azure(state, free_ports=once))
         say(f"The local Azure runs (started in {time.monotonic() - started:.1f} s).\n")

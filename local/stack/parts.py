@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from local.process import LocalError, die_with_parent
 
 READY_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 15.0
+_PORT_OPTION = re.compile(r"choose another port with \S+ \(0 takes a free one\)")
 LOG_TAIL = 2000
 """Characters of a part's log that are shown when it fails."""
 
@@ -62,7 +64,8 @@ class Part:
             ready = await asyncio.wait_for(_ready_line(process), READY_WITHIN_S)
         except TimeoutError:
             process.kill()
-            ready = None
+            await process.wait()
+            raise LocalError(_too_slow(name, log)) from None
         except asyncio.CancelledError:
             process.terminate()
             await process.wait()
@@ -104,8 +107,20 @@ async def _ready_line(process: asyncio.subprocess.Process) -> Mapping[str, Any] 
     return None
 
 
+def _too_slow(name: str, log: Path) -> str:
+    return (
+        f"The part {name} was not ready after {READY_WITHIN_S:g} s, and was stopped. Try again "
+        f"when this machine has less to do. Its log, {log}, ends with:\n{_tail(log)}"
+    )
+
+
 def _failure(name: str, log: Path) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_TAIL:]
+    text = _tail(log)
     if text.startswith("error: ") and "\n" not in text:
-        return text.removeprefix("error: ")
-    return f"The part {name} has ended. Its log, {log}, ends with:\n{text or '(nothing)'}"
+        # A part's own option for its port is none of the stack's.
+        return _PORT_OPTION.sub("take free ports with --free-ports", text.removeprefix("error: "))
+    return f"The part {name} has ended. Its log, {log}, ends with:\n{text}"
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace").strip()[-LOG_TAIL:] or "(nothing)"

@@ -99,10 +99,9 @@ def _by(receipt: Mapping[str, Any]) -> str:
 
 def _counted(receipt: Mapping[str, Any]) -> str:
     counts = receipt["counts"]
-    return (
-        f"{counts['rows']:,} rows: {counts['accepted']:,} good, {counts['rejected']:,} bad, "
-        f"{counts['violations']:,} violations."
-    )
+    found = [(counts["rows"], "row"), (counts["violations"], "violation")]
+    rows, violations = (f"{many:,} {noun}{'' if many == 1 else 's'}" for many, noun in found)
+    return f"{rows}: {counts['accepted']:,} good, {counts['rejected']:,} bad, {violations}."
 
 
 def _problems(receipt: Mapping[str, Any]) -> Iterator[str]:

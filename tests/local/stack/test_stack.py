@@ -20,6 +20,8 @@ import psutil
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+from local.process import LocalError
+from local.stack import parts
 from tests.ports.starting import ROOT, token_of
 from tests.unit.conftest import declaration
 
@@ -109,6 +111,16 @@ def test_when_a_part_dies_the_stack_says_so_and_stops(tmp_path):
     assert "The part event_grid has ended" in errors
 
 
+@pytest.mark.asyncio
+async def test_a_part_that_is_not_ready_in_time_is_stopped_and_said_to_be_slow(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(parts, "READY_WITHIN_S", 0.0)
+
+    with pytest.raises(LocalError, match=r"The part telemetry was not ready after 0 s, and was"):
+        await parts.Part.start("telemetry", "--port=0", log=tmp_path / "logs" / "telemetry.log")
+
+
 def test_what_was_dropped_before_a_kill_is_judged_after_the_restart(tmp_path):
     state = tmp_path / "state"
     file = f"{uuid.uuid4().hex}.csv"
@@ -155,7 +167,8 @@ def test_a_port_in_use_is_named_with_what_to_do(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        free = [f"--{name}-port=0" for name in ("blob", "queue", "table", "service-bus-admin")]
+        others = ("blob", "queue", "table", "service-bus-admin", "identity", "telemetry")
+        free = [f"--{name}-port=0" for name in others]
         message = refused(
             "--config=infra/local.json",
             f"--state={tmp_path / 'state'}",
@@ -163,7 +176,9 @@ def test_a_port_in_use_is_named_with_what_to_do(tmp_path):
             f"--service-bus-port={port}",
         )
     assert f"Port {port}" in message
-    assert "is in use" in message
+    assert (
+        "is in use. Stop the program that listens there, or take free ports with --free" in message
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from cli import up
 from cli.failures import Failed
 from cli.main import app
 from cli.output import duration, plural, size
+from cli.sections import SECTIONS
 
 GROUP = typer.main.get_command(app)
 ID = "0" * 20 + "-" + "0" * 12
@@ -27,6 +29,22 @@ def test_help_lists_the_commands():
     assert done.exit_code == 0
     for name in GROUP.commands:
         assert f"\n  {name} " in done.stdout
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(GROUP.commands)
+    assert done.stdout.count("...") == 1  # of the usage
+    assert "\n    mesh where my.csv " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("mesh rep", {"replay"}), ("mesh check --cont", {"--contract"})]
+)
+def test_the_shell_completes(words, found):
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+
+    done = CliRunner().invoke(
+        app, prog_name="mesh", env={**asked, "_MESH_COMPLETE": "complete_bash"}
+    )
+
+    assert {*done.stdout.split()} == found
 
 
 def test_the_version():
@@ -128,6 +146,21 @@ def test_up_starts_the_local_azure_in_place_of_itself(tmp_path):
     said, error = done.stderr.splitlines()
     assert said == f"Starting the local Azure; its state is in {state}. Ctrl-C stops it."
     assert error.startswith(f"error: {config}: app is missing;")
+
+
+def test_up_says_where_the_mesh_runs_already(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/api"
+        ready = tmp_path / "azure.json"
+        ready.write_text(json.dumps({"settings": {"MESH_URL": url}}), encoding="utf-8")
+
+        with pytest.raises(Failed, match=f"The mesh runs already, at {url}, on ") as failed:
+            up.check_is_free(tmp_path)
+        assert failed.value.code == 2
+
+    up.check_is_free(tmp_path)  # killed, and its ready file left
+    ready.write_text("{", encoding="utf-8")
+    up.check_is_free(tmp_path)
 
 
 def test_up_finds_the_project_from_below(tmp_path):
