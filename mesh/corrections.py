@@ -149,7 +149,7 @@ def newest(
     own = {piece.drop for piece in pieces}
     for other in backbone.registry.snapshots(product):
         same = (other.major, other.object_name) == (snapshot.major, snapshot.object_name)
-        if same and other.drop not in own and other.landed_at is not None:
+        if same and other.drop not in own:
             return None if other.landed_at > pieces[0].landed_at else snapshot
     return snapshot
 

@@ -174,7 +174,7 @@ def _arrival(
     What lands up to half a period early counts for a scheduled time; what lands earlier still came
     again for the time before.
     """
-    if snapshot is None or snapshot.landed_at is None:
+    if snapshot is None:
         return None
     if awaited.arrived_at is not None and snapshot.landed_at <= awaited.arrived_at:
         return None

@@ -27,11 +27,7 @@ def read(backbone: Backbone) -> None:
 def _of_product(backbone: Backbone, product: ProductId) -> None:
     waiting = backbone.registry.outbox(product, limit=outbox.BATCH)
     counting.gauge(OUTBOX_BACKLOG, len(waiting), product)
-    landed = [
-        snapshot.landed_at
-        for snapshot in backbone.registry.snapshots(product)
-        if snapshot.landed_at is not None
-    ]
+    landed = [snapshot.landed_at for snapshot in backbone.registry.snapshots(product)]
     if landed:
         age = (backbone.now() - max(landed)).total_seconds()
         counting.gauge(PRODUCT_AGE, age, product)

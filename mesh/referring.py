@@ -13,7 +13,6 @@ from mesh.errors import Rejected, Unavailable
 from mesh.model.dropped_file import Place
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct, OutputPort
-from mesh.model.record import LedgerEntry
 from mesh.model.relationships import ReferredVersion, Relationship, Target, find_target
 from mesh.ports import Gone
 from mesh.validation import FileProblem, Plan, Reference
@@ -134,7 +133,8 @@ def _version(
             )
             if snapshot.parts:
                 return version, snapshot.parts
-            return version, (snapshot.parquet or _parquet(backbone, entry),)
+            assert snapshot.parquet is not None  # it is no set
+            return version, (snapshot.parquet,)
     return None
 
 
@@ -166,12 +166,6 @@ def _stored(backbone: Backbone, location: str) -> Iterator[bytes]:
     except Gone:
         message = f"{location} is on record as published and not in storage."
         raise Unavailable(message) from None
-
-
-def _parquet(backbone: Backbone, entry: LedgerEntry) -> str:
-    """Where a snapshot's rows lie as Parquet, when its record is too old to know."""
-    told = json.loads(contracts.read(backbone.storage, entry.receipt))
-    return str(told["locations"]["parquet"])
 
 
 def _unpublished(

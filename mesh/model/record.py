@@ -37,8 +37,8 @@ class Snapshot:
     Attributes:
         location: container and name of the published blob, `published/…`.
         sequence: of the `mesh.product.updated` event that announced it.
-        landed_at: when the file landed; None in records from before this was kept.
-        parquet: where its rows lie as Parquet; None in records from before this was kept.
+        landed_at: when the file landed; of a set, its last one.
+        parquet: where its rows lie as Parquet; None of a set.
         references: what its relationships were checked against.
         parts: where its rows lie as Parquet when they are in several files: of a set, where
             `location` is a document that lists them, or parted, where `parquet` is their folder.
@@ -52,7 +52,7 @@ class Snapshot:
     rows: int
     sequence: int
     period: str | None
-    landed_at: datetime | None = None
+    landed_at: datetime
     parquet: str | None = None
     references: tuple[ReferredVersion, ...] = ()
     parts: tuple[str, ...] = ()

@@ -100,6 +100,7 @@ def snapshot(**fields: Any) -> Snapshot:
         "rows": 9,
         "sequence": 1,
         "period": None,
+        "landed_at": AT,
     }
     return Snapshot(**values | fields)
 

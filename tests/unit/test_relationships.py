@@ -198,16 +198,6 @@ class TestLanding:
             "lacks these fields, or is larger than can be read here: the file cannot be checked."
         )
 
-    def test_records_of_old_tell_where_their_rows_are_by_the_receipt(self, world):
-        world.land(f"{PLACE}/all.csv", LIST)
-        registry = world.backbone.registry
-        partition = registry._partitions[COUNTRIES]
-        from dataclasses import replace
-
-        partition.snapshots = {k: replace(s, parquet=None) for k, s in partition.snapshots.items()}
-
-        assert land(world, GOOD)[0].verdict is Verdict.ACCEPTED
-
 
 def test_a_relationship_may_only_warn(countries, ports):
     assert ports(referring(check={"severity": "warning"})).status == "registered"
