@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from handlers import representations as shown
-from handlers.callers import caller
+from handlers.callers import caller, command
 from handlers.problems import answer, answers, secret
 from mesh import access, agreements, entitlement, schemas
 from mesh.backbone import backbone
@@ -60,6 +60,7 @@ def decide_agreement(req: func.HttpRequest) -> func.HttpResponse:
         by=caller(req).principal.name,
         reason=asked["reason"],
         days=asked.get("days"),
+        command=command(),
     )
     return answer(shown.agreement(decided))
 

@@ -8,11 +8,12 @@ from functools import partial
 import azure.functions as func
 
 from handlers import representations as shown
-from handlers.callers import caller
+from handlers.callers import caller, command
 from handlers.problems import answer, answers
 from handlers.queries import flag, number
 from mesh import (
     acknowledgements,
+    approvals,
     catalogue,
     dead_letters,
     entitlement,
@@ -88,8 +89,8 @@ def decide_onboarding(req: func.HttpRequest) -> func.HttpResponse:
     who = caller(req)
     approver = _approver(asked.get("approver", ""), who.principal.name)
     decisions: Mapping[str, Callable[..., Onboarding]] = {
-        "approve": partial(onboarding.approve, caller=who),
-        "refuse": onboarding.refuse,
+        "approve": partial(approvals.approve, caller=who),
+        "refuse": approvals.refuse,
     }
     identity = req.route_params["onboarding"]
     decide = decisions[asked["decision"]]
@@ -170,7 +171,7 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
         subscriber=asked["subscriber"],
         token=asked.get("token") or "",
         route=route_from_data(asked),
-        key=req.headers.get("idempotency-key", ""),
+        key=req.headers.get("idempotency-key") or command(),
         wanted=filter_from_data(asked.get("filter", {}), asked.get("filters", [])),
         uses=asked.get("uses"),
     )
@@ -209,9 +210,8 @@ def unsubscribe(req: func.HttpRequest) -> func.HttpResponse:
 @answers
 def rotate_secret(req: func.HttpRequest) -> func.HttpResponse:
     identity = req.route_params["subscription"]
-    return answer(
-        shown.subscribed(subscriptions.rotate_secret(backbone(), _product(req), identity))
-    )
+    made = subscriptions.rotate_secret(backbone(), _product(req), identity, command=command())
+    return answer(shown.subscribed(made))
 
 
 @blueprint.function_name("suspend")
@@ -230,7 +230,9 @@ def suspend(req: func.HttpRequest) -> func.HttpResponse:
 def resume(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/resumption.v1")
     identity = req.route_params["subscription"]
-    told, count = suspensions.resume(backbone(), _product(req), identity, held=asked["held"])
+    told, count = suspensions.resume(
+        backbone(), _product(req), identity, held=asked["held"], command=command()
+    )
     return answer({"subscription": shown.subscription(told), "notifications": count})
 
 
@@ -240,7 +242,9 @@ def resume(req: func.HttpRequest) -> func.HttpResponse:
 def replay(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/replay.v1")
     start = replays.From.from_data(asked)
-    told = replays.replay(backbone(), _product(req), req.route_params["subscription"], start=start)
+    told = replays.replay(
+        backbone(), _product(req), req.route_params["subscription"], start=start, command=command()
+    )
     return answer(asdict(told), status=202)
 
 

@@ -20,3 +20,9 @@ def list_audit(req: func.HttpRequest) -> func.HttpResponse:
     found = audit.entries(backbone(), req.route_params["log"], limit=limit)
     told = [shown.audit_entry(entry) for entry in found]
     return answer({"entries": told, "whole": is_whole(found)})
+
+
+@blueprint.function_name("settle_audit")
+@blueprint.timer_trigger("timer", schedule="55 */5 * * * *", use_monitor=True)
+def settle_audit(timer: func.TimerRequest) -> None:  # noqa: ARG001 - a trigger has its binding
+    audit.settle_all(backbone())

@@ -8,11 +8,13 @@ import base64
 import json
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import azure.functions as func
 
 from mesh import audit, entitlement, schemas
+from mesh.audit import Begun
 from mesh.backbone import backbone
 from mesh.entitlement import Call
 from mesh.errors import MeshError, Rejected, TooMany, Unavailable
@@ -38,13 +40,22 @@ def caller(req: func.HttpRequest) -> Caller:
     return entitlement.identify(backbone(), principal(req.headers))
 
 
+_command: ContextVar[str] = ContextVar("command", default="")
+
+
+def command() -> str:
+    """Names what is being decided: the same when the same caller has to call again for it."""
+    return _command.get()
+
+
 class Visit:
     """One call from its beginning to its end, and what of it goes on record."""
 
     def __init__(self, req: func.HttpRequest, operation: str) -> None:
         self._req = req
         self._operation = operation
-        self._principal: Principal | None = None
+        self._caller: Caller | None = None
+        self._begun: Begun | None = None
 
     def begin(self) -> None:
         """Let the call through that its rule allows.
@@ -52,7 +63,9 @@ class Visit:
         Raises:
             Rejected: the rule does not, the caller says not who they are, or calls too often.
             NotFound: what the call is about does not exist.
+            Unavailable: what is about to be decided could not be put down.
         """
+        _command.set("")
         if self._operation in OPEN:
             return
         found = caller(self._req)
@@ -60,23 +73,28 @@ class Visit:
         if wait:
             message = f"{found.principal.name} calls too often. Try again in {wait} s."
             raise TooMany(message, problem="too-many-calls", after=wait)
-        self._principal = found.principal
+        self._caller = found
         entitlement.check(backbone(), found, self._call)
+        key = self._req.headers.get("idempotency-key", "")
+        reason = _reason(self._req)
+        self._begun = audit.begin(backbone(), found.principal, self._call, reason, key=key)
+        if self._begun is not None:
+            _command.set(self._begun.command)
 
     def done(self) -> None:
         """Note what was decided.
 
         Raises:
-            Unavailable: it could not be noted. What was done is done again by the same call.
+            Unavailable: it could not be noted. The same call again ends in the same, and notes it.
         """
-        if self._principal is not None:
-            audit.done(backbone(), self._principal, self._call, _reason(self._req))
+        if self._begun is not None:
+            audit.done(backbone(), self._begun)
 
     def ended(self, failure: MeshError) -> MeshError:
         """Note who was refused; returns what to answer."""
-        if self._principal is not None and isinstance(failure, Rejected):
+        if self._caller is not None and isinstance(failure, Rejected):
             try:
-                audit.refused(backbone(), self._principal, self._call, failure)
+                audit.refused(backbone(), self._caller, self._call, failure, self._begun)
             except Unavailable as unnoted:
                 return unnoted
         return failure

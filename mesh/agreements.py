@@ -76,31 +76,45 @@ def decide(
     by: str,
     reason: str,
     days: int | None = None,
+    command: str = "",
 ) -> Agreement:
     """Approve, refuse or revoke.
+
+    Args:
+        command: that decides; again, it makes nothing last longer.
 
     Raises:
         NotFound, Rejected: see there.
     """
     if decision == "approve":
-        return approve(backbone, product, consumer, by=by, reason=reason, days=days)
+        return approve(
+            backbone, product, consumer, by=by, reason=reason, days=days, command=command
+        )
     settle = refuse if decision == "refuse" else revoke
     return settle(backbone, product, consumer, by=by, reason=reason)
 
 
 def approve(
-    backbone: Backbone, product: ProductId, consumer: str, *, by: str, reason: str, days: int | None
+    backbone: Backbone,
+    product: ProductId,
+    consumer: str,
+    *,
+    by: str,
+    reason: str,
+    days: int | None,
+    command: str = "",
 ) -> Agreement:
     """Let a domain consume a product, or longer than so far.
 
     Args:
         days: from now; None for as long as the policy says.
+        command: that approves; again, it changes nothing.
 
     Raises:
         NotFound: it has not asked.
     """
     lifetime = backbone.policy.agreements.lifetime if days is None else timedelta(days=days)
-    return _decide(backbone, product, consumer, Standing.GRANTED, by, reason, lifetime)
+    return _decide(backbone, product, consumer, Standing.GRANTED, by, reason, lifetime, command)
 
 
 def refuse(
@@ -211,6 +225,7 @@ def _decide(
     by: str,
     reason: str,
     lifetime: timedelta | None,
+    command: str = "",
 ) -> Agreement:
     _check_consumer(backbone, product, consumer)
     now = backbone.now()
@@ -230,6 +245,8 @@ def _decide(
         found = found or nothing
         if found.standing is standing and standing is not Standing.GRANTED:
             return None
+        if command and found.command == command:
+            return None
         decided = replace(
             found,
             standing=standing,
@@ -239,6 +256,7 @@ def _decide(
             reason=reason,
             expires_at=found.expires_at if lifetime is None else now + lifetime,
             is_reminded=False,
+            command=command,
         )
         return decided, standing.value
 

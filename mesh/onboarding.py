@@ -11,13 +11,12 @@ from mesh import notices, outbox, provisioning, reminding, schemas, telemetry, t
 from mesh.backbone import Backbone
 from mesh.committing import commit
 from mesh.documents import read_declaration
-from mesh.errors import NotFound, Rejected, Unavailable
+from mesh.errors import NotFound, Unavailable
 from mesh.model import onboarding_events
 from mesh.model.catalogue import ProductSummary
 from mesh.model.declaration import Declaration
 from mesh.model.findings import Finding
 from mesh.model.onboarding import Onboarding, Status, Step, StepRecord, onboarding_id
-from mesh.model.principal import Caller
 from mesh.model.record import Commit, Head, number
 from mesh.model.template import TemplateUse
 from mesh.onboarding_checks import check_against_record, check_declaration, to_approve
@@ -45,7 +44,7 @@ def request(
     identity = onboarding_id(files, template)
     known = backbone.onboardings.get(identity)
     if known is not None and (not known.has_ended or _is_in_force(backbone, known, template)):
-        _send_on(backbone, known)
+        send_on(backbone, known)
         return known
     body = json.dumps(dict(files), sort_keys=True, ensure_ascii=False).encode()
     backbone.storage.write(_location(identity), body, content_type="application/json")
@@ -60,7 +59,7 @@ def request(
         etag=None if known is None else known.etag,
     )
     backbone.onboardings.put(received)
-    _send_on(backbone, received)
+    send_on(backbone, received)
     return received
 
 
@@ -123,47 +122,7 @@ def _advance(backbone: Backbone, identity: str) -> Onboarding:
         return saga
     moved = _STEPS[step](backbone, saga)
     backbone.onboardings.put(moved)
-    _send_on(backbone, moved)
-    return moved
-
-
-def approve(
-    backbone: Backbone, identity: str, *, approver: str, reason: str, caller: Caller
-) -> Onboarding:
-    """Let a saga go on that waits for approval, and grant the waiver that it asks for.
-
-    Raises:
-        NotFound: there is no such onboarding.
-        Rejected: it does not wait, or the caller may not grant its waiver.
-    """
-    saga = _waiting(backbone, identity)
-    if saga.product and saga.template and templates.waits_for_a_grant(saga.template):
-        granted = templates.grant(
-            backbone, saga.template, saga.product, asker=saga.asker, caller=caller
-        )
-        saga = replace(saga, template=granted)
-    moved = saga.done(Step.APPROVED, backbone.now(), f"approved by {approver}: {reason}")
-    backbone.onboardings.put(moved)
-    _send_on(backbone, moved)
-    return moved
-
-
-def refuse(backbone: Backbone, identity: str, *, approver: str, reason: str) -> Onboarding:
-    """End a saga that waits for approval.
-
-    Raises:
-        NotFound: there is no such onboarding.
-        Rejected: it does not wait.
-    """
-    finding = Finding(
-        file="",
-        path="",
-        rule="approval.refused",
-        message=f"{approver} refused the declaration: {reason}",
-        remedy="Settle it with the approver, then send the declaration again.",
-    )
-    moved = _waiting(backbone, identity).refused((finding,))
-    backbone.onboardings.put(moved)
+    send_on(backbone, moved)
     return moved
 
 
@@ -180,14 +139,6 @@ def find(backbone: Backbone, identity: str) -> Onboarding:
     return saga
 
 
-def _waiting(backbone: Backbone, identity: str) -> Onboarding:
-    saga = find(backbone, identity)
-    if saga.status is not Status.WAITING:
-        message = f"Onboarding {identity} is {saga.status}; it does not wait for an approval."
-        raise Rejected(message, problem="not-waiting", status=409)
-    return saga
-
-
 def _is_in_force(backbone: Backbone, saga: Onboarding, asked: TemplateUse | None) -> bool:
     if saga.product is None or saga.status is not Status.REGISTERED:
         return False
@@ -199,7 +150,8 @@ def _is_in_force(backbone: Backbone, saga: Onboarding, asked: TemplateUse | None
     return asked is None or product.template == saga.template
 
 
-def _send_on(backbone: Backbone, saga: Onboarding) -> None:
+def send_on(backbone: Backbone, saga: Onboarding) -> None:
+    """Let the next step of a saga be done, if it has one; again is the same."""
     if saga.has_ended or saga.status is Status.WAITING:
         return
     message = Message(

@@ -6,7 +6,7 @@ the second, one that lost it gets it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -79,8 +79,13 @@ class From:
         )
 
 
-def replay(backbone: Backbone, product: ProductId, identity: str, *, start: From) -> Replayed:
+def replay(
+    backbone: Backbone, product: ProductId, identity: str, *, start: From, command: str = ""
+) -> Replayed:
     """Tell a webhook again of past events that its filter lets through.
+
+    Args:
+        command: that asks for it; again, it tells nothing that it has told already.
 
     Raises:
         NotFound: there is no such subscription, or no such event.
@@ -93,8 +98,8 @@ def replay(backbone: Backbone, product: ProductId, identity: str, *, start: From
         raise Rejected(message, problem="not-active", status=409)
     events = iter(_events(backbone, found, start))
     if found.ordered and start.event is None:
-        return _replay_in_order(backbone, found, events)
-    moved = subscriptions.change(backbone, product, identity, _next_round)
+        return _replay_in_order(backbone, found, events, command)
+    moved = subscriptions.change(backbone, product, identity, _next_round(command))
     told = list(islice(events, MOST_REPLAYED))
     following = next(events, None)
     return Replayed(
@@ -104,15 +109,18 @@ def replay(backbone: Backbone, product: ProductId, identity: str, *, start: From
 
 
 def _replay_in_order(
-    backbone: Backbone, subscription: Subscription, events: Iterator[ReceivedEvent]
+    backbone: Backbone, subscription: Subscription, events: Iterator[ReceivedEvent], command: str
 ) -> Replayed:
     """Begin anew with the first of the events; each calls the next."""
     sequences = [event.sequence for event in events]
 
     def begin_anew(found: Subscription) -> Subscription:
+        if command and found.told_by == command:
+            return found
         return replace(
             found,
             round=found.round + 1,
+            told_by=command,
             settled=min(sequences[0] - 1, found.settled),
             again_until=max(found.again_until, found.settled),
         )
@@ -174,8 +182,13 @@ def first_since(backbone: Backbone, product: ProductId, time: datetime) -> int:
     return low
 
 
-def _next_round(subscription: Subscription) -> Subscription:
-    return replace(subscription, round=subscription.round + 1)
+def _next_round(command: str) -> Callable[[Subscription], Subscription]:
+    def decide(found: Subscription) -> Subscription:
+        if command and found.told_by == command:
+            return found
+        return replace(found, round=found.round + 1, told_by=command)
+
+    return decide
 
 
 def _events(backbone: Backbone, subscription: Subscription, start: From) -> Iterable[ReceivedEvent]:

@@ -147,8 +147,13 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
 
 
-def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subscribed:
+def rotate_secret(
+    backbone: Backbone, product: ProductId, identity: str, *, command: str = ""
+) -> Subscribed:
     """Give a webhook subscription a new secret; the old one signs too for `BOTH_SECRETS_LIVE`.
+
+    Args:
+        command: that asks for it; again, it is told the secret that it made.
 
     Raises:
         NotFound: there is no such subscription.
@@ -159,9 +164,12 @@ def rotate_secret(backbone: Backbone, product: ProductId, identity: str) -> Subs
         if found.channel is not Channel.PUSH:
             message = f"Subscription {identity} is {found.channel}; only webhooks have a secret."
             raise Rejected(message, problem="no-secret", status=409)
+        if command and found.rotated_by == command:
+            return found
         return replace(
             found,
             generation=found.generation + 1,
+            rotated_by=command,
             previous_until=backbone.now() + BOTH_SECRETS_LIVE,
         )
 

@@ -39,13 +39,16 @@ def suspend(backbone: Backbone, product: ProductId, identity: str, *, reason: st
 
 
 def resume(
-    backbone: Backbone, product: ProductId, identity: str, *, held: Held
+    backbone: Backbone, product: ProductId, identity: str, *, held: Held, command: str = ""
 ) -> tuple[Subscription, int]:
     """Tell a subscription again, and of what happened meanwhile what `held` says.
 
     What was not delivered before the suspension, however often it was tried, is told too. A
     receiver that was gone is asked whether it wants to be told. The number is that of
     notifications on their way.
+
+    Args:
+        command: that asks for it; again, it is answered the same.
 
     Raises:
         NotFound: there is no such subscription.
@@ -55,6 +58,8 @@ def resume(
     subscriptions.check_pushed(before)
     if before.state is State.BARRED:
         raise consuming.lacking(product, before.subscriber)
+    if before.suspended_at is None and command and before.told_by == command:
+        return before, before.told_again
     if before.suspended_at is None:
         message = f"Subscription {identity} to {product} is not suspended."
         raise Rejected(message, problem="not-suspended", status=409)
@@ -63,16 +68,18 @@ def resume(
         raise Rejected(message, problem="ordered-subscription", status=409)
     if before.state is State.GONE and before.channel is Channel.PUSH:
         backbone.webhooks.verify(before.target)
-    resumed = subscriptions.change(backbone, product, identity, _told_again(backbone.now()))
+    told_again = _told_again(backbone.now(), command)
+    resumed = subscriptions.change(backbone, product, identity, told_again)
     # From here on the fan-out tells it of what happens. What happened before stands in the log.
     # Until that is told, `suspended_at` stays: after a crash, asking again does the rest.
     since = before.suspended_at - longest_schedule(backbone.policy.schedule)
     first = replays.first_since(backbone, product, since)
     replayed = replays.catch_up(backbone, resumed, max(first, before.after + 1), held)
-    return subscriptions.change(backbone, product, identity, _caught_up), replayed
+    told = subscriptions.change(backbone, product, identity, _caught_up(replayed))
+    return told, replayed
 
 
-def _told_again(now: datetime) -> Callable[[Subscription], Subscription]:
+def _told_again(now: datetime, command: str) -> Callable[[Subscription], Subscription]:
     def decide(found: Subscription) -> Subscription:
         if found.state is State.BARRED:
             raise consuming.lacking(found.product, found.subscriber)
@@ -83,10 +90,16 @@ def _told_again(now: datetime) -> Callable[[Subscription], Subscription]:
             reason="",
             failing=0,
             round=found.round + 1,
+            told_by=command,
         )
 
     return decide
 
 
-def _caught_up(found: Subscription) -> Subscription:
-    return replace(found, suspended_at=None) if found.state is State.ACTIVE else found
+def _caught_up(replayed: int) -> Callable[[Subscription], Subscription]:
+    def decide(found: Subscription) -> Subscription:
+        if found.state is not State.ACTIVE:
+            return found
+        return replace(found, suspended_at=None, told_again=replayed)
+
+    return decide

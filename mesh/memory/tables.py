@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import count
 
 from mesh.errors import Conflict
-from mesh.model.audit import AuditEntry, Deed, following
+from mesh.model.audit import AuditEntry, Deed, Intent, following
 from mesh.model.catalogue import ProductSummary
 from mesh.model.claim import Claim
 from mesh.model.ended import Ended
@@ -90,7 +90,8 @@ class Audit:
 
     def __init__(self) -> None:
         self._logs: defaultdict[str, list[AuditEntry]] = defaultdict(list)
-        self._lock = threading.Lock()
+        self._intents: defaultdict[str, dict[str, Intent]] = defaultdict(dict)
+        self._lock = threading.RLock()
 
     def append(self, deed: Deed) -> AuditEntry:
         with self._lock:
@@ -101,6 +102,33 @@ class Audit:
     def entries(self, log: str, *, limit: int) -> Sequence[AuditEntry]:
         with self._lock:
             return self._logs[log][::-1][:limit]
+
+    def begin(self, intent: Intent) -> Intent:
+        with self._lock:
+            return self._intents[intent.deed.log].setdefault(intent.key, intent)
+
+    def conclude(self, intent: Intent, deed: Deed) -> AuditEntry | None:
+        with self._lock:
+            known = self._intents[deed.log].get(intent.key)
+            if known is None or known.id != intent.id:
+                return None
+            del self._intents[deed.log][intent.key]
+            return self.append(deed)
+
+    def withdraw(self, intent: Intent) -> None:
+        with self._lock:
+            self._intents[intent.deed.log].pop(intent.key, None)
+
+    def count(self, intent: Intent) -> None:
+        with self._lock:
+            known = self._intents[intent.deed.log].get(intent.key)
+            if known is not None:
+                counted = replace(known, count=known.count + 1)
+                self._intents[intent.deed.log][intent.key] = counted
+
+    def intents(self, log: str) -> Sequence[Intent]:
+        with self._lock:
+            return [one for _, one in sorted(self._intents[log].items())]
 
 
 class Subscriptions:

@@ -34,6 +34,7 @@ class Agreement:
         reason: of the last decision.
         expires_at: when it runs out; None before it was granted.
         is_reminded: whether its end has been announced.
+        command: the last one that granted it (`mesh.audit`).
     """
 
     product: ProductId
@@ -48,6 +49,7 @@ class Agreement:
     reason: str = ""
     expires_at: datetime | None = None
     is_reminded: bool = False
+    command: str = ""
 
     def is_in_force(self, now: datetime) -> bool:
         return self.standing is Standing.GRANTED and not self.has_run_out(now)

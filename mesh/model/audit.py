@@ -12,6 +12,8 @@ from itertools import pairwise
 MESH = "mesh"
 """The log of what concerns no one domain."""
 
+UNSEEN = "unseen"
+
 START = "0" * 64
 """What the first entry of a log holds in place of a digest."""
 
@@ -25,7 +27,8 @@ class Deed:
         operation: of the HTTP API.
         by, name: object id and name of who did it.
         about: what it was about, by the names of parts of the path.
-        outcome: `done`, or the problem that it was refused with.
+        outcome: `done`, or the problem that it was refused with; `unseen` when it was begun, and
+            nobody came back to say how it ended.
         reason: as it was given; empty when none was.
     """
 
@@ -37,6 +40,23 @@ class Deed:
     about: Mapping[str, str]
     outcome: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intent:
+    """What is to become an entry: a command that somebody has begun, or refusals that are counted.
+
+    Attributes:
+        key: the same for the same command of the same caller; there is one per key and log.
+        id: of this one among all that ever had the key.
+        deed: as it was when this was put down.
+        count: how often more, of refusals.
+    """
+
+    key: str
+    id: str
+    deed: Deed
+    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

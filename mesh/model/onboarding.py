@@ -80,6 +80,10 @@ class Onboarding:
         order = list(Step)
         return order[order.index(self.steps[-1].step) + 1]
 
+    def has_done(self, step: Step, detail: str) -> bool:
+        """Whether a step was done with just this to say about it."""
+        return any((one.step, one.detail) == (step, detail) for one in self.steps)
+
     def done(self, step: Step, at: datetime, detail: str = "") -> Onboarding:
         """The saga after `step`."""
         status = Status.REGISTERED if step is Step.REGISTERED else Status.RUNNING

@@ -192,6 +192,7 @@ class Subscription:
         after: sequence of the product when it was made; it is told of what came later.
         generation: of the signing secret; rotating the secret raises it.
         made_with: the generation that it was made with: one that no subscription of this id had.
+        rotated_by: the command that rotated its secret last (`mesh.audit`).
         previous_until: how long the generation before it still signs too.
         suspended_at: when telling it ended; None while it is told. What happens from then on is
             held for it: it stands in the product's log.
@@ -199,6 +200,7 @@ class Subscription:
         reason: why telling it ended, or what made the last attempt that counts in `failing` fail.
         failing: how much of its failure budget (the attempts of the schedule) the notification
             that fares worst has used, in per cent, of `ALERTS`; 0 when the last one was delivered.
+        told_by, told_again: the command that had it told again last, and of how much.
         round: raised by each resumption and replay; attempts are numbered anew in each.
         made_by: digest of the key that the request which made it carried; empty without one. The
             same request again is told the secret again.
@@ -223,11 +225,14 @@ class Subscription:
     after: int = 0
     generation: int = 1
     made_with: int = 1
+    rotated_by: str = ""
     previous_until: datetime | None = None
     suspended_at: datetime | None = None
     resumed_at: datetime | None = None
     reason: str = ""
     failing: int = 0
+    told_by: str = ""
+    told_again: int = 0
     round: int = 0
     copies: bool = False
     signature: Scheme = "v1"

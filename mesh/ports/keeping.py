@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from mesh.model.agreement import Agreement
-from mesh.model.audit import AuditEntry, Deed
+from mesh.model.audit import AuditEntry, Deed, Intent
 from mesh.model.catalogue import ProductSummary
 from mesh.model.claim import Claim
 from mesh.model.ended import Ended
@@ -151,6 +151,21 @@ class Audit(Protocol):
 
     def entries(self, log: str, *, limit: int) -> Sequence[AuditEntry]:
         """The newest entries of a log, newest first."""
+
+    def begin(self, intent: Intent) -> Intent:
+        """Put an intent down, unless one of its key is there; returns what is there then."""
+
+    def conclude(self, intent: Intent, deed: Deed) -> AuditEntry | None:
+        """Add a deed and take its intent away, both or neither; None when it is gone already."""
+
+    def withdraw(self, intent: Intent) -> None:
+        """Take an intent away; again is the same."""
+
+    def count(self, intent: Intent) -> None:
+        """Count one more on what is there under the key of an intent, if anything is."""
+
+    def intents(self, log: str) -> Sequence[Intent]:
+        """What was put down in a log and is still there."""
 
 
 class Subscriptions(Protocol):

@@ -122,7 +122,8 @@ def test_an_onboarding_that_waits_is_approved(api, waiting):
 
     assert approved["status"] == "running"
     assert approved["steps"][-1]["detail"] == "approved by developer for Ada: Fine."
-    again = api("POST", f"/onboardings/{waiting}/approval", decision)
+    assert api("POST", f"/onboardings/{waiting}/approval", decision).json == approved
+    again = api("POST", f"/onboardings/{waiting}/approval", {**decision, "reason": "Better."})
     assert "does not wait" in refused(again, 409, "not-waiting")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from mesh import access, agreements
+from mesh import access, agreements, audit
 from mesh.backbone import replace_backbone
 from mesh.errors import NotFound, Unavailable
 from mesh.model.entitlement import DECISIONS, RULES
@@ -56,12 +57,11 @@ def test_refusals_by_a_rule_or_for_want_of_an_agreement_are_on_record(api, count
 
     told = [(entry["name"], entry["outcome"]) for entry in log(api)]
 
-    assert told[:3] == [
-        ("stranger", "not-entitled"),
-        ("rivers", "not-entitled"),
-        ("fleet", "no-agreement"),
+    assert told[:2] == [("rivers", "not-entitled"), ("fleet", "no-agreement")]
+    assert [(entry["name"], entry["operation"]) for entry in log(api, "mesh")] == [
+        ("stranger", "list_drops"),
+        ("rivers", "list_dead_letters"),
     ]
-    assert [entry["operation"] for entry in log(api, "mesh")] == ["list_dead_letters"]
 
 
 def test_an_onboarding_is_on_its_domains_record(api, declare, world):
@@ -91,15 +91,161 @@ def test_each_decision_has_a_rule():
     assert set(RULES) > DECISIONS
 
 
-def test_what_cannot_be_put_on_record_is_not_answered(api, countries):
-    class Broken:
-        def append(self, deed):
-            raise Unavailable(deed.operation)
+class Failing:
+    """An audit log of which some methods do not answer, the first few times."""
 
-    with replace_backbone(replace(countries.backbone, audit=Broken())):
+    def __init__(self, inner, *names, times=1):
+        self._inner = inner
+        self._left = dict.fromkeys(names, times)
+
+    def __getattr__(self, name):
+        if not self._left.get(name):
+            return getattr(self._inner, name)
+        self._left[name] -= 1
+        raise Unavailable(name)
+
+
+def failing(world, *names, times=1):
+    audit = Failing(world.backbone.audit, *names, times=times)
+    return replace_backbone(replace(world.backbone, audit=audit))
+
+
+def test_what_cannot_be_put_on_record_is_not_done(api, countries):
+    with failing(countries, "begin", times=9):
         for by in ("fleet", "rivers"):
             answer = api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by=by)
             refused(answer, 503, "unavailable")
+
+    assert countries.backbone.subscriptions.of_product(COUNTRIES) == []
+
+
+def made(api):
+    """The path of a new subscription of `fleet`."""
+    identity = api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="fleet").json["id"]
+    return f"{PRODUCT}/subscriptions/{identity}"
+
+
+def state(world):
+    backbone = world.backbone
+    waiting = [len(world.queues.waiting(queue)) for queue in ("notifications-slow", "onboarding")]
+    return (
+        list(backbone.subscriptions.of_product(COUNTRIES)),
+        list(backbone.registry.agreements(COUNTRIES)),
+        backbone.registry.head(COUNTRIES).sequence,
+        waiting,
+    )
+
+
+def test_a_command_that_could_not_be_noted_ends_the_same_again_and_is_on_record_once(
+    api, countries, contract_of, declare
+):
+    towns = ProductId(domain="geography", product="towns")
+    waiting = countries.onboard(declare(towns, contract_of(towns, classification="restricted")))
+    agreements.request(countries.backbone, COUNTRIES, "rivers", purpose="To try.", by="Bo")
+    path = made(api)
+    countries.land(f"{PLACE}/a.csv", GOOD)
+    approve = {"decision": "approve", "reason": "Fine."}
+    commands = {
+        "decide_onboarding": (f"/onboardings/{waiting.id}/approval", approve, "geography"),
+        "decide_agreement": (f"{PRODUCT}/agreements/rivers/decision", approve, "geography"),
+        "rotate_secret": (f"{path}/secret", None, "fleet"),
+        "replay": (f"{path}/replays", {"last": 3}, "fleet"),
+        "suspend": (f"{path}/suspension", {"reason": "We move."}, "fleet"),
+        "resume": (f"{path}/resumption", {"held": "replay"}, "fleet"),
+        "unsubscribe": (path, None, "fleet"),
+    }
+    for operation, (at, body, by) in commands.items():
+        method, before = "DELETE" if operation == "unsubscribe" else "POST", len(log(api))
+        with failing(countries, "conclude"):
+            refused(api(method, at, body, by=by), 503, "unavailable")
+            first = state(countries)
+            assert len(log(api)) == before, operation
+            again = api(method, at, body, by=by)
+
+        assert again.status in {200, 202, 204}, operation
+        assert state(countries) == first, operation
+        entries = log(api)
+        assert len(entries) == before + 1, operation
+        assert (entries[0]["operation"], entries[0]["outcome"]) == (operation, "done")
+
+
+@pytest.mark.usefixtures("countries")
+def test_a_new_command_is_no_repetition(api):
+    path = made(api)
+
+    told = [api("POST", f"{path}/secret", by="fleet").json["secret"] for _ in range(2)]
+
+    assert told[0] != told[1]
+    assert [entry["operation"] for entry in log(api)][:2] == ["rotate_secret"] * 2
+
+
+def test_the_secret_of_a_rotation_that_was_not_answered_is_told_again(api, countries):
+    path = made(api)
+    with failing(countries, "conclude"):
+        refused(api("POST", f"{path}/secret", by="fleet"), 503, "unavailable")
+    again = api("POST", f"{path}/secret", by="fleet").json
+
+    [known] = countries.backbone.subscriptions.of_product(COUNTRIES)
+    assert known.generation == 2
+    assert again["secret"] == countries.backbone.signing.reveal(known.id, 2)
+
+
+def test_who_subscribes_again_after_a_failure_is_told_the_secret(api, countries):
+    with failing(countries, "conclude"):
+        refused(api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="fleet"), 503, "unavailable")
+
+    again = api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="fleet").json
+    assert again["secret"].startswith("whsec_")
+    assert api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="fleet").json["secret"] is None
+
+
+def test_what_nobody_comes_back_for_is_on_record_by_itself(api, countries):
+    with failing(countries, "conclude"):
+        refused(api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="fleet"), 503, "unavailable")
+    assert (audit.settle_all(countries.backbone), log(api)) == (0, [])
+    countries.clock.advance(audit.LEFT_BEHIND)
+
+    assert [audit.settle_all(countries.backbone) for _ in range(2)] == [1, 0]
+    [entry] = log(api)
+    assert (entry["operation"], entry["outcome"]) == ("subscribe", "unseen")
+
+
+def test_what_was_refused_leaves_nothing_and_of_a_repetition_that_nobody_knows(api, countries):
+    path = f"{made(api)}/resumption"
+    before = len(log(api))
+    refused(api("POST", path, {"held": "skip"}, by="fleet"), 409, "not-suspended")
+    assert countries.backbone.audit.intents("geography") == []
+    with failing(countries, "withdraw"):
+        refused(api("POST", path, {"held": "skip"}, by="fleet"), 503, "unavailable")
+    refused(api("POST", path, {"held": "skip"}, by="fleet"), 409, "not-suspended")
+
+    [entry] = log(api)[:-before]
+    assert (entry["operation"], entry["outcome"]) == ("resume", "unseen")
+
+
+def test_refusals_are_counted_by_caller_and_hour(api, countries):
+    for place in range(5):
+        api("GET", f"/products/made-up-{place}/x/drops", by="stranger=")
+        api("GET", PRODUCT + "/subscriptions", by="stranger=")
+        api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="rivers")
+    assert [len(log(api, name)) for name in ("mesh", "geography", "made-up-1")] == [1, 1, 0]
+    countries.clock.advance(timedelta(hours=1))
+    api("POST", PRODUCT + "/subscriptions", SUBSCRIBE, by="rivers")
+
+    [counted, first] = log(api, "mesh")
+    assert counted["reason"].startswith("9 more times in the hour from 2026-11-22T12:00:00Z.")
+    assert (counted["name"], counted["outcome"]) == ("stranger", "not-entitled")
+    assert first["operation"] == "list_drops"
+    assert [entry["reason"].partition(" ")[0] for entry in log(api)] == ["4", "rivers", "rivers"]
+
+
+def test_a_lone_refusal_is_one_entry(api, countries):
+    api("GET", "/products", by="stranger=")
+    countries.clock.advance(timedelta(hours=1))
+
+    assert audit.settle_all(countries.backbone) == 0
+    assert len(log(api, "mesh")) == 1
+    assert countries.backbone.audit.intents("mesh") == []
 
 
 def updated(world):

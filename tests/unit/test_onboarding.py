@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mesh import catalogue, onboarding
+from mesh import approvals, catalogue, onboarding
 from mesh.errors import Conflict, NotFound, Rejected
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Status, Step
@@ -241,7 +241,7 @@ def test_a_restricted_field_waits_for_approval(world, declare, contract_of):
     saga = world.onboard(declare(COUNTRIES, contract_of(classification="restricted")))
     assert saga.status is Status.WAITING
 
-    onboarding.approve(world.backbone, saga.id, approver="steward", reason="agreed", caller=OPS)
+    approvals.approve(world.backbone, saga.id, approver="steward", reason="agreed", caller=OPS)
     while messages := world.queues.take(onboarding.QUEUE):
         for message in messages:
             saga = onboarding.handle(world.backbone, message.body)
@@ -253,12 +253,12 @@ def test_a_restricted_field_waits_for_approval(world, declare, contract_of):
 def test_a_refused_approval_ends_the_saga(world, declare, contract_of):
     saga = world.onboard(declare(COUNTRIES, contract_of(classification="restricted")))
 
-    ended = onboarding.refuse(world.backbone, saga.id, approver="steward", reason="no purpose")
+    ended = approvals.refuse(world.backbone, saga.id, approver="steward", reason="no purpose")
 
     assert ended.status is Status.REFUSED
     assert ended.findings[0].message == "steward refused the declaration: no purpose"
     with pytest.raises(Rejected, match="is refused; it does not wait for an approval"):
-        onboarding.approve(
+        approvals.approve(
             world.backbone, saga.id, approver="steward", reason="after all", caller=OPS
         )
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from cli.main import app
-from mesh import onboarding
+from mesh import approvals, onboarding
 from mesh.model.names import ProductId
 from mesh.model.record import Verdict
 from mesh.schemas import load
@@ -686,7 +686,7 @@ def test_who_points_at_what_is_restricted_needs_approval(world, declare, label, 
     )
     listed = world.onboard(declare(sheets, target, ports=(("sheets", "1.0.0"),)))
     if listed.status == "waiting":
-        onboarding.approve(world.backbone, listed.id, approver="owner", reason="mine", caller=OPS)
+        approvals.approve(world.backbone, listed.id, approver="owner", reason="mine", caller=OPS)
         for message in world.queues.take(onboarding.QUEUE):
             onboarding.handle(world.backbone, message.body)
         while messages := world.queues.take(onboarding.QUEUE):

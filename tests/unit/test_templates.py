@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mesh import catalogue, onboarding, templates
+from mesh import approvals, catalogue, onboarding, templates
 from mesh.errors import NotFound, Rejected
 from mesh.model.names import ProductId
 from mesh.model.onboarding import Status
@@ -59,7 +59,7 @@ def caller(identity="ada", *, owns="", is_ops=False):
 
 
 def approved(world, saga):
-    onboarding.approve(
+    approvals.approve(
         world.backbone, saga.id, approver="Ada", reason="Until spring.", caller=caller(is_ops=True)
     )
     while messages := world.queues.take(onboarding.QUEUE):
@@ -261,7 +261,7 @@ def test_a_waiver_is_granted_by_another_role_and_person(
             onboarding.handle(backbone, message.body)
 
     def decide():
-        return onboarding.approve(backbone, saga.id, approver="x", reason="y", caller=who)
+        return approvals.approve(backbone, saga.id, approver="x", reason="y", caller=who)
 
     if problem is None:
         assert decide().template.waiver.granted_by == "Ada"

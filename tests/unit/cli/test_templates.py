@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh import onboarding
+from mesh import approvals
 from mesh.model.names import ProductId
 from tests.unit.conftest import OPS
 
@@ -60,7 +60,7 @@ def test_a_template_that_satisfies_too_little_is_refused_or_waived(
     own = run("approve", saga["id"], "--reason", "Fine.")
     assert own.exit_code == 1
     assert "asked for this waiver, and cannot grant it too" in own.stderr
-    onboarding.approve(world.backbone, saga["id"], approver="Ada", reason="Fine.", caller=OPS)
+    approvals.approve(world.backbone, saga["id"], approver="Ada", reason="Fine.", caller=OPS)
     run("products")  # meanwhile the saga goes on
     page = " ".join(run("product", "geography/countries").stdout.split())
     assert "Waived: protected, for Bob: Keys come in spring. Granted by Ops until 2" in page
