@@ -57,8 +57,12 @@ class LineJudges:
         """The contract, with no rules for the columns that are known to be good."""
         fine = {name for name, is_good in zip(self._names, good, strict=True) if is_good}
         record = dict(self._plan.record)
-        record["properties"] = {
-            name: True if name in fine else schema
-            for name, schema in (record.get("properties") or {}).items()
-        }
+        schemas = record.get("properties") or {}
+        if schemas.keys() >= set(self._names):  # then nothing is there that is not allowed
+            record.pop("additionalProperties", None)
+            record["properties"] = {n: each for n, each in schemas.items() if n not in fine}
+        else:
+            record["properties"] = {
+                name: True if name in fine else schema for name, schema in schemas.items()
+            }
         return dataclasses.replace(self._plan, record=record, compiled={})
