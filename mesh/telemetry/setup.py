@@ -18,8 +18,12 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 BY_THE_WORKER = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"
 SERVICE = "mvmesh"
 
-_NOISY = ("azure", "urllib3", "opentelemetry")
-"""Their records below a warning are about the exporting itself, or about every request."""
+_NOISY = ("azure", "urllib3", "opentelemetry", "Host.")
+"""Their records below a warning are about the exporting itself, or about every request.
+
+So are the two lines that a local Functions host writes of each invocation, whose spans say the
+same; in Azure the host is another process.
+"""
 
 
 class TelemetryUnavailable(RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -169,3 +170,19 @@ os._exit(0)
 
     assert set(told["traces"]) == {told["trace"]}
     assert told["roots"] == ["process landed-files"]
+
+
+@pytest.mark.parametrize(
+    ("logger", "level", "is_exported"),
+    [
+        ("mesh", logging.INFO, True),
+        ("Host.Results", logging.INFO, False),
+        ("Host.Results", logging.ERROR, True),
+        ("azure.core", logging.INFO, False),
+        ("urllib3.connectionpool", logging.WARNING, True),
+    ],
+)
+def test_what_is_worth_exporting(logger, level, is_exported):
+    record = logging.LogRecord(logger, level, "", 0, "it happened", None, None)
+
+    assert setup._is_worth_exporting(record) is is_exported
