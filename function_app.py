@@ -7,6 +7,7 @@ from handlers import (
     api,
     audit,
     contracts,
+    dead_letters,
     expectations,
     fan_out,
     feed,
@@ -36,6 +37,7 @@ for blueprint in (
     api.blueprint,
     contracts.blueprint,
     feed.blueprint,
+    dead_letters.blueprint,
     templates.blueprint,
 ):
     app.register_functions(blueprint)

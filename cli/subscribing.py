@@ -119,19 +119,9 @@ def subscribe(
     The same wish again is the same subscription. The secret that a webhook verifies notifications
     with is printed once. What is yours is delivered a token first; with it, you prove that it is.
     """
-    given = {
-        "webhook": webhook,
-        "event_grid": event_grid,
-        "service_bus": service_bus,
-        "inbox": inbox,
-    }
-    route: dict[str, str | bool] = {name: target for name, target in given.items() if target}
-    if len(route) + pull != 1:
-        message = (
-            "Choose one way to be told: --webhook URL for push, --pull, or into what is yours: "
-            "--event-grid URL, --service-bus NAMESPACE/QUEUE, --inbox URL."
-        )
-        raise wrong_call(message)
+    route = _route(
+        pull, webhook=webhook, event_grid=event_grid, service_bus=service_bus, inbox=inbox
+    )
     route |= {"token": token} if token else {}
     route |= {"copies": True} if copies else {}
     route |= {"ordered": True} if ordered else {}
@@ -150,6 +140,18 @@ def subscribe(
         write_json(made)
     else:
         _welcome(made)
+
+
+def _route(pull: bool, **given: str | None) -> dict[str, str | bool]:
+    """The one way to be told that was chosen."""
+    route: dict[str, str | bool] = {name: target for name, target in given.items() if target}
+    if len(route) + pull != 1:
+        message = (
+            "Choose one way to be told: --webhook URL for push, --pull, or into what is yours: "
+            "--event-grid URL, --service-bus NAMESPACE/QUEUE, --inbox URL."
+        )
+        raise wrong_call(message)
+    return route
 
 
 def subscriptions(product: Product, state: State = None, as_json: AsJson = False) -> None:

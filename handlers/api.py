@@ -15,7 +15,6 @@ from mesh import (
     acknowledgements,
     approvals,
     catalogue,
-    dead_letters,
     entitlement,
     onboarding,
     replays,
@@ -256,34 +255,6 @@ def acknowledge(req: func.HttpRequest) -> func.HttpResponse:
     identity = req.route_params["subscription"]
     done = acknowledgements.acknowledge(backbone(), _product(req), identity, asked["sequence"])
     return answer(shown.attempt(done.attempts[0]))
-
-
-@blueprint.function_name("list_dead_letters")
-@blueprint.route("dead-letters", methods=["GET"])
-@answers
-def list_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
-    found = dead_letters.found(backbone(), source=req.params.get("source"), limit=_limit(req))
-    return answer({"dead_letters": [shown.dead_letter(letter) for letter in found]})
-
-
-@blueprint.function_name("resubmit_dead_letter")
-@blueprint.route("dead-letters/resubmissions", methods=["POST"])
-@answers
-def resubmit_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
-    asked = schemas.parse(req.get_body(), "requests/resubmission.v1")
-    done = dead_letters.resubmit(backbone(), asked["source"], asked["number"])
-    return answer(shown.dead_letter(done))
-
-
-@blueprint.function_name("discard_dead_letter")
-@blueprint.route("dead-letters/discards", methods=["POST"])
-@answers
-def discard_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
-    asked = schemas.parse(req.get_body(), "requests/discard.v1")
-    done = dead_letters.discard(
-        backbone(), asked["source"], asked["number"], reason=asked["reason"]
-    )
-    return answer(shown.dead_letter(done))
 
 
 def _approver(named: str, caller: str) -> str:

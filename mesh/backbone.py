@@ -130,15 +130,9 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
     from mesh.azure.service_bus import ServiceBusQueues
     from mesh.azure.storage import BlobStorage
     from mesh.azure.subscriptions import TableSubscriptions
-    from mesh.azure.tables import (
-        TableCatalogue,
-        TableDeliveries,
-        TableOnboardings,
-        TableTemplates,
-    )
+    from mesh.azure.tables import TableCatalogue, TableDeliveries, TableOnboardings, TableTemplates
     from mesh.azure.topic_subscriptions import TopicSubscriptions
     from mesh.webhooks.secrets import SigningSecrets
-    from mesh.webhooks.sender import WebhookSender
 
     clients = clients or Clients(settings)
     policy = _policy()
@@ -156,11 +150,7 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         queues=ServiceBusQueues(clients),
         dead_letters=ServiceBusDeadLetters(clients),
         pull=TopicSubscriptions(clients),
-        webhooks=WebhookSender(
-            origin=settings.webhook_origin,
-            version=mesh.__version__,
-            allow_loopback=settings.allow_loopback_webhooks,
-        ),
+        webhooks=_webhooks(settings),
         destinations=AzureDestinations(clients),
         asides=Asides(),
         signing=SigningSecrets.from_setting(settings.webhook_signing_key),
@@ -168,6 +158,16 @@ def on_azure(settings: Settings, *, clients: Clients | None = None) -> Backbone:
         easy_auth=settings.easy_auth,
         buckets=Buckets(policy.rate),
         now=_utc_now,
+    )
+
+
+def _webhooks(settings: Settings) -> Webhooks:
+    from mesh.webhooks.sender import WebhookSender
+
+    return WebhookSender(
+        origin=settings.webhook_origin,
+        version=mesh.__version__,
+        allow_loopback=settings.allow_loopback_webhooks,
     )
 
 

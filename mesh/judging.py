@@ -6,19 +6,19 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO
 
-from mesh import contracts, corrections
+from mesh import contracts, corrections, receipts
 from mesh.backbone import Backbone
 from mesh.corrections import Joined, next_place
 from mesh.file_sets import listed, set_of
 from mesh.model.canonical import canonical_json
-from mesh.model.dropped_file import LANDING, UNPLACED, DroppedFile, Misplaced, Place
+from mesh.model.dropped_file import LANDING, DroppedFile, Misplaced, Place
 from mesh.model.file_set import SetRule
 from mesh.model.judgement import Judgement
 from mesh.model.manifest import manifest
 from mesh.model.product import OutputPort
-from mesh.model.receipt import Judged, receipt
+from mesh.model.receipt import receipt
 from mesh.model.record import LedgerEntry, Verdict
 from mesh.ports import Gone
 from mesh.publishing import Outputs
@@ -28,6 +28,7 @@ from mesh.validation import (
     FileProblem,
     Kept,
     Limits,
+    Plan,
     PublishedFile,
     ValidationReport,
     check_queries,
@@ -88,27 +89,42 @@ def _read(
             return _refused(backbone, dropped, place, port, known.problem)
         bound = replace(plan, references=known.found)
         most = backbone.policy.violations_listed
-        with Outputs(
+        outputs = Outputs(
             backbone.storage, dropped, place, port.version, bound, file_format, _digest(known), most
-        ) as outputs:
-            report = validate(
-                bound,
-                outputs.kept(pieces_of_it()),
-                file_format=file_format,
-                sink=outputs.sink,
-                limits=Limits(sample=backbone.policy.violations_shown),
-                kept=kept,
-            )
-            report = check_queries(bound, outputs.told(report), outputs.sink.publish)
-            published = outputs.commit(report, joins=kept is not None)
-            if isinstance(published, FileProblem):
-                problems = (*report.problems, published)
-                report, published = replace(report, verdict="rejected", problems=problems), None
+        )
+        limits = Limits(sample=backbone.policy.violations_shown)
+        report, published = _written(outputs, bound, pieces_of_it(), file_format, limits, kept)
     except Gone:
         return supersede(backbone, dropped, place)
     joined = Joined(pieces=pieces, kept=0 if kept is None else kept.rows)
     locations = outputs.locations
     return _judgement(backbone, dropped, place, port, report, locations, published, known, joined)
+
+
+def _written(
+    outputs: Outputs,
+    plan: Plan,
+    pieces: Iterator[bytes],
+    file_format: FileFormat,
+    limits: Limits,
+    kept: Kept | None,
+) -> tuple[ValidationReport, PublishedFile | None]:
+    """Stream a file through its contract to the outputs; what was published, unless rejected."""
+    with outputs:
+        report = validate(
+            plan,
+            outputs.kept(pieces),
+            file_format=file_format,
+            sink=outputs.sink,
+            limits=limits,
+            kept=kept,
+        )
+        report = check_queries(plan, outputs.told(report), outputs.sink.publish)
+        published = outputs.commit(report, joins=kept is not None)
+        if isinstance(published, FileProblem):
+            problems = (*report.problems, published)
+            return replace(report, verdict="rejected", problems=problems), None
+        return report, published
 
 
 def list_members(
@@ -190,26 +206,21 @@ def _judgement(
     superseded = any(problem.rule == "superseded" for problem in report.problems)
     verdict = Verdict.SUPERSEDED if superseded else Verdict(report.verdict)
     published = locations.get("published")
-    judged = _judged(dropped, place, port)
+    judged = receipts.judged(dropped, place, port)
+    folder = set_of(backbone, dropped, place, port, joined.pieces)
     data = receipt(
         report,
         judged,
         decided_at=backbone.now(),
         locations=locations,
         manifest=None if parquet is None else manifest(parquet, judged),
-        references=_told_of(known) if known else (),
+        references=receipts.referred(known) if known else (),
     )
-    if joined.pieces:
-        data["joins"] = {"drops": [piece.drop for piece in joined.pieces], "rows": joined.kept}
-    folder = set_of(backbone, dropped, place, port, joined.pieces)
-    if folder:
-        data["set"] = {"folder": folder}
+    data |= receipts.company(joined, folder)
     if report.rejected and place is not None and "rejects" in locations:
         data["correction"] = next_place(dropped, locations["rejects"])
     data["verdict"] = verdict.value
-    location = _receipt_location(dropped, place, data)
-    body = canonical_json(data).encode()
-    backbone.storage.write(location, body, content_type="application/json")
+    location = receipts.write(backbone, dropped, place, data)
     return Judgement(
         verdict=verdict,
         summary=_summary(report, verdict),
@@ -232,54 +243,11 @@ def _judgement(
     )
 
 
-def _told_of(known: References) -> list[dict[str, Any]]:
-    """What was referred to, as it stands in a receipt."""
-    return [
-        {
-            "path": path,
-            "fields": list(version.fields),
-            "product": version.product,
-            "contract": version.contract,
-            "object": version.object_name,
-            "properties": list(version.properties),
-            "drop": version.drop,
-            "sequence": version.sequence,
-            "unknown": known.found[path].unknown,
-        }
-        for path, version in known.versions.items()
-    ]
-
-
 def _digest(known: References) -> str:
     if not known.versions:
         return ""
     drops = {path: version.drop for path, version in known.versions.items()}
     return hashlib.sha256(canonical_json(drops).encode()).hexdigest()[:12]
-
-
-def _receipt_location(dropped: DroppedFile, place: Place | None, data: Mapping[str, Any]) -> str:
-    """Where a receipt lies: a place for each judgement that two workers may come to.
-
-    One of them may find the file overwritten, or judge by the next version of the contract; which
-    of them decides is settled by the commit alone, and the other's receipt must not take its place.
-    """
-    same = canonical_json({**data, "decidedAt": None}).encode()
-    folder = place.product if place else UNPLACED
-    return f"receipts/{folder}/{dropped.id}/{hashlib.sha256(same).hexdigest()[:12]}.json"
-
-
-def _judged(dropped: DroppedFile, place: Place | None, port: OutputPort | None) -> Judged:
-    return Judged(
-        file=dropped.file,
-        contract_id=port.contract_id if port else "",
-        contract_version=port.version if port else "",
-        object_name=place.object_name if place else "",
-        domain=place.product.domain if place else None,
-        product=place.product.product if place else None,
-        drop=dropped.id,
-        url=dropped.url,
-        etag=dropped.etag,
-    )
 
 
 def _summary(report: ValidationReport, verdict: Verdict) -> str:

@@ -64,22 +64,7 @@ class Outputs:
         # worker that is late, and judges by the next version of them, cannot change what was
         # announced.
         folder = "/".join(filter(None, (place.folder, dropped.id, version, references)))
-        name = file_format.records_name(dropped.file)
-        records = _MEDIA_TYPES[file_format.records_kind]
-        lines = f"{dropped.file}.jsonl"
-        parquet = f"published/{folder}/{name.rpartition('.')[0]}.parquet"
-        wanted = {
-            "published": (f"published/{folder}/{name}", records),
-            "parquet": (_beside(parquet, dropped.file), _MEDIA_TYPES["parquet"]),
-            "rejects": (f"quarantine/{folder}/{dropped.file}", _MEDIA_TYPES[file_format.kind]),
-            "rejects-lines": (f"quarantine/{folder}/{lines}", _MEDIA_TYPES["jsonl"]),
-            "violations": (_beside_rejects(folder, dropped.file), _MEDIA_TYPES["jsonl"]),
-        }
-        if file_format.kind == "parquet":
-            del wanted["published"]
-        if name != dropped.file and file_format.kind != file_format.records_kind:
-            kind = _MEDIA_TYPES[file_format.kind]
-            wanted["file"] = (f"published/{folder}/{dropped.file}", kind)
+        wanted = _wanted(folder, dropped.file, file_format)
         self._names = {key: location for key, (location, _) in wanted.items()}
         self._writers: dict[str, Writer] = {
             key: storage.writer(location, content_type=kind)
@@ -183,3 +168,24 @@ def _beside(location: str, dropped: str) -> str:
     if not location.endswith(f"/{dropped}"):
         return location
     return f"{location.removesuffix('.parquet')}.typed.parquet"
+
+
+def _wanted(folder: str, file: str, file_format: FileFormat) -> dict[str, tuple[str, str]]:
+    """Location and media type of each blob that a file may leave behind, by what it is."""
+    name = file_format.records_name(file)
+    records = _MEDIA_TYPES[file_format.records_kind]
+    lines = f"{file}.jsonl"
+    parquet = f"published/{folder}/{name.rpartition('.')[0]}.parquet"
+    wanted = {
+        "published": (f"published/{folder}/{name}", records),
+        "parquet": (_beside(parquet, file), _MEDIA_TYPES["parquet"]),
+        "rejects": (f"quarantine/{folder}/{file}", _MEDIA_TYPES[file_format.kind]),
+        "rejects-lines": (f"quarantine/{folder}/{lines}", _MEDIA_TYPES["jsonl"]),
+        "violations": (_beside_rejects(folder, file), _MEDIA_TYPES["jsonl"]),
+    }
+    if file_format.kind == "parquet":
+        del wanted["published"]
+    if name != file and file_format.kind != file_format.records_kind:
+        kind = _MEDIA_TYPES[file_format.kind]
+        wanted["file"] = (f"published/{folder}/{file}", kind)
+    return wanted

@@ -15,6 +15,7 @@ from mesh.errors import NotFound, Rejected
 from mesh.model.lanes import begins_slow
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
+from mesh.model.subscribing import asked, once_more
 from mesh.model.subscription import (
     Channel,
     Filter,
@@ -81,32 +82,15 @@ def subscribe(
     relied_on = None if uses is None else checked_uses(backbone, product, head.product, uses)
     identity = subscription_id(product=product, subscriber=subscriber, route=route, wanted=wanted)
     known = backbone.subscriptions.get(product, identity)
-    fresh = secrets.fresh(backbone, product, identity) if known is None else known.made_with
-    subscription = Subscription(
-        id=identity,
-        product=product,
-        subscriber=subscriber,
-        channel=route.channel,
-        # Service Bus takes 50 characters.
-        target=route.target or f"{subscriber[:29]}-{identity}",
-        filter=wanted,
-        state=State.ACTIVE,
-        created_at=backbone.now() if known is None else known.created_at,
-        after=head.sequence if known is None else known.after,
-        generation=fresh if known is None else known.generation,
-        made_with=fresh,
-        previous_until=None if known is None else known.previous_until,
-        resumed_at=None if known is None else backbone.now(),
-        round=0 if known is None else known.round + 1,
-        copies=route.copies,
-        signature=route.signature,
-        ordered=route.ordered,
-        settled=head.sequence if known is None else known.settled,
-        made_by=_digest(key) if known is None else known.made_by,
-        alert=None if known is None else known.alert,
-        until=until,
-        uses=relied_on if relied_on is not None else () if known is None else known.uses,
-    )
+    anew = asked(head, identity, subscriber, route, wanted, at=backbone.now())
+    subscription = replace(anew, until=until)
+    if known is None:
+        fresh, by = secrets.fresh(backbone, product, identity), _digest(key)
+        subscription = replace(subscription, generation=fresh, made_with=fresh, made_by=by)
+    else:
+        subscription = once_more(subscription, known)
+    if relied_on is not None:
+        subscription = replace(subscription, uses=relied_on)
     seconds = _make_ready(backbone, subscription, token)
     if known is not None and known.state not in {State.GONE, State.BARRED}:
         if relied_on is not None:

@@ -10,6 +10,8 @@ from handlers.representations.times import time
 from mesh.catalogue import ProductPage
 from mesh.model.catalogue import ProductSummary
 from mesh.model.onboarding import Onboarding
+from mesh.model.product import OutputPort
+from mesh.model.record import Snapshot
 from mesh.model.template import SecurityProfile, Template, TemplateUse, Waiver
 
 
@@ -84,17 +86,7 @@ def product(page: ProductPage) -> dict[str, Any]:
         "tags": list(found.tags),
         "owner": asdict(found.owner),
         "template": template_use(found.template),
-        "output_ports": [
-            {
-                "name": port.name,
-                "version": port.version,
-                "contract_id": port.contract_id,
-                "objects": list(port.objects),
-                "landing": [f"landing/{found.id}/v{port.major}/{name}/" for name in port.objects],
-                "deprecation": deprecation(port.deprecation, page.notice_of(port)),
-            }
-            for port in found.output_ports
-        ],
+        "output_ports": [_output_port(page, port) for port in found.output_ports],
         "input_ports": [
             {"name": port.name, "product": str(port.product), "contract_id": port.contract_id}
             for port in found.input_ports
@@ -109,27 +101,40 @@ def product(page: ProductPage) -> dict[str, Any]:
             }
             for entry in page.contracts
         ],
-        "snapshots": [
+        "snapshots": [_snapshot(snapshot) for snapshot in page.snapshots],
+    }
+
+
+def _output_port(page: ProductPage, port: OutputPort) -> dict[str, Any]:
+    folder = f"landing/{page.product.id}/v{port.major}"
+    return {
+        "name": port.name,
+        "version": port.version,
+        "contract_id": port.contract_id,
+        "objects": list(port.objects),
+        "landing": [f"{folder}/{name}/" for name in port.objects],
+        "deprecation": deprecation(port.deprecation, page.notice_of(port)),
+    }
+
+
+def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "object": snapshot.object_name,
+        "major": snapshot.major,
+        "drop": snapshot.drop,
+        "location": snapshot.location,
+        "rows": snapshot.rows,
+        "sequence": snapshot.sequence,
+        "period": snapshot.period,
+        "references": [
             {
-                "object": snapshot.object_name,
-                "major": snapshot.major,
-                "drop": snapshot.drop,
-                "location": snapshot.location,
-                "rows": snapshot.rows,
-                "sequence": snapshot.sequence,
-                "period": snapshot.period,
-                "references": [
-                    {
-                        "path": one.path,
-                        "product": one.product,
-                        "contract": one.contract,
-                        "object": one.object_name,
-                        "drop": one.drop,
-                        "sequence": one.sequence,
-                    }
-                    for one in snapshot.references
-                ],
+                "path": one.path,
+                "product": one.product,
+                "contract": one.contract,
+                "object": one.object_name,
+                "drop": one.drop,
+                "sequence": one.sequence,
             }
-            for snapshot in page.snapshots
+            for one in snapshot.references
         ],
     }

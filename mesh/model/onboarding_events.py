@@ -12,7 +12,7 @@ from mesh.model.events import (
     Announcement,
     trace_id_of,
 )
-from mesh.model.product import DataProduct
+from mesh.model.product import DataProduct, OutputPort
 from mesh.model.record import ContractEntry
 from mesh.model.template import TemplateUse
 
@@ -32,22 +32,7 @@ def announcements(
             is another event.
     """
     trace_id = trace_id_of(f"{product.id.key}\n{product.digest}")
-    contracts = tuple(
-        Announcement(
-            type=CONTRACT_PUBLISHED,
-            key=entry.key,
-            subject=entry.port,
-            time=at,
-            trace_id=trace_id,
-            data={
-                "port": entry.port,
-                "contract": {"id": entry.contract_id, "version": entry.version},
-                "digest": entry.digest,
-                "objects": sorted(entry.schemas),
-            },
-        )
-        for entry in published
-    )
+    contracts = (_published(entry, trace_id, at) for entry in published)
     told = Announcement(
         type=PRODUCT_ONBOARDED if before is None else PRODUCT_CHANGED,
         key=product.digest if before is None else f"{after}:{product.digest}",
@@ -59,19 +44,36 @@ def announcements(
             "version": product.version,
             "purpose": product.purpose,
             "owner": product.owner.name,
-            "ports": [
-                {
-                    "name": port.name,
-                    "contract": {"id": port.contract_id, "version": port.version},
-                    "objects": list(port.objects),
-                    **({} if port.deprecation is None else port.deprecation.to_attributes()),
-                }
-                for port in product.output_ports
-            ],
+            "ports": [_port(port) for port in product.output_ports],
             **_template(product.template),
         },
     )
     return (*contracts, told)
+
+
+def _published(entry: ContractEntry, trace_id: str, at: datetime) -> Announcement:
+    return Announcement(
+        type=CONTRACT_PUBLISHED,
+        key=entry.key,
+        subject=entry.port,
+        time=at,
+        trace_id=trace_id,
+        data={
+            "port": entry.port,
+            "contract": {"id": entry.contract_id, "version": entry.version},
+            "digest": entry.digest,
+            "objects": sorted(entry.schemas),
+        },
+    )
+
+
+def _port(port: OutputPort) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "contract": {"id": port.contract_id, "version": port.version},
+        "objects": list(port.objects),
+        **({} if port.deprecation is None else port.deprecation.to_attributes()),
+    }
 
 
 def _template(use: TemplateUse | None) -> dict[str, Any]:

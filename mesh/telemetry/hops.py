@@ -147,22 +147,17 @@ def _hop(
         is_current: whether spans made inside are its children.
     """
     context, outside = _place(traceparent, trace_id)
+    whose = {n.STEP: step.name, n.DOMAIN: product.domain, n.PRODUCT: product.product}
     span = start_span(
         Ids(trace=int(trace_id, 16) if trace_id else None, span=span_id),
         step.span,
         context=context,
         kind=SpanKind[step.kind.upper()],
-        attributes={
-            n.STEP: step.name,
-            n.DOMAIN: product.domain,
-            n.PRODUCT: product.product,
-            **about,
-        },
+        attributes={**whose, **about},
         links=[*links, *outside],
     )
     hop = Hop(span, product)
-    fields = {name: str(about[name]) for name in (n.DROP, n.EVENT) if about.get(name)}
-    fields |= {n.STEP: step.name, n.DOMAIN: product.domain, n.PRODUCT: product.product}
+    fields = {name: str(about[name]) for name in (n.DROP, n.EVENT) if about.get(name)} | whose
     started = time.perf_counter()
     with ExitStack() as inside:
         if is_current:

@@ -211,9 +211,8 @@ def _mesh(path: Path, *, publishes: bool) -> Callable[[], list[int]]:
 
     for heavy in ("jsonschema", "polars", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet"):
         import_module(heavy)
-    document = orders.contract_document()
-    split = {"mode": "split", "maxRejectedShare": 0.01}
-    document["customProperties"] = [{"property": "fileAcceptance", "value": split}]
+    split = {"property": "fileAcceptance", "value": {"mode": "split", "maxRejectedShare": 0.01}}
+    document = {**orders.contract_document(), "customProperties": [split]}
     plan = engine.compile_object(DataContract.from_document(document), "orders")
     file_format = engine.FileFormat.from_name(path.name)
     assert isinstance(file_format, engine.FileFormat)
