@@ -91,9 +91,7 @@ def as_declared(
     if port.retired_at is not None:
         return None
     ending, sunset = ending_of(backbone, declaration, port), port.deprecation.sunset
-    asked = tuple(_carried(one, ending, open_one) for one in ending.asked)
-    more = open_one is None or any(_is_more(one, ending, open_one) for one in asked)
-    given_at = now if more or open_one is None else open_one.given_at
+    given_at = now if open_one is None or _is_more(ending, open_one) else open_one.given_at
     earliest = given_at + ending.period
     made = Notice(
         product=declaration.product.id,
@@ -108,7 +106,7 @@ def as_declared(
         migration=port.deprecation.migration,
         successor=ending.successor,
         changes=ending.changes,
-        asked=asked,
+        asked=_asked(ending, open_one),
     )
     if open_one == replace(
         made,
@@ -208,18 +206,34 @@ def _dated(port: OutputPort, before: DataProduct | None, now: datetime) -> Outpu
     )
 
 
-def _carried(asked: Asked, ending: Ending, known: Notice | None) -> Asked:
-    """What is asked of a consumer: not again what it has acknowledged."""
-    before = None if known is None else known.of(asked.domain)
-    if before is None or known is None or _is_more(asked, ending, known):
+def _asked(ending: Ending, known: Notice | None) -> tuple[Asked, ...]:
+    """Who is asked, and not again for what they have acknowledged.
+
+    Who has come since, and knew, is not asked unless there is more to be told.
+    """
+    if known is None:
+        return ending.asked
+    if ending.changes == known.changes:
+        return known.asked
+    more = _is_more(ending, known)
+    return tuple(
+        _carried(one, ending, known)
+        for one in ending.asked
+        if more or known.of(one.domain) is not None
+    )
+
+
+def _carried(asked: Asked, ending: Ending, known: Notice) -> Asked:
+    """What is asked of a consumer, who has acknowledged it if that hits it with nothing more."""
+    before = known.of(asked.domain)
+    hits = {ending.changes[place] for place in asked.affected_by}
+    if before is None or not hits <= set(known.hitting(before)):
         return asked
     return replace(
         asked, acknowledged_at=before.acknowledged_at, acknowledged_by=before.acknowledged_by
     )
 
 
-def _is_more(asked: Asked, ending: Ending, known: Notice) -> bool:
-    """Whether a consumer is hit by something that it has not been told of."""
-    before = known.of(asked.domain)
-    told = set() if before is None else set(known.hitting(before))
-    return not {ending.changes[place] for place in asked.affected_by} <= told
+def _is_more(ending: Ending, known: Notice) -> bool:
+    """Whether something breaks that has not been told."""
+    return not set(ending.changes) <= set(known.changes)

@@ -364,6 +364,36 @@ def test_the_same_declaration_again_tells_nobody_anything(consumed):
     assert types(consumed, "fleet") == [GIVEN]
 
 
+def test_who_comes_later_knew_and_is_not_asked(consumed):
+    consumed.onboard(files(sunset(consumed, 90)))
+    before = notice(consumed)
+    consumed.clock.advance(DAY)
+    subscriptions.subscribe(
+        consumed.backbone, COUNTRIES, subscriber="late", route=PULL, wanted=Filter()
+    )
+    changed = files(sunset(consumed, 89))
+    product = json.loads(changed["product.odps.json"]) | {"version": "1.0.1"}
+    consumed.onboard({**changed, "product.odps.json": json.dumps(product)})
+    assert notice(consumed) == before
+
+    consumed.onboard(files(sunset(consumed, 99)))
+
+    assert [one.domain for one in notice(consumed).asked] == ["fleet", "planning"]
+    assert notice(consumed).given_at == before.given_at
+    assert types(consumed, "late") == []
+
+
+def test_a_successor_that_comes_later_changes_who_is_asked(consumed):
+    """First nothing takes the place of version 1; then version 2 does, which keeps the most."""
+    consumed.onboard(files(DEPRECATED, second=False))
+    acknowledge(consumed, "maps")
+    consumed.onboard(files(DEPRECATED))
+
+    after = notice(consumed)
+    assert [one.domain for one in after.unacknowledged] == ["fleet", "planning"]
+    assert after.number == 2
+
+
 def test_what_a_crash_left_untold_is_told_by_the_timer_once(consumed):
     class Broken:
         def publish(self, _events):
