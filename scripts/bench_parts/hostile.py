@@ -96,6 +96,47 @@ def _parquet_rows() -> Iterator[bytes]:
     yield out.getvalue()
 
 
+def _parquet_dictionary() -> Iterator[bytes]:
+    """A text of a megabyte that stands there once, and is pointed at a hundred thousand times."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    out = io.BytesIO()
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), ["x" * _MEGABYTE])
+    table = pa.table({"a": [1] * 100_000, "b": texts})
+    options = {"store_schema": False, "dictionary_pagesize_limit": 1 << 30}
+    parquet.write_table(table, out, compression="none", **options)
+    yield out.getvalue()
+
+
+def _avro_rows() -> Iterator[bytes]:
+    import fastavro
+
+    fields = [{"name": "a", "type": "long"}, {"name": "b", "type": ["null", "long"]}]
+    out = io.BytesIO()
+    schema = {"type": "record", "name": "r", "fields": fields}
+    fastavro.writer(out, schema, ({"a": n, "b": n} for n in range(_ROWS)), codec="deflate")
+    yield out.getvalue()
+
+
+def _workbook_bomb() -> Iterator[bytes]:
+    """A workbook whose sheet unpacks to ten gigabytes."""
+    import zipfile
+
+    import openpyxl
+
+    out, book = io.BytesIO(), io.BytesIO()
+    openpyxl.Workbook().save(book)
+    with zipfile.ZipFile(book) as plain, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in plain.namelist():
+            if "sheet1" not in name:
+                made.writestr(name, plain.read(name))
+        with made.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
+            for piece in _filled(b"<worksheet><sheetData>", b"<row></row>", 10 * _GIGABYTE):
+                sheet.write(piece)
+    yield out.getvalue()
+
+
 _FILES = {
     "1 GB line.jsonl": lambda: _filled(b'{"b": "', b"x"),
     "1 GB cell.csv": lambda: _filled(b'a,b\n1,"', b"x"),
@@ -103,12 +144,15 @@ _FILES = {
     "10 GB bomb.csv.gz": _gzip_bomb,
     "10 GB bomb.csv.zst": _zstd_bomb,
     "256 MB block.avro": _avro_bomb,
+    "10 GB sheet.xlsx": _workbook_bomb,
+    "a text of 1 MB 100 thousand times.parquet": _parquet_dictionary,
     "10 million columns.csv": lambda: _columns(10_000_000),
     "100 thousand columns.parquet": _parquet_columns,
     "a million bad rows.csv": lambda: (piece for part in (
         [b"a,b\n"], _bad_rows("x{0},y\n")) for piece in part),
     "a million bad rows.jsonl": lambda: _bad_rows('{{"a": "x{0}"}}\n'),
     "a million bad rows.json": _array,
+    "a million bad rows.avro": _avro_rows,
     "a million rows of other columns.parquet": _parquet_rows,
 }  # fmt: skip
 
