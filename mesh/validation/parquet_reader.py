@@ -13,6 +13,7 @@ from mesh.validation.file_columns import compare_columns
 from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.keys import KeyIndex
 from mesh.validation.origins import ParquetRows
+from mesh.validation.parquet_texts import refuse_unfolding
 from mesh.validation.plan import Plan
 from mesh.validation.record_lines import PlacedTally, RecordLines
 from mesh.validation.report import FileRefusedError, Limits
@@ -45,6 +46,7 @@ def judge_parquet(
             names = compare_columns(plan, columns)
             _refuse_huge(parquet.metadata)
             _refuse_long(parquet.metadata, limits)
+            refuse_unfolding(file, parquet.metadata)
             found = ParquetColumns(file, parquet, names)
             if limits.fast and keys is None and can_judge(plan, found):
                 codec = partial(_codec, parquet, names[0])

@@ -159,6 +159,33 @@ def test_parquet_values_that_are_too_long_are_refused_before_they_are_unpacked()
     assert peak < 20 * MEGABYTE
 
 
+def dictionary(text: str, rows: int, group: int) -> bytes:
+    """A Parquet file in which each row points at the same text."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [text])
+    out = io.BytesIO()
+    table = pa.table({"a": [1] * rows, "b": texts})
+    parquet.write_table(table, out, store_schema=False, row_group_size=group)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("group", [30_000, 500])
+def test_parquet_texts_are_refused_that_many_rows_point_at(group: int) -> None:
+    data = dictionary("x" * 500_000, 3_000, group)
+    assert len(data) < 200_000
+
+    report, peak = judged([data], "rows.parquet")
+
+    assert "of the Parquet file unpack to more than 536,870,912 bytes in" in (
+        report.problems[0].message
+    )
+    assert peak < 20 * MEGABYTE
+
+
+def test_parquet_texts_that_repeat_and_fit_are_judged() -> None:
+    report, _ = judged([dictionary("x" * 5_000, 2_000, 1_000)], "rows.parquet")
+    assert report.accepted == 2_000
+
+
 def test_an_element_of_an_array_has_an_end() -> None:
     report, peak = judged(endless(b'[{"a": 1, "b": "', b"x" * MEGABYTE), "rows.json")
 
