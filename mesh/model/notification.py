@@ -142,11 +142,6 @@ class Delivery:
         """Whether the subscriber has been told, in whatever round."""
         return any(attempt.outcome == "delivered" for attempt in self.attempts)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether no further attempt is to be made."""
-        return self.attempts[-1].outcome != "retry"
-
     def of_round(self, number: int) -> tuple[RecordedAttempt, ...]:
         """The attempts of one round, oldest first."""
         return tuple(attempt for attempt in self.attempts if attempt.round == number)

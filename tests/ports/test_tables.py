@@ -119,7 +119,6 @@ def test_attempts_add_up_to_a_delivery(ports: Backbone, product: ProductId) -> N
         "planning",
         "push",
     )
-    assert delivery.is_settled
     assert ports.deliveries.get(product, 2, "s1") is None
     assert ports.deliveries.get(product, 1, "s2") is None
 

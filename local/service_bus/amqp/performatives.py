@@ -205,7 +205,6 @@ def close_frame(refused: BrokerError | None = None) -> bytes:
 
 
 ACCEPTED_STATE = composite(ACCEPTED)
-RELEASED_STATE = composite(RELEASED)
 
 
 def rejected_state(refused: BrokerError) -> bytes:
