@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -119,22 +119,28 @@ async def test_next_available_waits_for_a_session(sessions: Sessions) -> None:
     assert await waiting == ("late", ["worth waiting for"])
 
 
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT):
+        while not holds():  # noqa: ASYNC110 - the broker tells nobody of who waits
+            await asyncio.sleep(0.01)
+
+
 async def test_next_available_gives_up_in_time(sessions: Sessions) -> None:
     with pytest.raises(OperationTimeoutError, match="No session became available within"):
         await sessions.accept(NEXT_AVAILABLE_SESSION, queue="next", max_wait_time=0.5).__aenter__()
 
 
 async def test_one_who_stops_waiting_takes_no_session(sessions: Sessions) -> None:
+    _, mailbox = sessions.bus.namespace.directory.receivable("next")
+    await _until(lambda: not mailbox.consumers())  # the one of the test before has gone
     waiting = asyncio.create_task(
         sessions.accept(NEXT_AVAILABLE_SESSION, queue="next", max_wait_time=30).__aenter__()
     )
-    _, mailbox = sessions.bus.namespace.directory.receivable("next")
-    async with asyncio.timeout(WAIT):
-        while not mailbox.consumers():  # noqa: ASYNC110 - the broker tells nobody of who waits
-            await asyncio.sleep(0.01)
+    await _until(lambda: bool(mailbox.consumers()))
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    await _until(lambda: not mailbox.consumers())  # the broker has been told
     await sessions.send("after", "x", queue="next")
     async with sessions.accept(NEXT_AVAILABLE_SESSION, queue="next") as receiver:
         assert receiver.session.session_id == "after"
