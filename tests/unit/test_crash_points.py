@@ -296,25 +296,31 @@ def with_a_composite() -> World:
 
 
 def the_end_of_a_port(world: World, fate: Fate) -> None:
-    """Deprecated, acknowledged by one, brought to mind to the other, and retired at its sunset."""
-    with_product(world)
-    sunset = (world.at + timedelta(days=100)).isoformat()
-    files = declaration(COUNTRIES)
-    product = json.loads(files["product.odps.json"])
-    custom = [{"property": "deprecationSunset", "value": sunset}]
-    product["outputPorts"][0]["customProperties"] = custom
-    world.onboard({**files, "product.odps.json": json.dumps(product)}, COUNTRIES, fate)
-    world.settle(lambda _: fate)
-    for _ in range(2):
-        world.call(
-            lambda b: notices.acknowledge(b, COUNTRIES, "countries", 1, "shipping", by="chaos"),
-            fate,
-        )
+    """Acknowledged by one, brought to mind to the other, and retired at its sunset."""
+    world.become(with_notice())
+    world.call(
+        lambda b: notices.acknowledge(b, COUNTRIES, "countries", 1, "shipping", by="chaos"), fate
+    )
     for days in (95, 10):
         world.at += timedelta(days=days)
         world.call(reminding.check_all, fate)
     told = world.inner.registry.events(own_stream("aviation"), after=0, limit=10)
     assert [event["type"] for event in told] == ["mesh.notice.given.v1", "mesh.notice.reminded.v1"]
+
+
+@lru_cache
+def with_notice() -> World:
+    world = World()
+    with world.running():
+        world.become(prepared(split=False, subscribed=True))
+        files = declaration(COUNTRIES)
+        product = json.loads(files["product.odps.json"])
+        sunset = (world.at + timedelta(days=100)).isoformat()
+        custom = [{"property": "deprecationSunset", "value": sunset}]
+        product["outputPorts"][0]["customProperties"] = custom
+        world.onboard({**files, "product.odps.json": json.dumps(product)}, COUNTRIES)
+        world.settle()
+    return world
 
 
 def what_a_crash_left(world: World, fate: Fate) -> None:
