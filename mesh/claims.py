@@ -13,7 +13,8 @@ from mesh.backbone import Backbone
 from mesh.errors import Rejected
 from mesh.model.claim import PAUSE, TOKEN_LASTS, Claim
 from mesh.model.delivery import webhook_id
-from mesh.model.subscription import Subscription
+from mesh.model.destination import resource_of
+from mesh.model.subscription import Channel, Subscription
 from mesh.model.subscription_events import tested
 from mesh.ports import Parcel
 
@@ -33,8 +34,8 @@ def check(backbone: Backbone, wants: Subscription, *, token: str = "") -> float:
         Rejected: `destination-unproven`: a token is on its way there. `wrong-token`: it is another
             one, or too old. `destination-unverified`: it cannot be told.
     """
-    claim = backbone.claims.get(wants.subscriber, wants.channel, wants.target)
-    if claim is not None and claim.proven_at is not None:
+    claim = backbone.claims.get(*_key(wants))
+    if claim is not None and _spot(wants) in claim.proven:
         return _deliver(backbone, wants)
     if token:
         _prove(backbone, wants, token)
@@ -46,7 +47,8 @@ def _prove(backbone: Backbone, wants: Subscription, token: str) -> None:
     now = backbone.now()
 
     def decide(found: Claim) -> Claim:
-        made = backbone.signing.tokens(found.secret_name) if found.is_awaited(now) else ()
+        is_awaited = found.is_awaited(_spot(wants), now)
+        made = backbone.signing.tokens(found.secret_name) if is_awaited else ()
         if not any(hmac.compare_digest(token.encode(), one.encode()) for one in made):
             message = (
                 f"That is not the token that was delivered to {wants.target} for "
@@ -54,9 +56,9 @@ def _prove(backbone: Backbone, wants: Subscription, token: str) -> None:
                 "be sent another one."
             )
             raise Rejected(message, problem="wrong-token", status=403)
-        return replace(found, proven_at=now)
+        return replace(found, proven=(*found.proven, _spot(wants)), sent_at=None)
 
-    backbone.claims.change(wants.subscriber, wants.channel, wants.target, decide)
+    backbone.claims.change(*_key(wants), decide)
 
 
 def _challenged(backbone: Backbone, wants: Subscription) -> Rejected:
@@ -66,16 +68,16 @@ def _challenged(backbone: Backbone, wants: Subscription) -> Rejected:
     def begun(found: Claim) -> Claim:
         if not found.may_be_sent(now):
             raise _unproven(wants)
-        return replace(found, tokens=found.tokens + 1, sent_at=now)
+        return replace(found, tokens=found.tokens + 1, sent_to=_spot(wants), sent_at=now)
 
     def failed(found: Claim) -> Claim:
         return replace(found, sent_at=None) if found.tokens == claim.tokens else found
 
-    claim = backbone.claims.change(wants.subscriber, wants.channel, wants.target, begun)
+    claim = backbone.claims.change(*_key(wants), begun)
     try:
         _deliver(backbone, wants, claim)
     except Rejected:
-        backbone.claims.change(wants.subscriber, wants.channel, wants.target, failed)
+        backbone.claims.change(*_key(wants), failed)
         raise
     return _unproven(wants)
 
@@ -105,6 +107,15 @@ def _deliver(backbone: Backbone, wants: Subscription, claim: Claim | None = None
         )
         raise Rejected(message, problem="destination-unverified", status=422)
     return made.duration_s
+
+
+def _key(wants: Subscription) -> tuple[str, Channel, str]:
+    return wants.subscriber, wants.channel, resource_of(wants.channel, wants.target)
+
+
+def _spot(wants: Subscription) -> str:
+    """What a token proves: a queue, a topic, or one folder."""
+    return wants.target if wants.channel is Channel.INBOX else _key(wants)[2]
 
 
 def _unproven(wants: Subscription) -> Rejected:

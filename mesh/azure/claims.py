@@ -1,6 +1,6 @@
 """What domains claim as their own.
 
-Table `claims`, PartitionKey DOMAIN, RowKey CHANNEL:TARGET, holds `Claim`.
+Table `claims`, PartitionKey DOMAIN, RowKey CHANNEL:RESOURCE, holds `Claim`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ class TableClaims:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def get(self, domain: str, channel: Channel, target: str) -> Claim | None:
-        found = get(self._table, domain, row_key(channel, target))
+    def get(self, domain: str, channel: Channel, resource: str) -> Claim | None:
+        found = get(self._table, domain, row_key(channel, resource))
         return None if found is None else noun(Claim, found)
 
     def change(
-        self, domain: str, channel: Channel, target: str, decide: Callable[[Claim], Claim]
+        self, domain: str, channel: Channel, resource: str, decide: Callable[[Claim], Claim]
     ) -> Claim:
         while True:
-            before = get(self._table, domain, row_key(channel, target))
+            before = get(self._table, domain, row_key(channel, resource))
             if before is None:
-                found = Claim(domain=domain, channel=channel, target=target)
+                found = Claim(domain=domain, channel=channel, resource=resource)
             else:
                 found = noun(Claim, before)
             changed = decide(found)
@@ -47,8 +47,8 @@ class TableClaims:
 
     def _written(self, claim: Claim, before: TableEntity | None) -> bool:
         """Whether it was; not when somebody else was faster."""
-        entity = row(claim.domain, row_key(claim.channel, claim.target), claim)
-        with unavailable(f"Writing the claim of {claim.domain} to {claim.target}"):
+        entity = row(claim.domain, row_key(claim.channel, claim.resource), claim)
+        with unavailable(f"Writing the claim of {claim.domain} to {claim.resource}"):
             try:
                 if before is None:
                     self._table.create_entity(entity)

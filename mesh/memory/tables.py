@@ -200,18 +200,18 @@ class Claims:
         self._claims: dict[tuple[str, Channel, str], Claim] = {}
         self._lock = threading.Lock()
 
-    def get(self, domain: str, channel: Channel, target: str) -> Claim | None:
+    def get(self, domain: str, channel: Channel, resource: str) -> Claim | None:
         with self._lock:
-            return self._claims.get((domain, channel, target))
+            return self._claims.get((domain, channel, resource))
 
     def change(
-        self, domain: str, channel: Channel, target: str, decide: Callable[[Claim], Claim]
+        self, domain: str, channel: Channel, resource: str, decide: Callable[[Claim], Claim]
     ) -> Claim:
-        key = (domain, channel, target)
+        key = (domain, channel, resource)
         with self._lock:
             found = self._claims.get(key)
             if found is None:
-                found = Claim(domain=domain, channel=channel, target=target)
+                found = Claim(domain=domain, channel=channel, resource=resource)
             changed = decide(found)
             if changed != found:
                 self._claims[key] = changed

@@ -101,6 +101,20 @@ def parse_destination(
     return found
 
 
+def resource_of(channel: Channel, target: str) -> str:
+    """The queue, topic or container of a target, written in one way whatever its case and folder.
+
+    Azure's names of queues and topics know no case. A container of this machine comes after its
+    account.
+    """
+    if channel is not Channel.INBOX:
+        return target.casefold()
+    scheme, _, rest = target.partition("://")
+    host, *segments = rest.split("/")
+    named = segments[:2] if _LOOPBACK.fullmatch(host) else segments[:1]
+    return f"{scheme}://{'/'.join((host, *named))}"
+
+
 def event_name(event: Mapping[str, Any]) -> str:
     """The name of an event in an inbox, without its ending.
 

@@ -206,10 +206,10 @@ class Subscriptions(Protocol):
 class Claims(Protocol):
     """Which destinations domains say are their own, and have proven to be."""
 
-    def get(self, domain: str, channel: Channel, target: str) -> Claim | None: ...
+    def get(self, domain: str, channel: Channel, resource: str) -> Claim | None: ...
 
     def change(
-        self, domain: str, channel: Channel, target: str, decide: Callable[[Claim], Claim]
+        self, domain: str, channel: Channel, resource: str, decide: Callable[[Claim], Claim]
     ) -> Claim:
         """Change what is there now, or a new claim, so that no other change is lost.
 

@@ -231,7 +231,7 @@ def test_a_claim_is_changed_by_many_at_once(ports: Backbone) -> None:
     with ThreadPoolExecutor(4) as workers:
         list(workers.map(lambda _: ports.claims.change(*of, count), range(8)))
 
-    whole = Claim(domain=domain, channel=Channel.INBOX, target=target, tokens=8, sent_at=nouns.AT)
+    whole = Claim(domain=domain, channel=Channel.INBOX, resource=target, tokens=8, sent_at=nouns.AT)
     assert ports.claims.get(*of) == whole
     assert ports.claims.get(domain, Channel.EVENT_GRID, target) is None
     assert ports.claims.get("other", Channel.INBOX, target) is None

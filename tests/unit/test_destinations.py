@@ -20,6 +20,7 @@ from mesh.model.destination import (
     RESERVED_ENTITIES,
     event_name,
     parse_destination,
+    resource_of,
 )
 from mesh.model.events import PRODUCT_UPDATED
 from mesh.model.names import ProductId
@@ -397,6 +398,55 @@ def test_a_token_has_its_day(countries):
     assert asked(countries, route, token=second) == "wrong-token"
     assert asked(countries, route) == "destination-unproven"
     assert asked(countries, route, token=countries.token()) == "subscribed"
+
+
+def test_a_thief_cannot_fill_what_is_another_s_by_writing_its_name_in_other_ways(countries):
+    [topic, queue, inbox] = ROUTES
+    tried = [
+        *(replace(queue, target=f"fleet/{name}") for name in ("events", "Events", "EVENTS")),
+        *(
+            replace(topic, target=topic.target.replace("fleet", name))
+            for name in ("fleet", "FLEET")
+        ),
+        *(replace(inbox, target=f"{inbox.target}/{name}") for name in ("a", "b", "a/b/c")),
+    ]
+
+    assert {asked(countries, route, subscriber="thief") for route in tried} == {
+        "destination-unproven"
+    }
+    assert [one.channel for one in countries.destinations.arrived] == [
+        Channel.SERVICE_BUS,
+        Channel.EVENT_GRID,
+        Channel.INBOX,
+    ]
+
+
+def test_each_folder_of_a_container_is_proven_by_itself(countries):
+    [_, _, route] = ROUTES
+    other = replace(route, target=f"{route.target}/other")
+    assert asked(countries, route) == "destination-unproven"
+    sent = countries.token()
+
+    assert asked(countries, other, token=sent) == "wrong-token"
+    assert asked(countries, route, token=sent) == "subscribed"
+    assert asked(countries, other, token=sent) == "wrong-token"
+    assert asked(countries, other) == "destination-unproven"
+    assert asked(countries, other, token=countries.token()) == "subscribed"
+    assert asked(countries, route) == "subscribed"
+
+
+@pytest.mark.parametrize(
+    ("channel", "target", "resource"),
+    [
+        ("service-bus", "fleet.servicebus.windows.net/A/b", "fleet.servicebus.windows.net/a/b"),
+        ("inbox", "https://f.blob.core.windows.net/in", "https://f.blob.core.windows.net/in"),
+        ("inbox", "https://f.blob.core.windows.net/in/a/", "https://f.blob.core.windows.net/in"),
+        ("inbox", "http://127.0.0.1:9/account/in/a/b", "http://127.0.0.1:9/account/in"),
+        ("event-grid", "http://localhost:9/T/api/events", "http://localhost:9/t/api/events"),
+    ],
+)
+def test_what_a_target_is_of(channel, target, resource):
+    assert resource_of(Channel(channel), target) == resource
 
 
 def test_a_token_that_could_not_be_delivered_is_sent_again_at_once(countries):
