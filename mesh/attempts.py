@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
-from pathlib import PurePosixPath
 from typing import Any
 
 from mesh import composites, telemetry
+from mesh.announced_data import files
 from mesh.backbone import Backbone
 from mesh.model.delivery import DeliveryAttempt, live_generations
 from mesh.model.notification import Notification
@@ -71,23 +71,24 @@ def _deliver(
     backbone: Backbone, notification: Notification, subscription: Subscription, limit: timedelta
 ) -> DeliveryAttempt:
     event = notification.event.envelope
-    location = _data_of(event) if subscription.copies else ""
     return backbone.destinations.deliver(
         Parcel(
             channel=subscription.channel,
             target=subscription.target,
             id=notification.webhook_id,
             event=event,
-            data=_content(backbone, location) if location else None,
-            ending="".join(PurePosixPath(location).suffixes),
+            files=_copies(backbone, event["data"]) if subscription.copies else (),
             limit=limit,
         )
     )
 
 
-def _data_of(event: Mapping[str, Any]) -> str:
-    """Location of the data that the event points at; empty when it points at none."""
-    return str(event["data"].get("snapshot", {}).get("location", ""))
+def _copies(backbone: Backbone, data: Mapping[str, Any]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Each file that an event announces, if it announces any; what is there no more is left out."""
+    announced = files(backbone.storage, data) if "snapshot" in data else {}
+    for name, location in announced.items():
+        if (content := _content(backbone, location)) is not None:
+            yield name, content
 
 
 def _content(backbone: Backbone, location: str) -> Iterator[bytes] | None:

@@ -114,8 +114,8 @@ class AzureDestinations:
 
         def drop(blobs: Any) -> None:
             # The event comes last: whoever sees it finds the data.
-            if parcel.data is not None:
-                _upload(blobs, container, f"{stem}{parcel.ending}", parcel.data, {}, None)
+            for name, content in parcel.files:
+                _upload(blobs, container, f"{stem}/{name}", content, {}, None)
             body = json.dumps(dict(parcel.event), separators=(",", ":"), ensure_ascii=False)
             limits = _timeouts(parcel.limit)
             _upload(blobs, container, f"{stem}.json", body.encode(), limits, CONTENT_TYPE)

@@ -189,14 +189,14 @@ class Arrived:
     """What a destination was given.
 
     Attributes:
-        data: the copy of the file, if there was one.
+        files: copies of the data by their names, if there were any.
     """
 
     channel: Channel
     target: str
     id: str
     event: Mapping[str, Any]
-    data: bytes | None
+    files: Mapping[str, bytes]
 
 
 class Destinations:
@@ -216,7 +216,7 @@ class Destinations:
         return parse_destination(channel, target).target
 
     def deliver(self, parcel: Parcel) -> DeliveryAttempt:
-        data = None if parcel.data is None else b"".join(parcel.data)
+        files = {name: b"".join(content) for name, content in parcel.files}
         with self._lock:
             made = DeliveryAttempt(outcome="delivered", status=None, reason="ok", duration_s=0.001)
             if self.answers:
@@ -227,7 +227,7 @@ class Destinations:
                     target=parcel.target,
                     id=parcel.id,
                     event=json.loads(json.dumps(dict(parcel.event))),
-                    data=data,
+                    files=files,
                 )
                 self.arrived.append(arrived)
         return made

@@ -68,8 +68,8 @@ class Parcel:
     Attributes:
         id: of the notification: the same at every attempt.
         event: the CloudEvent.
-        data: the content of the file that the event is about, where a copy was asked for.
-        ending: of that file's name: `.csv`.
+        files: name and content of each file that the event is about, where copies were asked for;
+            to be read once, one after the other.
         limit: how long it may take.
     """
 
@@ -77,6 +77,5 @@ class Parcel:
     target: str
     id: str
     event: Mapping[str, Any]
-    data: Iterable[bytes] | None = None
-    ending: str = ""
+    files: Iterable[tuple[str, Iterable[bytes]]] = ()
     limit: timedelta

@@ -143,11 +143,18 @@ def test_an_inbox_gets_a_copy_when_asked(
 ) -> None:
     url, container = inbox
     pieces = iter([b"code,name\n", b"CH,Switzerland\n"])
+    files = iter([("all.csv", pieces), ("day=1/part-0.parquet", iter([b"PAR1"]))])
 
-    made = destinations.deliver(parcel(Channel.INBOX, url, data=pieces, ending=".csv"))
+    made = destinations.deliver(parcel(Channel.INBOX, url, files=files))
 
     assert made.outcome == "delivered"
-    copied = container.get_blob_client(f"from/mesh/{NAME}.csv").download_blob().readall()
+    folder = f"from/mesh/{NAME}"
+    assert sorted(container.list_blob_names()) == [
+        f"{folder}.json",
+        f"{folder}/all.csv",
+        f"{folder}/day=1/part-0.parquet",
+    ]
+    copied = container.get_blob_client(f"{folder}/all.csv").download_blob().readall()
     assert copied == b"code,name\nCH,Switzerland\n"
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from mesh import access, agreements, audit
+from mesh.announced_data import all_locations
 from mesh.backbone import replace_backbone
 from mesh.errors import NotFound, Unavailable
 from mesh.model.entitlement import DECISIONS, RULES
@@ -298,7 +299,7 @@ def test_of_parted_data_the_parts_can_be_read_and_not_the_folder(countries):
 
     def locations(location):
         data = {"snapshot": {"location": location, **parquet}}
-        return access._locations(countries.backbone, data)
+        return all_locations(countries.storage, data)
 
     assert locations("published/a.csv") == ["published/a.csv", *each]
     # Of a Parquet file with bad rows, the folder is all that was published.
@@ -311,7 +312,7 @@ def test_of_a_set_each_member_can_be_read(countries):
     countries.storage.write("published/set.json", document, content_type="application/json")
     data = {"set": {"folder": "x"}, "snapshot": {"location": "published/set.json"}}
 
-    assert access._locations(countries.backbone, data) == [
+    assert all_locations(countries.storage, data) == [
         "published/set.json",
         "published/a.csv",
         "published/a.parquet",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -29,6 +32,7 @@ from mesh.model.subscription_events import SUBSCRIPTION_TESTED
 from mesh.replays import From
 from mesh.schemas import load
 from mesh.webhooks.secrets import SigningSecrets
+from tests.unit.conftest import contract, declaration
 
 INFRA = Path(__file__).parents[2] / "infra"
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -40,6 +44,8 @@ TARGETS = {
     Channel.INBOX: "https://fleet.blob.core.windows.net/inbox/mesh",
 }
 ROUTES = [Route(channel=channel, target=target) for channel, target in TARGETS.items()]
+COPIES = Route(channel=Channel.INBOX, target=TARGETS[Channel.INBOX], copies=True)
+SOUTH = b"code,name,area\nNA,Namibia,\n"
 UPDATES = Filter(types=frozenset({PRODUCT_UPDATED}))
 FAILED = DeliveryAttempt(outcome="retry", status=403, reason="403 Forbidden.", duration_s=0.1)
 
@@ -70,7 +76,7 @@ def test_a_destination_is_tried_and_then_told(countries, route):
     countries.deliver()
     [arrived] = told(countries)
     assert arrived.event == countries.events()[-1]
-    assert arrived.data is None
+    assert arrived.files == {}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.channel)
@@ -113,8 +119,7 @@ def test_a_destination_has_the_schedule_the_holding_and_the_replays_of_webhooks(
 
 
 def test_an_inbox_gets_the_data_when_asked(countries):
-    route = Route(channel=Channel.INBOX, target=TARGETS[Channel.INBOX], copies=True)
-    made = subscribe(countries, route)
+    made = subscribe(countries, COPIES)
     assert made.subscription.id != subscribe(countries, ROUTES[2]).subscription.id
     subscriptions.unsubscribe(
         countries.backbone, COUNTRIES, subscribe(countries, ROUTES[2]).subscription.id
@@ -124,19 +129,68 @@ def test_an_inbox_gets_the_data_when_asked(countries):
     countries.deliver()
 
     [arrived] = told(countries)
-    assert arrived.data == countries.storage.read(arrived.event["data"]["snapshot"]["location"])
-    assert arrived.data == GOOD
+    location = arrived.event["data"]["snapshot"]["location"]
+    assert arrived.files == {"all.csv": countries.storage.read(location)}
+    assert arrived.files == {"all.csv": GOOD}
+
+
+def test_an_inbox_gets_a_json_file_beside_its_event(countries):
+    """Both end in `.json`, and neither is written over the other."""
+    subscribe(countries, COPIES)
+    told(countries)
+    countries.land(f"{PLACE}/all.json", b'[{"code": "CH", "name": "Switzerland", "area": 41285}]')
+    countries.deliver()
+
+    [arrived] = told(countries)
+    assert [json.loads(one) for one in arrived.files.values()] == [
+        [{"code": "CH", "name": "Switzerland", "area": 41285}]
+    ]
+
+
+def test_an_inbox_gets_each_member_of_a_set(world):
+    set_of_two = {"property": "fileSet", "value": {"members": ["north.csv", "south.csv"]}}
+    world.onboard(declaration(COUNTRIES, contract(more={"customProperties": [set_of_two]})))
+    subscribe(world, COPIES)
+    told(world)
+    world.land(f"{PLACE}/day=1/north.csv", GOOD)
+    world.land(f"{PLACE}/day=1/south.csv", SOUTH)
+    world.deliver()
+
+    [arrived] = told(world)
+    assert arrived.files == {"north.csv": GOOD, "south.csv": SOUTH}
+
+
+def test_an_inbox_gets_each_part_of_parted_parquet(world):
+    """Where bad rows were left out, the parts are all that was published."""
+    split = {"property": "fileAcceptance", "value": {"mode": "split", "maxRejectedShare": 0.9}}
+    document = contract(more={"customProperties": [split]})
+    document["schema"][0]["properties"][0] |= {"partitioned": True, "partitionKeyPosition": 1}
+    world.onboard(declaration(COUNTRIES, document))
+    subscribe(world, COPIES)
+    told(world)
+    names = ["Switzerland", "Namibia", "Nowhere"]
+    table = pa.table({"code": ["CH", "NA", "bad"], "name": names, "area": [1, 2, 3]})
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    world.land(f"{PLACE}/all.parquet", sink.getvalue())
+    world.deliver()
+
+    [arrived] = told(world)
+    folder = arrived.event["data"]["snapshot"]["location"]
+    assert len(arrived.files) == 2
+    assert {pq.read_table(io.BytesIO(one)).num_rows for one in arrived.files.values()} == {1}
+    assert all(world.storage.read(f"{folder}/{name}") == one for name, one in arrived.files.items())
 
 
 def test_data_that_is_gone_is_not_waited_for(countries):
-    subscribe(countries, Route(channel=Channel.INBOX, target=TARGETS[Channel.INBOX], copies=True))
+    subscribe(countries, COPIES)
     told(countries)
     countries.land(f"{PLACE}/all.csv", GOOD)
     del countries.storage.blobs[countries.events()[-1]["data"]["snapshot"]["location"]]
     countries.deliver()
 
     [arrived] = told(countries)
-    assert arrived.data is None
+    assert arrived.files == {}
 
 
 @pytest.mark.parametrize(
