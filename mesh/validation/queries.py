@@ -133,21 +133,30 @@ def query_of(rule: QualityRule, view: str) -> str:
 
 
 def ask(plan: Plan, rules: Sequence[QualityRule], rows: Path, limits: QueryLimits) -> list[Answer]:
-    """The answers to SQL rules over a Parquet file of ours, in their order."""
+    """The answers to SQL rules over a Parquet file of ours, in their order.
+
+    A query that ends its process is answered by that; another process is asked the rest.
+    """
+    queries = [query_of(rule, plan.object_name) for rule in rules]
     asked = {
         "path": sys.path,
         "rows": str(rows),
         "view": plan.object_name,
-        "queries": [query_of(rule, plan.object_name) for rule in rules],
         "seconds": limits.seconds,
         "bytes": limits.memory,
     }
-    told = list(_answers(asked, patience=limits.seconds * len(rules) + _GRACE_S))
-    return told + [Answer(wrong="time")] * (len(rules) - len(told))
+    told: list[Answer] = []
+    while rest := queries[len(told) :]:
+        patience = limits.seconds * len(rest) + _GRACE_S
+        told += _answers({**asked, "queries": rest}, patience=patience)
+    return told
 
 
 def _answers(asked: Mapping[str, Any], *, patience: float) -> Iterator[Answer]:
-    """What the process says, until it has answered all or its time is over."""
+    """What one process says, until it has answered all, has died of a query, or is late.
+
+    There is one answer at least.
+    """
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(query_process.__file__))],
         stdin=subprocess.PIPE,
@@ -179,7 +188,10 @@ def _answers(asked: Mapping[str, Any], *, patience: float) -> Iterator[Answer]:
         timer.cancel()
         process.kill()
         process.wait()
-    if answered < len(asked["queries"]) and not late.is_set():
+    unanswered = len(asked["queries"]) - answered
+    if late.is_set():
+        yield from [Answer(wrong="time")] * unanswered
+    elif unanswered:
         yield Answer(wrong="memory")  # what the system ends, it ends for that
 
 

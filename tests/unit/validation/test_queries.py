@@ -334,15 +334,26 @@ class TestTheSandbox:
         for message in found:
             assert message.endswith("could not be checked: it took too much memory.")
 
+    def test_who_asks_too_much_costs_others_no_answer(self) -> None:
+        """Whether the engine refuses the first query, or the process ends of it."""
+        greedy = "SELECT count(*) FROM range(1000000000) a, range(1000000000) b, rows"
+        rules = [{"query": query, "mustBe": 3} for query in (greedy, greedy, "SELECT 3")]
+
+        report = judged(planned(*rules), limits=QueryLimits(memory=32 << 20))
+
+        assert [problem.message.rpartition(": ")[2] for problem in report.problems] == [
+            "it took too much memory."
+        ] * 2
+
     def test_a_process_that_dies_is_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What the system ends leaves the queries without answers, the first of them for memory."""
+        """What the system ends, it ends for memory; another process is asked the other query."""
         monkeypatch.setattr("mesh.validation.query_process.__file__", os.devnull)
 
         report = judged(planned(*[{"query": "SELECT 1", "mustBe": 1}] * 2))
 
         assert [problem.message.rpartition(": ")[2] for problem in report.problems] == [
             "it took too much memory.",
-            "it took too long.",
+            "it took too much memory.",
         ]
 
 
