@@ -30,6 +30,9 @@ _GRACE_S = 10.0
 _KEPT = ("SYSTEMROOT",)
 """What a process on Windows does not start without."""
 
+_ALLOCATORS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
+"""Others take address space ahead of need, and the process would end where the engine refuses."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryLimits:
@@ -162,7 +165,7 @@ def _answers(asked: Mapping[str, Any], *, patience: float) -> Iterator[Answer]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _KEPT if name in os.environ},
+        env=_ALLOCATORS | {name: os.environ[name] for name in _KEPT if name in os.environ},
     )
     late = threading.Event()
 

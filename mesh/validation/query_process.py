@@ -1,9 +1,9 @@
 """Answers the SQL of a contract over one file of rows; runs as a process by itself.
 
 The engine in it has no file system, no network, no extensions, no settings that a query could
-change, one thread, and little memory; the process has no environment, and the system stops what
-the engine does not count. Nothing of a query but its answer comes out: a number, a boolean, or
-what kind of thing went wrong.
+change, one thread, and little memory; the process has no environment but for how it allocates, and
+the system stops what the engine does not count. Nothing of a query but its answer comes out: a
+number, a boolean, or what kind of thing went wrong.
 
 It imports nothing but the standard library before it is told where libraries lie.
 """
