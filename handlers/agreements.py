@@ -5,9 +5,9 @@ import azure.functions as func
 from handlers import representations as shown
 from handlers.callers import caller, command
 from handlers.problems import answer, answers, secret
+from handlers.queries import product_of
 from mesh import access, agreements, entitlement, schemas
 from mesh.backbone import backbone
-from mesh.model.names import ProductId
 
 blueprint = func.Blueprint()
 
@@ -21,7 +21,7 @@ def request_agreement(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/agreement.v1")
     made = agreements.request(
         backbone(),
-        _product(req),
+        product_of(req),
         asked["consumer"],
         purpose=asked["purpose"],
         by=caller(req).principal.name,
@@ -34,8 +34,8 @@ def request_agreement(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT + "/agreements", methods=["GET"])
 @answers
 def list_agreements(req: func.HttpRequest) -> func.HttpResponse:
-    found = agreements.of_product(backbone(), _product(req))
-    mine = entitlement.agreements_shown_to(caller(req), _product(req), found)
+    found = agreements.of_product(backbone(), product_of(req))
+    mine = entitlement.agreements_shown_to(caller(req), product_of(req), found)
     return answer({"agreements": [shown.agreement(one) for one in mine]})
 
 
@@ -43,7 +43,7 @@ def list_agreements(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT + "/agreements/{consumer}", methods=["GET"])
 @answers
 def get_agreement(req: func.HttpRequest) -> func.HttpResponse:
-    found = agreements.find(backbone(), _product(req), req.route_params["consumer"])
+    found = agreements.find(backbone(), product_of(req), req.route_params["consumer"])
     return answer(shown.agreement(found))
 
 
@@ -54,7 +54,7 @@ def decide_agreement(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/decision.v1")
     decided = agreements.decide(
         backbone(),
-        _product(req),
+        product_of(req),
         req.route_params["consumer"],
         decision=asked["decision"],
         by=caller(req).principal.name,
@@ -71,7 +71,7 @@ def decide_agreement(req: func.HttpRequest) -> func.HttpResponse:
 def read_snapshot(req: func.HttpRequest) -> func.HttpResponse:
     text = req.route_params["sequence"]
     sequence = int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else 0
-    granted = access.grant(backbone(), _product(req), sequence)
+    granted = access.grant(backbone(), product_of(req), sequence)
     return secret(shown.read_access(granted))
 
 
@@ -79,7 +79,3 @@ def read_snapshot(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.timer_trigger("timer", schedule="15 */5 * * * *", use_monitor=True)
 def check_agreements(timer: func.TimerRequest) -> None:  # noqa: ARG001 - a trigger has its binding
     agreements.check_all(backbone())
-
-
-def _product(req: func.HttpRequest) -> ProductId:
-    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])

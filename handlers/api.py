@@ -10,7 +10,7 @@ import azure.functions as func
 from handlers import representations as shown
 from handlers.callers import caller, command
 from handlers.problems import answer, answers
-from handlers.queries import flag, number
+from handlers.queries import flag, number, product_of
 from mesh import (
     acknowledgements,
     approvals,
@@ -25,7 +25,6 @@ from mesh import (
     tracking,
 )
 from mesh.backbone import backbone
-from mesh.model.names import ProductId
 from mesh.model.onboarding import Onboarding
 from mesh.model.subscription import filter_from_data, route_from_data
 
@@ -109,7 +108,7 @@ def list_products(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT, methods=["GET"])
 @answers
 def get_product(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(shown.product(catalogue.page(backbone(), _product(req))))
+    return answer(shown.product(catalogue.page(backbone(), product_of(req))))
 
 
 @blueprint.function_name("find_drops")
@@ -131,7 +130,7 @@ def find_drops(req: func.HttpRequest) -> func.HttpResponse:
 @answers
 def list_drops(req: func.HttpRequest) -> func.HttpResponse:
     found = tracking.find(
-        backbone(), file=req.params.get("file"), product=_product(req), limit=_limit(req)
+        backbone(), file=req.params.get("file"), product=product_of(req), limit=_limit(req)
     )
     return answer({"drops": [shown.drop(product, entry) for product, entry in found]})
 
@@ -140,7 +139,7 @@ def list_drops(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT + "/drops/{drop}", methods=["GET"])
 @answers
 def get_drop(req: func.HttpRequest) -> func.HttpResponse:
-    journey = tracking.journey(backbone(), _product(req), req.route_params["drop"])
+    journey = tracking.journey(backbone(), product_of(req), req.route_params["drop"])
     return answer(shown.journey(journey))
 
 
@@ -148,14 +147,14 @@ def get_drop(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT + "/drops/{drop}/receipt", methods=["GET"])
 @answers
 def get_receipt(req: func.HttpRequest) -> func.HttpResponse:
-    return _json(tracking.receipt(backbone(), _product(req), req.route_params["drop"]))
+    return _json(tracking.receipt(backbone(), product_of(req), req.route_params["drop"]))
 
 
 @blueprint.function_name("list_sets")
 @blueprint.route(PRODUCT + "/sets", methods=["GET"])
 @answers
 def list_sets(req: func.HttpRequest) -> func.HttpResponse:
-    found = tracking.sets(backbone(), _product(req), open_only=flag(req, "open"))
+    found = tracking.sets(backbone(), product_of(req), open_only=flag(req, "open"))
     return answer({"sets": [shown.file_set(state) for state in found]})
 
 
@@ -166,7 +165,7 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/subscription.v1")
     made = subscriptions.subscribe(
         backbone(),
-        _product(req),
+        product_of(req),
         subscriber=asked["subscriber"],
         token=asked.get("token") or "",
         route=route_from_data(asked),
@@ -183,7 +182,7 @@ def subscribe(req: func.HttpRequest) -> func.HttpResponse:
 @answers
 def list_subscriptions(req: func.HttpRequest) -> func.HttpResponse:
     found = entitlement.shown_to(
-        caller(req), _product(req), subscriptions.of_product(backbone(), _product(req))
+        caller(req), product_of(req), subscriptions.of_product(backbone(), product_of(req))
     )
     return answer({"subscriptions": [shown.subscription(wants) for wants in found]})
 
@@ -192,7 +191,7 @@ def list_subscriptions(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT + "/subscriptions/{subscription}", methods=["GET"])
 @answers
 def get_subscription(req: func.HttpRequest) -> func.HttpResponse:
-    wants = subscriptions.find(backbone(), _product(req), req.route_params["subscription"])
+    wants = subscriptions.find(backbone(), product_of(req), req.route_params["subscription"])
     return answer(shown.subscription(wants))
 
 
@@ -200,7 +199,7 @@ def get_subscription(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(PRODUCT + "/subscriptions/{subscription}", methods=["DELETE"])
 @answers
 def unsubscribe(req: func.HttpRequest) -> func.HttpResponse:
-    subscriptions.unsubscribe(backbone(), _product(req), req.route_params["subscription"])
+    subscriptions.unsubscribe(backbone(), product_of(req), req.route_params["subscription"])
     return func.HttpResponse(status_code=204)
 
 
@@ -209,7 +208,7 @@ def unsubscribe(req: func.HttpRequest) -> func.HttpResponse:
 @answers
 def rotate_secret(req: func.HttpRequest) -> func.HttpResponse:
     identity = req.route_params["subscription"]
-    made = subscriptions.rotate_secret(backbone(), _product(req), identity, command=command())
+    made = subscriptions.rotate_secret(backbone(), product_of(req), identity, command=command())
     return answer(shown.subscribed(made))
 
 
@@ -219,7 +218,7 @@ def rotate_secret(req: func.HttpRequest) -> func.HttpResponse:
 def suspend(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/suspension.v1")
     identity = req.route_params["subscription"]
-    changed = suspensions.suspend(backbone(), _product(req), identity, reason=asked["reason"])
+    changed = suspensions.suspend(backbone(), product_of(req), identity, reason=asked["reason"])
     return answer(shown.subscription(changed))
 
 
@@ -230,7 +229,7 @@ def resume(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/resumption.v1")
     identity = req.route_params["subscription"]
     told, count = suspensions.resume(
-        backbone(), _product(req), identity, held=asked["held"], command=command()
+        backbone(), product_of(req), identity, held=asked["held"], command=command()
     )
     return answer({"subscription": shown.subscription(told), "notifications": count})
 
@@ -242,7 +241,11 @@ def replay(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/replay.v1")
     start = replays.From.from_data(asked)
     told = replays.replay(
-        backbone(), _product(req), req.route_params["subscription"], start=start, command=command()
+        backbone(),
+        product_of(req),
+        req.route_params["subscription"],
+        start=start,
+        command=command(),
     )
     return answer(asdict(told), status=202)
 
@@ -253,17 +256,13 @@ def replay(req: func.HttpRequest) -> func.HttpResponse:
 def acknowledge(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/acknowledgement.v1")
     identity = req.route_params["subscription"]
-    done = acknowledgements.acknowledge(backbone(), _product(req), identity, asked["sequence"])
+    done = acknowledgements.acknowledge(backbone(), product_of(req), identity, asked["sequence"])
     return answer(shown.attempt(done.attempts[0]))
 
 
 def _approver(named: str, caller: str) -> str:
     """Who decided, and for whom, where that is another: of whom only the caller says so."""
     return f"{caller} for {named}" if named not in {"", caller} else caller
-
-
-def _product(req: func.HttpRequest) -> ProductId:
-    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])
 
 
 def _limit(req: func.HttpRequest) -> int:

@@ -6,11 +6,11 @@ from typing import Any
 import azure.functions as func
 
 from handlers.problems import answer, answers
+from handlers.queries import product_of
 from mesh import consumers, contracts, schemas
 from mesh.backbone import backbone
 from mesh.consumers import Preview
 from mesh.model.consumers import ConsumerVerdict
-from mesh.model.names import ProductId
 
 blueprint = func.Blueprint()
 
@@ -22,7 +22,7 @@ PRODUCT = "products/{domain}/{product}"
 @answers
 def get_contract(req: func.HttpRequest) -> func.HttpResponse:
     key = f"{req.route_params['port']}:{req.route_params['version']}"
-    return answer(json.loads(contracts.document(backbone(), _product(req), key, None)))
+    return answer(json.loads(contracts.document(backbone(), product_of(req), key, None)))
 
 
 @blueprint.function_name("get_schema")
@@ -31,7 +31,7 @@ def get_contract(req: func.HttpRequest) -> func.HttpResponse:
 def get_schema(req: func.HttpRequest) -> func.HttpResponse:
     key = f"{req.route_params['port']}:{req.route_params['version']}"
     name = req.route_params["object"]
-    return answer(json.loads(contracts.document(backbone(), _product(req), key, name)))
+    return answer(json.loads(contracts.document(backbone(), product_of(req), key, name)))
 
 
 @blueprint.function_name("preview_contract")
@@ -39,12 +39,8 @@ def get_schema(req: func.HttpRequest) -> func.HttpResponse:
 @answers
 def preview_contract(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/preview.v1")
-    found = consumers.preview(backbone(), _product(req), file=asked["file"], text=asked["text"])
+    found = consumers.preview(backbone(), product_of(req), file=asked["file"], text=asked["text"])
     return answer(_preview(found))
-
-
-def _product(req: func.HttpRequest) -> ProductId:
-    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])
 
 
 def _preview(found: Preview) -> dict[str, Any]:

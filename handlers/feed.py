@@ -7,11 +7,10 @@ import azure.functions as func
 
 from handlers.callers import caller
 from handlers.problems import answer, answers_later
-from handlers.queries import number
+from handlers.queries import number, product_of
 from mesh import entitlement, feed
 from mesh.backbone import backbone
 from mesh.feed import Page
-from mesh.model.names import ProductId
 
 blueprint = func.Blueprint()
 
@@ -20,7 +19,7 @@ blueprint = func.Blueprint()
 @blueprint.route("products/{domain}/{product}/events", methods=["GET"])
 @answers_later
 async def list_events(req: func.HttpRequest) -> func.HttpResponse:
-    product = ProductId(domain=req.route_params["domain"], product=req.route_params["product"])
+    product = product_of(req)
     limit = number(req, "limit", 100, lowest=1, highest=feed.MOST_READ)
     subscription = req.params.get("subscription", "")
     known = req.headers.get("if-none-match", "")

@@ -7,10 +7,10 @@ import azure.functions as func
 from handlers import representations as shown
 from handlers.callers import caller
 from handlers.problems import answer, answers
+from handlers.queries import product_of
 from mesh import entitlement, notices, reminding
 from mesh.backbone import backbone
 from mesh.errors import NotFound
-from mesh.model.names import ProductId
 from mesh.model.notice import Notice
 
 blueprint = func.Blueprint()
@@ -22,7 +22,7 @@ NOTICES = "products/{domain}/{product}/notices"
 @blueprint.route(NOTICES, methods=["GET"])
 @answers
 def list_notices(req: func.HttpRequest) -> func.HttpResponse:
-    found = notices.of_product(backbone(), _product(req))
+    found = notices.of_product(backbone(), product_of(req))
     return answer({"notices": [_notice(req, notice) for notice in found]})
 
 
@@ -32,7 +32,7 @@ def list_notices(req: func.HttpRequest) -> func.HttpResponse:
 def acknowledge_notice(req: func.HttpRequest) -> func.HttpResponse:
     done = notices.acknowledge(
         backbone(),
-        _product(req),
+        product_of(req),
         req.route_params["port"],
         _major(req),
         req.route_params["consumer"],
@@ -50,10 +50,6 @@ def check_notices(timer: func.TimerRequest) -> None:  # noqa: ARG001 - a trigger
 def _notice(req: func.HttpRequest, notice: Notice) -> dict[str, Any]:
     asked = entitlement.asked_shown_to(caller(req), notice)
     return shown.notice(notice, asked, notices.outstanding(backbone(), notice))
-
-
-def _product(req: func.HttpRequest) -> ProductId:
-    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])
 
 
 def _major(req: func.HttpRequest) -> int:

@@ -1,8 +1,14 @@
-"""Parameters of a query, read strictly."""
+"""What a request asks about: the product in its path, and the parameters of its query."""
 
 import azure.functions as func
 
 from mesh.errors import Rejected
+from mesh.model.names import ProductId
+
+
+def product_of(req: func.HttpRequest) -> ProductId:
+    """The product that `{domain}/{product}` of the route names."""
+    return ProductId(domain=req.route_params["domain"], product=req.route_params["product"])
 
 
 def number(req: func.HttpRequest, name: str, default: int, *, lowest: int = 0, highest: int) -> int:

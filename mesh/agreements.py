@@ -15,7 +15,7 @@ from mesh.errors import NotFound, Rejected
 from mesh.model.agreement import Agreement, Standing, announcement
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.record import Commit, Head, number
-from mesh.rounds import full_round
+from mesh.rounds import over_products
 
 Decision = Literal["approve", "refuse", "revoke"]
 
@@ -174,13 +174,9 @@ def check_all(backbone: Backbone) -> int:
     What a crash left of what was decided is done as well. One product's trouble does not
     keep the others from being checked: it is raised at the end.
     """
-    total = 0
-    with full_round("the agreements of some products could not be checked") as turn:
-        for summary in backbone.catalogue.products():
-            with turn():
-                for agreement in backbone.registry.agreements(summary.id):
-                    total += _check(backbone, agreement)
-    return total
+    return over_products(
+        backbone, _check_all_of, "the agreements of some products could not be checked"
+    )
 
 
 def _check_consumer(backbone: Backbone, product: ProductId, consumer: str) -> None:
@@ -191,6 +187,10 @@ def _check_consumer(backbone: Backbone, product: ProductId, consumer: str) -> No
     if consumer == product.domain:
         message = f"{product} is {consumer}'s own: no agreement is needed."
         raise Rejected(message, problem="own-product", status=409)
+
+
+def _check_all_of(backbone: Backbone, product: ProductId) -> int:
+    return sum(_check(backbone, one) for one in backbone.registry.agreements(product))
 
 
 def _check(backbone: Backbone, agreement: Agreement) -> int:

@@ -21,10 +21,11 @@ def all_locations(storage: Storage, data: Mapping[str, Any]) -> list[str]:
     snapshot = data["snapshot"]
     folder = snapshot.get("parquet")
     found = [snapshot["location"], folder]
-    if parts := _parts(storage, snapshot):
+    if data.get("set"):
+        for member in _members(storage, data):
+            found += [member.get("location"), member.get("parquet")]
+    elif parts := _parts(storage, snapshot):  # what is parted is of no set
         found = [location for location in found if location != folder] + list(parts.values())
-    for member in _members(storage, data):
-        found += [member.get("location"), member.get("parquet")]
     return list(dict.fromkeys(location for location in found if location))
 
 

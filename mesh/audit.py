@@ -22,6 +22,7 @@ from mesh.errors import Rejected
 from mesh.model.audit import MESH, UNSEEN, AuditEntry, Deed, Intent
 from mesh.model.entitlement import DECISIONS
 from mesh.model.principal import Caller, Principal
+from mesh.model.timestamps import rfc3339
 
 LONGEST_REASON = 2000
 
@@ -147,7 +148,7 @@ def _conclude_unseen(backbone: Backbone, intent: Intent) -> bool:
 
 
 def _conclude_count(backbone: Backbone, intent: Intent) -> bool:
-    since = intent.deed.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    since = rfc3339(intent.deed.at.replace(microsecond=0))
     reason = f"{intent.count} more times in the hour from {since}. {intent.deed.reason}"
     deed = replace(intent.deed, at=backbone.now(), reason=reason[:LONGEST_REASON])
     return backbone.audit.conclude(intent, deed) is not None

@@ -19,7 +19,7 @@ from mesh.model.names import ProductId
 from mesh.model.product import DataProduct
 from mesh.model.record import Commit, Head, Snapshot, number
 from mesh.ports import Storage
-from mesh.rounds import full_round
+from mesh.rounds import over_products
 
 MOST_TOLD = 20
 """Announcements in one commit; after a long outage the rest follow at the next check."""
@@ -30,12 +30,7 @@ def check_all(backbone: Backbone) -> int:
 
     One product's trouble does not keep the others from being checked: it is raised at the end.
     """
-    total = 0
-    with full_round("some products' expectations could not be checked") as turn:
-        for summary in backbone.catalogue.products():
-            with turn():
-                total += check(backbone, summary.id)
-    return total
+    return over_products(backbone, check, "some products' expectations could not be checked")
 
 
 def check(backbone: Backbone, product: ProductId) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from mesh import consumers
 from mesh.backbone import Backbone
@@ -90,8 +91,7 @@ def _shortened(
     port: OutputPort,
     path: str,
 ) -> Finding | None:
-    told = None if was is None or was.deprecation is None else was.deprecation.sunset
-    wanted = None if port.deprecation is None else port.deprecation.sunset
+    told, wanted = _sunset(was), _sunset(port)
     if told is None or wanted is None or wanted >= told:
         return None
     known = _names([one.domain for one in consumers.of_product(backbone, declaration.product.id)])
@@ -113,9 +113,8 @@ def _short(
     path: str,
 ) -> Finding | None:
     """A sunset that leaves consumers less than their notice; one told before stays."""
-    sunset = None if port.deprecation is None else port.deprecation.sunset
-    told = None if was is None or was.deprecation is None else was.deprecation.sunset
-    if sunset is None or sunset == told:
+    sunset = _sunset(port)
+    if sunset is None or sunset == _sunset(was):
         return None
     known = backbone.registry.notice(declaration.product.id, port.name, port.major)
     notice = as_declared(backbone, declaration, port, known)
@@ -132,6 +131,10 @@ def _short(
         f"{_names(waited_for)} have notice until {notice.until.isoformat()}.",
         remedy="Let the sunset be then, or later, or leave it out until they have acknowledged.",
     )
+
+
+def _sunset(port: OutputPort | None) -> datetime | None:
+    return None if port is None or port.deprecation is None else port.deprecation.sunset
 
 
 def _early(

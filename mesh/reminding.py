@@ -14,7 +14,7 @@ from mesh.model.product import DataProduct
 from mesh.model.record import Commit, Head, number
 from mesh.model.subscription_events import own_stream
 from mesh.notices import outstanding
-from mesh.rounds import full_round
+from mesh.rounds import over_products
 
 
 def check_all(backbone: Backbone) -> int:
@@ -23,22 +23,18 @@ def check_all(backbone: Backbone) -> int:
     What a crash left of what was to be told is done as well. One product's trouble does not
     keep the others from being checked: it is raised at the end.
     """
-    total = 0
-    with full_round("the notices of some products could not be checked") as turn:
-        for summary in backbone.catalogue.products():
-            with turn():
-                total += check(backbone, summary.id)
-    return total
+    return over_products(backbone, check, "the notices of some products could not be checked")
 
 
 def check(backbone: Backbone, product: ProductId) -> int:
     """The same for one product."""
-    total = 0
-    for notice in backbone.registry.notices(product):
+    found, total = backbone.registry.notices(product), 0
+    for notice in found:
         if notice.standing is NoticeStanding.OPEN:
             total += _retire(backbone, notice)
             _remind(backbone, notice)
-    tell(backbone, product)
+    if found:
+        tell(backbone, product)
     return total
 
 

@@ -5,6 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from mesh.backbone import Backbone
+from mesh.model.names import ProductId
+
+
+def over_products(
+    backbone: Backbone, serve: Callable[[Backbone, ProductId], int], message: str
+) -> int:
+    """Give each product its turn; returns the sum of what the turns return.
+
+    Raises:
+        ExceptionGroup: as `full_round`.
+    """
+    total = 0
+    with full_round(message) as turn:
+        for summary in backbone.catalogue.products():
+            with turn():
+                total += serve(backbone, summary.id)
+    return total
+
 
 @contextmanager
 def full_round(message: str) -> Iterator[Callable[[], AbstractContextManager[None]]]:

@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import code_of, unavailable
-from mesh.azure.rows import between, get, noun, row, row_key, under
+from mesh.azure.rows import between, get, noun, row, row_key, unchanged, under
 from mesh.errors import Conflict
 from mesh.model.audit import AuditEntry, Deed, Intent, following
 
@@ -76,7 +75,7 @@ class TableAudit:
                 return None
             entry, made = self._next(deed)
             taken = {"PartitionKey": made["PartitionKey"], "RowKey": _key(intent)}
-            operations = [("create", made, {}), ("delete", taken, _as_it_was(known))]
+            operations = [("create", made, {}), ("delete", taken, unchanged(known))]
             with unavailable(f"Writing the audit log of {deed.log}"):
                 try:
                     self._table.submit_transaction(operations)
@@ -101,7 +100,7 @@ class TableAudit:
             with unavailable(f"Writing the audit log of {intent.deed.log}"):
                 try:
                     counted = _row(replace(known, count=known.count + 1))
-                    self._table.update_entity(counted, mode="replace", **_as_it_was(entity))
+                    self._table.update_entity(counted, mode="replace", **unchanged(entity))
                 except ResourceNotFoundError:
                     return
                 except HttpResponseError as failure:
@@ -136,10 +135,6 @@ def _row(intent: Intent) -> dict[str, Any]:
 
 def _key(intent: Intent) -> str:
     return row_key("intent", intent.key)
-
-
-def _as_it_was(entity: Any) -> dict[str, Any]:
-    return {"etag": entity.metadata["etag"], "match_condition": MatchConditions.IfNotModified}
 
 
 def _pause(attempt: int) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from azure.core import MatchConditions
 from azure.core.exceptions import (
     ResourceExistsError,
     ResourceModifiedError,
@@ -17,7 +16,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import code_of, unavailable
-from mesh.azure.rows import get, noun, row, row_key
+from mesh.azure.rows import get, noun, row, row_key, unchanged
 from mesh.model.claim import Claim
 from mesh.model.subscription import Channel
 
@@ -53,12 +52,7 @@ class TableClaims:
                 if before is None:
                     self._table.create_entity(entity)
                 else:
-                    self._table.update_entity(
-                        entity,
-                        mode=UpdateMode.REPLACE,
-                        etag=before.metadata["etag"],
-                        match_condition=MatchConditions.IfNotModified,
-                    )
+                    self._table.update_entity(entity, mode=UpdateMode.REPLACE, **unchanged(before))
             except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as failure:
                 if code_of(failure) == "TableNotFound":
                     raise

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from azure.core import MatchConditions
 from azure.core.exceptions import ResourceNotFoundError
 
 from mesh.azure.failures import code_of, unavailable
@@ -204,6 +205,11 @@ def between(
     with unavailable(f"Reading {partition} in table {table.table_name}"):
         found = table.query_entities(query, parameters=parameters, results_per_page=page)
         yield from islice(found, limit)
+
+
+def unchanged(before: TableEntity) -> dict[str, Any]:
+    """What lets a row be written only as long as it is as it was read."""
+    return {"etag": before.metadata["etag"], "match_condition": MatchConditions.IfNotModified}
 
 
 def under(table: TableClient, partition: str, *prefix: str) -> Iterator[TableEntity]:

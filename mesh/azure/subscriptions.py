@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.data.tables import UpdateMode
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import code_of, unavailable
-from mesh.azure.rows import FIRST, LAST, between, get, noun, row, row_key
+from mesh.azure.rows import FIRST, LAST, between, get, noun, row, row_key, unchanged
 from mesh.model.ended import Ended
 from mesh.model.events import ReceivedEvent
 from mesh.model.interests import Interest, interests, of_event
@@ -61,7 +60,7 @@ class TableSubscriptions:
     def _replaced(self, changed: Subscription, before: TableEntity) -> bool:
         """Whether the rows were replaced, which they are only as long as it is as it was."""
         whole, *copies = _rows(changed)
-        operations: list[Any] = [("update", whole, {**_REPLACE, **_unchanged(before)})]
+        operations: list[Any] = [("update", whole, {**_REPLACE, **unchanged(before)})]
         operations += [("upsert", row, _REPLACE) for row in copies]
         return self._done(f"Changing subscription {changed.id}", operations)
 
@@ -97,7 +96,7 @@ class TableSubscriptions:
         while (entity := get(self._table, product.key, key, doing=removing)) is not None:
             known = noun(Subscription, entity)
             whole, *copies = _rows(known)
-            operations: list[Any] = [("delete", whole, _unchanged(entity))]
+            operations: list[Any] = [("delete", whole, unchanged(entity))]
             operations += [("delete", copy, {}) for copy in copies]
             left = row(product.key, _ended_key(subscription), Ended.of(known))
             operations.append(("upsert", left, _REPLACE))
@@ -155,7 +154,3 @@ def _copy_key(interest: Interest) -> str:
 def _ended_key(subscription: str) -> str:
     """Beyond all copies, too: no interest begins with `~~`."""
     return f"{LAST}{LAST}{row_key(subscription)}"
-
-
-def _unchanged(before: TableEntity) -> dict[str, Any]:
-    return {"etag": before.metadata["etag"], "match_condition": MatchConditions.IfNotModified}

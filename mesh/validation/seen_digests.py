@@ -1,9 +1,9 @@
 """Many keys in little memory: 128 bits of each, and the row that had it first.
 
 Digests come from polars' hash with random seeds, so that nobody can aim at them: two keys of a file
-of a hundred million are taken for one with a probability of 10⁻²². A quarter of a million stand in
-memory; more go to a temporary file, sorted, and of each key 12 bits stay in a filter that knows
-most new keys to be new. Eight files become one, so that there are few to look at.
+of a hundred million are taken for one with a probability of 10⁻²². Some stand in memory; more
+go to a temporary file, sorted, and of each key 12 bits stay in a filter that knows most new keys to
+be new. Eight files become one, so that there are few to look at.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from mesh.validation.seen_runs import COLUMNS, RunOnDisk, mask, one_of
 if TYPE_CHECKING:
     import polars as pl
 
-SPILLED = 1 << 18
 _MERGED = 8
 _REPEATED = 1 << 16
 """Keys that were repeated and are looked up first: most of them will be again."""
@@ -58,7 +57,7 @@ class SeenDigests:
         spilled: How many digests stand in memory before they go to disk.
     """
 
-    def __init__(self, spilled: int = SPILLED) -> None:
+    def __init__(self, spilled: int) -> None:
         self.seeds = DigestSeeds()
         self._spilled = spilled
         self._begin()

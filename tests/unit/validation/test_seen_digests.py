@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.validation.seen import IN_MEMORY
 from mesh.validation.seen_digests import SeenDigests
 from tests.thorough import examples
 
@@ -30,7 +31,7 @@ def test_the_first_row_of_each_key_is_told(blocks: list[list[bytes]], spilled: i
 
 
 def test_a_text_and_a_number_that_are_written_alike_are_two_keys() -> None:
-    seen = SeenDigests()
+    seen = SeenDigests(IN_MEMORY)
     assert seen.first_rows(seen.seeds.digests([b"s5", b"5"], [1, 2])) == {}
     assert seen.rows([b"5", b"s5", b"s6"]) == [2, 1, None]
 
