@@ -1,4 +1,4 @@
-"""The HTTP functions of the app, called as the Functions host calls them."""
+"""How Hypothesis draws; and the HTTP functions of the app, called as the Functions host does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.indexed import functions
+
+# What a machine does besides is no failure; and each run draws anew, also where `CI` is set.
+settings.register_profile(
+    "mesh",
+    settings.get_profile("default"),
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("mesh")
 
 EVERYTHING = "developer"
 """The token of somebody who may do everything."""

@@ -67,7 +67,6 @@ def test_the_broker_is_told_what_filters_ask_for() -> None:
 
 @settings(
     max_examples=examples(12),
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -22,7 +22,6 @@ ODD_NAMES = ["it's.csv", "@file", "a b.csv", "日本 🛬.csv", "50%.csv", "a'or
 ODD_KEYS = ["", "../x", "a/b?c#d\\e", "\x00\x7f\x9f", "%2F", "x" * 5000, "é🛬"]
 SHARED = rules(
     max_examples=examples(25),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -91,7 +91,6 @@ def test_an_event_arrives_with_all_its_attributes(
 
 @rules(
     max_examples=examples(25),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(told=st.lists(nouns.announcements, min_size=1, max_size=4))

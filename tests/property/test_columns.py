@@ -141,7 +141,7 @@ def published(document: dict[str, Any], data: bytes, *, fast: bool) -> tuple[Any
     return parquet.read_table(io.BytesIO(out.getvalue())), (told.rows, told.columns)
 
 
-@settings(max_examples=examples(80), deadline=None)
+@settings(max_examples=examples(80))
 @given(files())
 def test_columns_are_judged_and_published_as_rows_are(file: tuple[dict[str, Any], bytes]) -> None:
     document, data = file
@@ -161,7 +161,7 @@ def same_bits(one: Any, other: Any) -> bool:
     return one.schema == other.schema and one.to_pylist().__repr__() == other.to_pylist().__repr__()
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.sampled_from((*PATTERNS, r"a|^b$", r"^.*$", r"[^\s]+", r"\S\D\W", r"^[\w.-]{2,}$", r"x{2}?"))
     | st.from_regex(r"\^?([ab.]|\\[dws]|\[[^\]\\^-][a-c]?\]){1,4}[*+?]?\$?", fullmatch=True),

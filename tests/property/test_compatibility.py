@@ -23,7 +23,7 @@ from tests.unit.validation.files import contract
 NUMBERS = st.sampled_from([-3, -1, 0, 1, 2, 2.5, 3, 10, 0.1])
 DATES = ["2024-02-29", "2025-01-01", "2026-06-30"]
 JSON_LINES = FileFormat(kind="jsonl")
-few = settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=examples(80), suppress_health_check=list(HealthCheck))
 
 
 def some(**choices: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

@@ -149,7 +149,7 @@ def read_cell(text: str, element: dict[str, Any]) -> Any:
     return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_csv_rows_are_judged_as_the_reference_judges_them(data: st.DataObject) -> None:
     properties = data.draw(contracts())
@@ -214,7 +214,7 @@ def json_values(element: dict[str, Any]) -> st.SearchStrategy[Any]:
     return plain
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_json_rows_are_judged_as_the_reference_judges_them(data: st.DataObject) -> None:
     properties = data.draw(contracts(nested=True))
@@ -232,7 +232,7 @@ def test_json_rows_are_judged_as_the_reference_judges_them(data: st.DataObject) 
     assert bad == expected_bad(document, [parsed(line) for line in lines * 2])
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.binary(max_size=200), st.sampled_from(("rows.csv", "rows.tsv", "rows.jsonl", "rows.csv.gz"))
 )
@@ -249,7 +249,7 @@ def test_any_bytes_end_in_a_report(data: bytes, name: str) -> None:
         judge(plan, start + data, name, limits=Limits(record_bytes=64))
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(st.lists(st.text(alphabet='ab",\n\r01', max_size=12), max_size=6))
 def test_any_lines_are_cut_the_same_way_by_both_paths(pieces: list[str]) -> None:
     plan = unchecked_plan_of(
@@ -266,7 +266,7 @@ def test_any_lines_are_cut_the_same_way_by_both_paths(pieces: list[str]) -> None
 KEY_CELLS = ("", "1", "1.0", "10", "1e1", "-0", "0", "2")
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.lists(
         st.tuples(st.sampled_from(KEY_CELLS), st.sampled_from(("", "x", "y", "é"))), max_size=9

@@ -95,7 +95,7 @@ def holds(rule: dict[str, Any], values: list[str | None]) -> bool:
     return SINGLE[operator](count, Fraction(str(limit)))
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(VALUES, min_size=1, max_size=12), rules())
 def test_a_rule_holds_exactly_when_counting_says_so(
     values: list[str | None], rule: dict[str, Any]

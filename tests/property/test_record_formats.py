@@ -40,7 +40,7 @@ STAMPS = st.datetimes(
 )
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_the_elements_of_an_array_are_judged_as_the_reference_judges_them(
     data: st.DataObject,
@@ -111,7 +111,7 @@ def tables(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, str], list[dict[s
     return contract(properties), kinds, draw(st.lists(st.fixed_dictionaries(row), max_size=8))
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(tables(), st.integers(1, 9))
 def test_rows_of_parquet_are_judged_as_the_reference_judges_them(
     table: tuple[dict[str, Any], dict[str, str], list[dict[str, Any]]], group: int
@@ -141,7 +141,7 @@ AVRO: dict[str, Any] = {
 }
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(tables(), st.sampled_from(("null", "deflate")))
 def test_records_of_avro_are_judged_as_the_reference_judges_them(
     table: tuple[dict[str, Any], dict[str, str], list[dict[str, Any]]], codec: str
@@ -165,7 +165,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_rows_of_a_sheet_are_judged_as_the_reference_judges_them(data: st.DataObject) -> None:
     document, kinds, _ = data.draw(tables())
@@ -195,7 +195,7 @@ def test_rows_of_a_sheet_are_judged_as_the_reference_judges_them(data: st.DataOb
     assert sorted({row for row, _, _ in outcome.named}) == expected_bad(document, records)
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.binary(max_size=120),
     st.sampled_from(("rows.json", "rows.parquet", "rows.avro", "rows.xlsx", "rows.json.gz")),

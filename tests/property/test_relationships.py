@@ -89,7 +89,7 @@ def cells(rows: Rows) -> str:
     )
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(ROWS, ROWS.filter(bool))
 def test_a_row_is_refused_exactly_when_it_points_at_nothing(published: Rows, rows: Rows) -> None:
     plan, wanted = referring(published), expected(published, rows)

@@ -64,7 +64,7 @@ def cut(text: str, size: int) -> list[bytes]:
     return [text[start : start + size].encode() for start in range(0, len(text), size)]
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(LINES, st.integers(1, 80))
 def test_csv_is_judged_alike_by_one_process_and_by_several(lines: list[str], size: int) -> None:
     blocks = cut("a,b\n" + "".join(lines), size)
@@ -79,7 +79,7 @@ JSON = st.builds(
 ODD = st.sampled_from(('{"b": 1, "a": "z"}\n', '{"a":"w","b":2}\n', "\n", "7\n", '{"a": "v"}\n'))
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.one_of(JSON, ODD), max_size=30), st.integers(1, 80))
 def test_json_lines_are_judged_alike_by_one_process_and_by_several(
     lines: list[str], size: int
@@ -112,7 +112,7 @@ def test_without_an_answer_the_reader_looks_for_itself() -> None:
 LINED = csv_expressions(PLAN, Layout.of_columns(PLAN), b",")
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(LINES, st.sampled_from(("", "\n", "\r\n", "x", "\ufeff", "\x01")))
 def test_polars_finds_whole_lines_that_the_expression_matches(lines: list[str], last: str) -> None:
     assert LINED

@@ -160,7 +160,7 @@ class Deliveries:
         self.open = [begun for begun in self.open if begun.worker != worker]
 
 
-@settings(max_examples=examples(2000), deadline=None)
+@settings(max_examples=examples(2000))
 @given(deadly=st.booleans(), history=st.lists(HAPPENINGS, max_size=9))
 def test_no_file_ends_a_third_worker_and_none_is_refused_for_less(
     deadly: bool, history: list[tuple[str, int, tuple[str, ...], str, str]]

@@ -85,7 +85,7 @@ def good(document: dict[str, Any], rows: list[Any]) -> list[bool]:
     return [validator.is_valid(row) for row in rows]
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_accepted_json_lines(data: st.DataObject) -> None:
     properties = data.draw(contracts(nested=True))
@@ -104,7 +104,7 @@ def test_accepted_json_lines(data: st.DataObject) -> None:
             assert same(stored[name], records[i].get(name), item), (stored, texts[i])
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_accepted_csv(data: st.DataObject) -> None:
     properties = data.draw(contracts())

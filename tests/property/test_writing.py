@@ -16,7 +16,7 @@ BARE = Writing(plain=frozenset(range(1, 128)) - {0x22, 0x0A, 0x0D, 0x2C})
 CHARS = st.sampled_from(("a", "é", "€", "😀", " ", '"'))
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(
     st.lists(CHARS, max_size=40).map("".join),
     st.integers(1, 6),

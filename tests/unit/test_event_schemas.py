@@ -189,7 +189,7 @@ folders = st.sampled_from(
 counts = st.integers(min_value=0, max_value=2**40)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(
     folder=folders,
     name=names,

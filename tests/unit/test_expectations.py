@@ -167,7 +167,7 @@ def test_one_products_trouble_is_told_after_the_others_were_checked(world):
         expectations.check_all(world.backbone)
 
 
-@settings(max_examples=examples(20), deadline=None)
+@settings(max_examples=examples(20))
 @given(
     arrivals=st.lists(st.integers(1, 60), max_size=5, unique=True).map(sorted),
     pauses=st.lists(st.integers(1, 40), min_size=1, max_size=8),

@@ -310,7 +310,7 @@ def test_two_workers_fill_the_last_place_and_one_is_refused():
     assert len(told(world)) == 1
 
 
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow])
 @given(order=st.permutations(["north.csv", "south.csv", "north.csv", "south.csv", "bad"]))
 def test_in_any_order_and_twice_the_same_world(order):
     """The same messages, some twice, end in one event about the same files."""

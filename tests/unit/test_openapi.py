@@ -136,7 +136,6 @@ def test_whatever_is_asked_the_answer_is_as_described(
 
     @settings(
         max_examples=examples(25),
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -185,7 +185,7 @@ class Blob(io.BytesIO):
 VALUES = st.one_of(st.none(), st.text(max_size=4), st.dates().map(date.isoformat))
 
 
-@settings(max_examples=examples(50), deadline=None)
+@settings(max_examples=examples(50))
 @given(values=st.lists(VALUES, max_size=30))
 def test_each_row_is_in_the_part_of_its_value(values):
     import pyarrow as pa

@@ -35,7 +35,7 @@ async def test_a_folder_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None
     await asyncio.wait_for(journal.grown(), 5)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(
     lines=st.lists(st.integers(0, 10**6), max_size=30),
     cuts=st.sets(st.integers(0, 30)),

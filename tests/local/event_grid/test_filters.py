@@ -111,7 +111,7 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
     return condition
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(conditions(), st.one_of(st.just(ABSENT), VALUES), st.booleans())
 def test_every_operator_agrees_with_the_oracle(
     condition: dict[str, Any], value: Any, arrays: bool

@@ -13,7 +13,7 @@ from local.event_grid.retry import delay_after, outcome_of_status, up_to_a_tenth
 from tests.thorough import examples
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(attempts=st.integers(1, 40), status=st.sampled_from([404, 408, 429, 500, 503]))
 def test_the_spread_never_shortens_a_delay(attempts: int, status: int) -> None:
     outcome = outcome_of_status(status, webhook=True)

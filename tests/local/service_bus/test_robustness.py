@@ -81,7 +81,7 @@ _FRAMES = st.tuples(
 
 @pytest.mark.asyncio
 async def test_random_performatives_disturb_nobody() -> None:
-    @settings(deadline=None, max_examples=examples(60))
+    @settings(max_examples=examples(60))
     @given(st.lists(_FRAMES, min_size=1, max_size=6))
     def check(frames: list[tuple[int, list[Any], bytes]]) -> None:
         bench = Bench()

@@ -64,7 +64,7 @@ def made(kind: SpanKind, attributes: dict[str, Any], *, failed: bool, linked: bo
     return next(span for span in exporter.get_finished_spans() if span.name == "work")
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(list(SpanKind)),
     st.dictionaries(NAMES, VALUES, max_size=5),

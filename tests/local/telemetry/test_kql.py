@@ -262,7 +262,7 @@ def test_columns_have_their_names_and_types(filled):
     assert answer.records()[0]["TimeGenerated"].endswith(":00:00.0000000Z")
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1e6)), min_size=1, max_size=40),
     st.integers(1, 100),

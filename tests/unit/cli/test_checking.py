@@ -88,7 +88,6 @@ names = st.sampled_from(
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     max_examples=examples(40),
-    deadline=None,
 )
 @given(
     name=names,

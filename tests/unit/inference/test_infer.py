@@ -281,7 +281,7 @@ def tables(draw: st.DrawFn) -> str:
     return out.getvalue()
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(tables())
 def test_the_draft_accepts_the_file_it_is_from(table: str) -> None:
     drafted(table)
@@ -298,7 +298,7 @@ values = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.dictionaries(st.sampled_from(["a", "b", "c d"]), values, min_size=1), min_size=1),
     st.sampled_from([1, 25]),

@@ -179,7 +179,7 @@ KINDS: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(data=st.data(), kinds=st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=4))
 def test_the_draft_accepts_the_parquet_it_is_from(data, kinds):
     schema = pa.schema([(f"f{number}", kind) for number, kind in enumerate(kinds)])

@@ -221,7 +221,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=examples(100))
 @given(value=VALUES)
 def test_what_is_shown_of_a_value_is_the_beginning_of_the_whole(value: Any) -> None:
     assert shown(value) == clipped(value if isinstance(value, str) else to_json(value), 256)

@@ -240,7 +240,7 @@ def test_what_the_library_would_write_back_as_something_else_becomes_json_lines(
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 
 
-@settings(max_examples=examples(30), deadline=None)
+@settings(max_examples=examples(30))
 @given(
     rows=st.lists(
         st.fixed_dictionaries({"code": st.sampled_from(("CH", "x")), "note": TEXTS}), min_size=1

@@ -11,7 +11,7 @@ from tests.thorough import examples
 KEYS = st.lists(st.integers(0, 40).map(lambda number: b"%d" % number), max_size=12)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.booleans(), KEYS), max_size=8), st.integers(1, 60))
 def test_the_first_row_of_a_key_is_told_however_many_there_are(
     blocks: list[tuple[bool, list[bytes]]], in_memory: int

@@ -12,7 +12,7 @@ from tests.thorough import examples
 KEYS = st.lists(st.integers(0, 60).map(lambda n: b"s%d" % n if n % 3 else b"%d" % n), max_size=20)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(KEYS, max_size=8), st.integers(1, 60))
 def test_the_first_row_of_each_key_is_told(blocks: list[list[bytes]], spilled: int) -> None:
     seen, told = SeenDigests(spilled), dict[bytes, int]()
