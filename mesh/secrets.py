@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mesh.backbone import Backbone
-from mesh.model.names import ProductId
 from mesh.model.subscription import Channel, Subscription
 
 
-def fresh(backbone: Backbone, product: ProductId, identity: str) -> int:
-    """The generation of a secret that no subscription of this id has had."""
-    ended = backbone.subscriptions.ended(product, identity)
-    return 1 if ended is None else ended.generation + 1
+def fresh(backbone: Backbone, anew: Subscription) -> Subscription:
+    """The subscription, with nothing that an earlier one of its id had: secret, or rounds."""
+    ended = backbone.subscriptions.ended(anew.product, anew.id)
+    return anew if ended is None else ended.followed_by(anew)
 
 
 def added(backbone: Backbone, wants: Subscription) -> Subscription:
     """The subscription, written; another of its id may have come and gone meanwhile."""
     backbone.subscriptions.add(wants)
-    unused = fresh(backbone, wants.product, wants.id)
-    if wants.generation >= unused:
+    ended = backbone.subscriptions.ended(wants.product, wants.id)
+    if ended is None or ended.followed_by(wants) == wants:
         return wants
-
-    def renewed(found: Subscription) -> Subscription:
-        if found.generation >= unused:
-            return found
-        return replace(found, generation=unused, made_with=unused, previous_until=None)
-
-    return backbone.subscriptions.change(wants.product, wants.id, renewed) or wants
+    changed = backbone.subscriptions.change(wants.product, wants.id, ended.followed_by)
+    return changed or wants
 
 
 def first(backbone: Backbone, wants: Subscription) -> str | None:

@@ -85,8 +85,7 @@ def subscribe(
     anew = asked(head, identity, subscriber, route, wanted, at=backbone.now())
     subscription = replace(anew, until=until)
     if known is None:
-        fresh, by = secrets.fresh(backbone, product, identity), _digest(key)
-        subscription = replace(subscription, generation=fresh, made_with=fresh, made_by=by)
+        subscription = secrets.fresh(backbone, replace(subscription, made_by=_digest(key)))
     else:
         subscription = once_more(subscription, known)
     if relied_on is not None:

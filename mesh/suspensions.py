@@ -33,7 +33,9 @@ def suspend(backbone: Backbone, product: ProductId, identity: str, *, reason: st
             raise Rejected(message, problem="subscription-gone", status=409)
         if found.state in {State.SUSPENDED, State.BARRED}:
             return found
-        return replace(found, state=State.SUSPENDED, suspended_at=backbone.now(), reason=reason)
+        # Of one whose resumption was cut off, what was held before is held on.
+        since = found.suspended_at or backbone.now()
+        return replace(found, state=State.SUSPENDED, suspended_at=since, reason=reason)
 
     return subscriptions.change(backbone, product, identity, decide)
 

@@ -10,7 +10,7 @@ import pytest
 
 from mesh import notifications, replays, subscriptions, suspensions
 from mesh.errors import NotFound, Rejected
-from mesh.model.delivery import DeliveryAttempt
+from mesh.model.delivery import DeliveryAttempt, longest_schedule
 from mesh.model.events import PRODUCT_UPDATED, ReceivedEvent
 from mesh.model.names import ProductId
 from mesh.model.notification import Notification
@@ -139,6 +139,23 @@ def test_a_resumption_that_crashed_is_done_by_asking_again(countries):
         suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
 
 
+def test_what_a_resumption_left_when_it_crashed_is_held_on(countries):
+    identity = subscribe(countries)
+    suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="It moves.")
+    land(countries, "held")
+    countries.queues.failure = OSError("crash")
+    with pytest.raises(OSError, match="crash"):
+        suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
+    countries.queues.failure = None
+    countries.clock.advance(2 * longest_schedule(countries.backbone.policy.schedule))
+
+    suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="It moves again.")
+    suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
+    countries.deliver()
+
+    assert countries.told() == countries.updates()
+
+
 def test_the_last_failure_suspends_though_the_process_died_before(countries):
     identity = subscribe(countries)
     fail_to_the_end(countries)
@@ -249,6 +266,18 @@ def test_a_replay_is_retried_as_the_first_telling_was(countries):
     assert countries.told() == countries.updates() * 3
     delivery = countries.backbone.deliveries.get(COUNTRIES, countries.updates()[0], identity)
     assert [(a.round, a.number) for a in delivery.attempts] == [(0, 1), (1, 1), (1, 2), (2, 1)]
+
+
+def test_who_subscribes_again_is_told_again_of_what_it_was_told_again_before(countries):
+    identity = subscribe(countries)
+    land(countries, "a")
+    for _ in range(3):
+        replays.replay(countries.backbone, COUNTRIES, identity, start=From(last=1))
+        countries.deliver()
+        subscriptions.unsubscribe(countries.backbone, COUNTRIES, identity)
+        assert subscribe(countries) == identity
+
+    assert countries.told() == countries.updates() * 4
 
 
 def test_a_long_replay_says_where_to_go_on(countries, monkeypatch):
