@@ -63,7 +63,8 @@ def begin(
     if call.operation not in DECISIONS:
         return None
     parts = sorted(call.parts.items())
-    named = json.dumps([principal.id, call.operation, parts, call.body.hex(), key])
+    body = hashlib.sha256(call.body).hexdigest()  # it may be as large as the platform lets in
+    named = json.dumps([principal.id, call.operation, parts, body, key])
     deed = _deed(backbone, principal, call, UNSEEN, reason)
     digest = hashlib.sha256(named.encode()).hexdigest()[:40]
     intent = Intent(key=digest, id=uuid.uuid4().hex, deed=deed)

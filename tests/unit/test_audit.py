@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,10 +13,12 @@ import pytest
 from mesh import access, agreements, audit
 from mesh.announced_data import all_locations
 from mesh.backbone import replace_backbone
+from mesh.entitlement import Call
 from mesh.errors import NotFound, Unavailable
 from mesh.model.entitlement import DECISIONS, RULES
 from mesh.model.names import ProductId
 from mesh.model.policy import Policy
+from mesh.model.principal import Principal
 from mesh.model.rate import Buckets, Rate
 from tests.unit.test_entitlement import PRODUCT, ROOT, SUBSCRIBE, refused
 
@@ -376,6 +379,18 @@ def test_no_body_keeps_a_decision_off_the_record(api, countries, body):
     newest = log(api)[0]
     assert (newest["operation"], newest["outcome"], newest["reason"]) == ("unsubscribe", "done", "")
     assert countries.backbone.subscriptions.of_product(COUNTRIES) == []
+
+
+def test_a_body_is_never_copied_to_put_a_command_down(countries):
+    """It may be as large as the platform lets in, whatever the operation takes."""
+    call = Call(operation="suspend", parts={"domain": "geography"}, body=bytes(2**22))
+    tracemalloc.start()
+
+    audit.begin(countries.backbone, Principal(id="id", name="Ada"), call, "")
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(call.body)
 
 
 def test_a_domain_that_is_called_as_the_meshs_own_log_is_does_not_read_it(api):
