@@ -63,9 +63,15 @@ def next_time(expectation: Expectation, after: datetime) -> datetime:
 
 def is_schedule(text: str) -> bool:
     """Whether `text` is a cron expression of five fields that names some time."""
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
-    return len(text.split()) == 5 and croniter.is_valid(text)
+    if len(text.split()) != 5 or not croniter.is_valid(text):
+        return False
+    try:
+        croniter(text, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
+    except CroniterBadDateError:  # the 30th of February
+        return False
+    return True
 
 
 def wrong_calendar(value: object) -> str | None:
@@ -224,4 +230,5 @@ def _of_contract(
     storage: Storage, location: str, port: str, major: int, objects: tuple[str, ...]
 ) -> tuple[Expectation, ...]:
     document = json.loads(contracts.read(storage, location))
-    return expectations_of(document, port=port, major=major, objects=objects)
+    found = expectations_of(document, port=port, major=major, objects=objects)
+    return tuple(one for one in found if one.schedule is None or is_schedule(one.schedule))

@@ -9,7 +9,7 @@ from mesh.model.compatibility import compare_all
 from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.dropped_file import UNPLACED
-from mesh.model.expectation import CALENDAR
+from mesh.model.expectation import CALENDAR, wrong_period
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
@@ -135,19 +135,30 @@ def _service_level(declared: DeclaredContract) -> list[Finding]:
                     file=declared.file,
                     path=f"/slaProperties/{place}/schedule",
                     rule="contract.schedule",
-                    message=f"{schedule!r} is no cron expression of five fields.",
+                    message=f"{schedule!r} is no cron expression of five fields that names a time.",
                     remedy="Write minute, hour, day of month, month and day of week: 0 6 * * 1-5.",
                 )
             )
-    for place, custom in enumerate(declared.document.get("customProperties") or ()):
-        wrong = custom.get("property") == CALENDAR and wrong_calendar(custom.get("value"))
+        wrong = wrong_period(entry)
         if wrong:
+            findings.append(
+                Finding(
+                    file=declared.file,
+                    path=f"/slaProperties/{place}/value",
+                    rule="contract.period",
+                    message=f"{wrong}, not {entry['value']!r} {entry.get('unit') or 'd'}.",
+                    remedy="Say a longer or shorter one, or correct its unit: m, h, d or w.",
+                )
+            )
+    for place, custom in enumerate(declared.document.get("customProperties") or ()):
+        unread = custom.get("property") == CALENDAR and wrong_calendar(custom.get("value"))
+        if unread:
             findings.append(
                 Finding(
                     file=declared.file,
                     path=f"/customProperties/{place}/value",
                     rule="contract.calendar",
-                    message=f"The calendar of arrivals {wrong}.",
+                    message=f"The calendar of arrivals {unread}.",
                     remedy="Write timeZone as Europe/Zurich, and holidays as a list of YYYY-MM-DD.",
                 )
             )

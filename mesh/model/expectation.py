@@ -10,6 +10,10 @@ from typing import Any
 DEFAULT_GRACE = timedelta(hours=1)
 """How long after the expected time an arrival is not yet late, where no `latency` says it."""
 
+SHORTEST = timedelta(minutes=1)
+LONGEST = timedelta(days=3660)
+"""Of a `frequency`; a `latency` may be shorter."""
+
 _UNITS = {
     "m": timedelta(minutes=1),
     "min": timedelta(minutes=1),
@@ -21,6 +25,10 @@ _UNITS = {
     "w": timedelta(weeks=1),
     "week": timedelta(weeks=1),
 }
+
+_NAMES = {"frequency": "frequency", "f": "frequency", "latency": "latency", "ly": "latency"}
+"""Of the service levels that are read here, with their short forms."""
+
 CALENDAR = "arrivalCalendar"
 """The custom property with time zone and holidays (`docs/contract-profile.md`)."""
 
@@ -85,7 +93,7 @@ def expectations_of(
     found = []
     for name in objects:
         about = [entry for entry in entries if _is_about(entry, name)]
-        every = _period(about, "frequency", ("frequency", "f"))
+        every = _period(about, "frequency")
         schedule = next(
             (
                 str(entry["schedule"])
@@ -96,7 +104,7 @@ def expectations_of(
         )
         if every is None and schedule is None:
             continue
-        grace = _period(about, "latency", ("latency", "ly"))
+        grace = _period(about, "latency")
         found.append(
             Expectation(
                 port=port,
@@ -117,18 +125,41 @@ def _is_about(entry: Mapping[str, Any], name: str) -> bool:
     return elements == [""] or name in {element.partition(".")[0] for element in elements}
 
 
-def _period(
-    entries: Iterable[Mapping[str, Any]], name: str, names: tuple[str, ...]
-) -> timedelta | None:
+def wrong_period(entry: Mapping[str, Any]) -> str | None:
+    """What is wrong with the period that a service level says; None when nothing is."""
+    name, period = _NAMES.get(str(entry.get("property", "")).lower()), _said(entry)
+    if name is None or period is None or _is_fit(name, period):
+        return None
+    if period > LONGEST:
+        return f"A {name} is at most {LONGEST.days} days"
+    return f"A {name} is at least {SHORTEST.total_seconds():.0f} seconds"
+
+
+def _period(entries: Iterable[Mapping[str, Any]], name: str) -> timedelta | None:
     for entry in entries:
-        if str(entry.get("property", "")).lower() not in {name, *names}:
+        if _NAMES.get(str(entry.get("property", "")).lower()) != name:
             continue
-        unit = str(entry.get("unit") or "d").lower()
-        one = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
-        value = entry.get("value")
-        if one is not None and isinstance(value, int | float) and value > 0:
-            return one * value
+        period = _said(entry)
+        if period is not None and _is_fit(name, period):
+            return period
     return None
+
+
+def _said(entry: Mapping[str, Any]) -> timedelta | None:
+    """The period that a service level says; None when it says none."""
+    unit = str(entry.get("unit") or "d").lower()
+    one = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
+    value = entry.get("value")
+    if one is None or not isinstance(value, int | float) or not value > 0:
+        return None
+    try:
+        return one * value
+    except OverflowError:
+        return timedelta.max
+
+
+def _is_fit(name: str, period: timedelta) -> bool:
+    return period <= LONGEST and (name != "frequency" or period >= SHORTEST)
 
 
 def _calendar(document: Mapping[str, Any]) -> tuple[str, frozenset[date]]:

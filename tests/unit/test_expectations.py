@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh import expectations
+from mesh import expectations, onboarding_checks
 from mesh.model.expectation import CALENDAR, expectations_of
 from mesh.model.names import ProductId
 from tests.thorough import examples
@@ -202,11 +202,27 @@ def test_how_often_it_is_checked_does_not_matter(arrivals, pauses, scheduled):
     [
         (
             {"slaProperties": [{"property": "frequency", "value": 1, "schedule": "at six"}]},
-            "'at six' is no cron expression of five fields.",
+            "'at six' is no cron expression of five fields that names a time.",
         ),
         (
             {"slaProperties": [{"property": "frequency", "value": 1, "schedule": "0 0 31 2 * *"}]},
-            "is no cron expression of five fields.",
+            "is no cron expression of five fields that names a time.",
+        ),
+        (
+            {"slaProperties": [{"property": "frequency", "value": 1, "schedule": "0 0 30 2 *"}]},
+            "'0 0 30 2 *' is no cron expression of five fields that names a time.",
+        ),
+        (
+            {"slaProperties": [{"property": "frequency", "value": 0.001, "unit": "m"}]},
+            "A frequency is at least 60 seconds, not 0.001 m.",
+        ),
+        (
+            {"slaProperties": [{"property": "frequency", "value": 1e300}]},
+            "A frequency is at most 3660 days, not 1e+300 d.",
+        ),
+        (
+            {"slaProperties": [{"property": "latency", "value": 4000, "unit": "weeks"}]},
+            "A latency is at most 3660 days, not 4000 weeks.",
         ),
         (
             {"customProperties": [{"property": CALENDAR, "value": {"timeZone": "Mars"}}]},
@@ -232,7 +248,26 @@ def test_a_schedule_that_cannot_be_understood_is_refused_at_onboarding(world, mo
     assert saga.status == "refused"
     [finding] = saga.findings
     assert message in finding.message
-    assert finding.rule in {"contract.schedule", "contract.calendar"}
+    assert finding.rule in {"contract.schedule", "contract.calendar", "contract.period"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"property": "frequency", "value": 1, "schedule": "0 0 30 2 *"},
+        {"property": "frequency", "value": 1e300},
+        {"property": "frequency", "value": 1e-9},
+    ],
+)
+def test_what_was_published_before_that_was_refused_keeps_nothing_else_from_being_checked(
+    world, monkeypatch, entry
+):
+    monkeypatch.setattr(onboarding_checks, "_service_level", lambda _: [])
+    onboard(world, [entry])
+
+    tick(world, timedelta(days=3), step=timedelta(hours=12))
+
+    assert told(world) == []
 
 
 @pytest.mark.parametrize(
