@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def read(body: bytes) -> Any:
         message = f"The body has {len(body)} bytes; at most {MAX_REQUEST_BYTES} are taken."
         raise Rejected(message, problem="body-too-large", status=413)
     try:
-        data = json.loads(body, parse_constant=_no_number)
+        data = json.loads(body, parse_constant=_no_number, parse_float=_number)
         json.dumps(data, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, RecursionError) as wrong:
         message = f"The body is no JSON: {wrong}."
@@ -109,6 +110,14 @@ def read(body: bytes) -> Any:
 def _no_number(text: str) -> None:
     message = f"{text} is not a number of JSON"
     raise ValueError(message)
+
+
+def _number(text: str) -> int | float:
+    """A number with a point or an exponent; JSON Schema takes `1.0` for the integer that it is."""
+    number = float(text)
+    if math.isinf(number):
+        _no_number(text)
+    return int(number) if number.is_integer() else number
 
 
 def findings(data: object, name: str) -> tuple[Finding, ...]:

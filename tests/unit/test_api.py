@@ -75,6 +75,7 @@ def test_a_refused_declaration_tells_all_findings(api, world, declare):
         (b"\xff", "invalid-json", 400, "The body is no JSON: 'utf-8' codec can't decode"),
         (b"[" * 100_000, "invalid-json", 400, "The body is no JSON: maximum recursion depth"),
         (b'{"files": NaN}', "invalid-json", 400, "NaN is not a number of JSON"),
+        (b'{"files": 1e999}', "invalid-json", 400, "1e999 is not a number of JSON"),
         (b"1" * 5000, "invalid-json", 400, "The body is no JSON: Exceeds the limit"),
         (rb'{"files": {"a": "\ud800"}}', "invalid-json", 400, "surrogates not allowed"),
         (b"[]", "invalid-body", 422, "First: [] is not of type 'object'"),
@@ -289,6 +290,24 @@ def test_a_subscription_from_its_beginning_to_its_end(api):
     assert rotated["secret"] not in {None, made.json["secret"]}
     assert [api("DELETE", path).status for _ in range(2)] == [204, 204]
     refused(api("GET", path), 404, "unknown-subscription")
+
+
+def test_an_integer_may_be_written_with_a_point_or_an_exponent(api, countries):
+    """As JSON Schema has it."""
+    pulled = api("POST", f"{PRODUCT}/subscriptions", {"subscriber": "fleet"}).json["id"]
+    told = api("POST", f"{PRODUCT}/subscriptions", {"subscriber": "fleet", "webhook": HOOK}).json
+    countries.land("geography/countries/v1/countries/a.csv", b"code,name\nCH,Switzerland\n")
+    [update] = countries.updates()
+    path = f"{PRODUCT}/subscriptions"
+
+    statuses = [
+        api("POST", f"{path}/{pulled}/acknowledgements", {"sequence": float(update)}).status,
+        api("POST", f"{path}/{told['id']}/replays", data=b'{"last": 1e1}').status,
+        api("POST", f"{path}/{told['id']}/replays", data=b'{"sequence": 1.0}').status,
+    ]
+
+    assert statuses == [200, 202, 202]
+    refused(api("POST", f"{path}/{told['id']}/replays", {"sequence": 1.5}), 422, "invalid-body")
 
 
 @pytest.mark.usefixtures("countries")
