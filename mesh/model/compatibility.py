@@ -17,6 +17,7 @@ from mesh.model.compatibility_promises import quality_steps, relationship_steps,
 from mesh.model.compatibility_schema import Step, schema_steps
 from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Dialect
+from mesh.model.value_paths import is_described
 
 Mode = Literal[
     "none",
@@ -147,6 +148,7 @@ def _object_steps(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
         if item.name in fields:
             yield from _unique(fields[item.name], item, old, new, keys)
             yield from _classification(fields[item.name], item)
+    yield from _unique_within(old, new)
     yield from quality_steps(old.quality, new.quality)
     yield from relationship_steps(old.relationships, new.relationships)
     yield from _dialect(old.dialect, new.dialect)
@@ -175,6 +177,18 @@ def _unique(
     if old.unique != new.unique and not told:
         text = f"{new.name} must now be unique." if new.unique else f"{new.name} may now repeat."
         yield Step(new.name, "unique", text, new.unique, old.unique)
+
+
+def _unique_within(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
+    """The same within objects, lists and maps; of what only one version has, nothing is told."""
+    before = {one.label: one for one in old.unique_paths}
+    after = {one.label: one for one in new.unique_paths}
+    for label, one in after.items():
+        if label not in before and is_described(old.record, one.steps):
+            yield Step(label, "unique", f"{label} must now be unique.", True, False)
+    for label, one in before.items():
+        if label not in after and is_described(new.record, one.steps):
+            yield Step(label, "unique", f"{label} may now repeat.", False, True)
 
 
 def _classification(old: Field, new: Field) -> Iterator[Step]:

@@ -23,6 +23,7 @@ from mesh.model.file_set import FILE_SET, SetRule
 from mesh.model.partitioning import partition_keys
 from mesh.model.pointers import pointer
 from mesh.model.relationships import Relationship, relationships
+from mesh.model.value_paths import UniquePath, unique_paths
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PUBLIC = frozenset({"public", "open", "internal", "unrestricted", "unclassified", "none"})
@@ -63,6 +64,7 @@ class SchemaObject:
         record: JSON Schema of one record.
         quality: The rules on the whole object and on its fields.
         relationships: The foreign keys of the object and of its fields.
+        unique_paths: What is `unique` within fields.
         dialect: How its delimited files are written.
         acceptance: What to do with a file that holds bad rows.
         file_set: Which files are announced together; None where each stands for itself.
@@ -76,6 +78,7 @@ class SchemaObject:
     primary_key: tuple[str, ...] = ()
     quality: tuple[QualityRule, ...] = ()
     relationships: tuple[Relationship, ...] = ()
+    unique_paths: tuple[UniquePath, ...] = ()
     dialect: Dialect = RFC_4180
     acceptance: Acceptance = ALL_OR_NOTHING
     file_set: SetRule | None = None
@@ -215,6 +218,7 @@ def _schema_object(
         record=object_schema(element),
         quality=tuple(quality_rules(element, pointer)),
         relationships=tuple(relationships(element, pointer, contract)),
+        unique_paths=unique_paths(element, pointer),
         dialect=_dialect([contract, element]),
         acceptance=_acceptance([contract, element]),
         file_set=_file_set([contract, element]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.model.contract_schema import column_name
+from mesh.model.value_paths import Steps, nested_elements
 
 OPERATORS = (
     "mustBe",
@@ -34,7 +35,8 @@ class QualityRule:
         pointer: JSON Pointer of the rule in the contract.
         kind: `library`, `sql`, `custom` or `text`.
         metric: What a library rule counts (`nullValues`, …); the query of an SQL rule.
-        field: Name of the field the rule stands at, None at the object.
+        field: Name of the field the rule stands at, or the way to it; None at the object.
+        steps: The way to its values from the top of a record; empty at the object.
         operator: One of `OPERATORS`, None for rules for people.
         limit: What the count is compared with: a number, or two for the `Between` operators.
         percent: Whether the count is a share of the rows, in percent.
@@ -48,6 +50,7 @@ class QualityRule:
     kind: str
     metric: str | None
     field: str | None
+    steps: Steps
     operator: str | None
     limit: Any
     percent: bool
@@ -58,20 +61,30 @@ class QualityRule:
 
 
 def quality_rules(element: Mapping[str, Any], pointer: str) -> Iterator[QualityRule]:
-    """All rules of a schema object: its own, then those of its fields.
+    """All rules of a schema object: its own, those of its fields, then those within its fields.
 
     A rule with several operators, which ODCS 3.0 admits, is one for each.
     """
     items = element.get("properties") or ()
     columns = {str(item["name"]): column_name(item) for item in items}
-    yield from _rules(element, pointer, field=None, columns=columns)
+    yield from _rules(element, pointer, field=None, steps=(), columns=columns)
     for index, item in enumerate(items):
-        at = f"{pointer}/properties/{index}"
-        yield from _rules(item, at, field=column_name(item), columns=columns)
+        at, name = f"{pointer}/properties/{index}", column_name(item)
+        yield from _rules(item, at, field=name, steps=(name,), columns=columns)
+    for one in nested_elements(element, pointer):
+        if not one.is_key:
+            yield from _rules(
+                one.element, one.pointer, field=one.label, steps=one.steps, columns={}
+            )
 
 
 def _rules(
-    element: Mapping[str, Any], pointer: str, *, field: str | None, columns: Mapping[str, str]
+    element: Mapping[str, Any],
+    pointer: str,
+    *,
+    field: str | None,
+    steps: Steps,
+    columns: Mapping[str, str],
 ) -> Iterator[QualityRule]:
     for index, rule in enumerate(element.get("quality") or ()):
         metric = rule.get("metric") or rule.get("rule")
@@ -83,6 +96,7 @@ def _rules(
                 kind=kind,
                 metric=rule.get("query") if kind == "sql" else METRIC_NAMES.get(metric, metric),
                 field=field,
+                steps=steps,
                 operator=operator,
                 limit=rule.get(operator) if operator else None,
                 percent=_unit(rule) == "percent",

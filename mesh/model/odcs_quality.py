@@ -92,6 +92,13 @@ def _metric(rule: Mapping[str, Any], fields: Sequence[str] | None, path: str) ->
             f"{metric} is a metric of {right}; here, there is nothing for it to count.",
             f"Move the rule to the `quality` of {right}.",
         )
+    if fields is None and metric == "duplicateValues" and "properties" in arguments:
+        yield Problem(
+            f"{path}/arguments",
+            "odcs.quality.arguments",
+            "At a property, duplicateValues counts the values of that property alone.",
+            "Leave `properties` out, or move the rule to the object.",
+        )
     unknown = sorted(set(arguments) - _ARGUMENTS[metric])
     if unknown:
         yield Problem(

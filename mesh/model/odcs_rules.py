@@ -11,6 +11,7 @@ from mesh.model.contract import major_version
 from mesh.model.contract_schema import column_name
 from mesh.model.jdk_dates import UnsupportedLayoutError, layout_expression, parse
 from mesh.model.odcs_names import element_problems, identifier_problems
+from mesh.model.odcs_nested import nested_problems
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_profile import profile_problems
 from mesh.model.odcs_quality import quality_problems
@@ -134,6 +135,7 @@ def _object_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]
     yield from quality_problems(element, path, fields=fields)
     yield from element_problems(element, path)
     yield from _properties_problems(element, path)
+    yield from nested_problems(element, path)
 
 
 def _properties_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]:

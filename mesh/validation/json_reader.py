@@ -73,6 +73,8 @@ class JsonLinesReader(RunReader[JsonExpressions]):
 
     def _cut_out(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
         assert self._fast
+        if self._plan.unique_paths:
+            return self._looked_into(data, start, stop)
         if not self._fast.cut:
             return {}
         values = RunValues(self._fast)
@@ -86,6 +88,17 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         if self._quality.fields:
             names = self._quality.fields & columns.keys()
             self._quality.add({name: values.parsed(columns[name]) for name in names})
+        return odd
+
+    def _looked_into(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
+        """The same where keys stand within fields: each record is read."""
+        odd: dict[int, list[Fault]] = {}
+        for number, line in enumerate(data[start : stop - 1].split(b"\n")):
+            record = parse_json(line.decode())
+            self._quality.add({name: [record.get(name)] for name in self._quality.fields})
+            faults = self._key_faults(record, self._tally.rows + 1 + number)
+            if faults:
+                odd[number] = faults
         return odd
 
     def _learn(self, record: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from mesh.validation.faults import Fault
 from mesh.validation.field_judge import FieldJudge
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK
-from mesh.validation.sentences import sentence, shown
+from mesh.validation.sentences import field_path, sentence, shown
 
 _OPTIONS = frozenset(
     {
@@ -103,11 +103,3 @@ class Judge:
         if option in _OPTIONS:
             return f"{field.pointer}/logicalTypeOptions/{option}"
         return f"{field.pointer}/{_ELEMENTS[rule]}" if rule in _ELEMENTS else field.pointer
-
-
-def field_path(parts: Sequence[Any]) -> str:
-    """`lines[2].sku` for the path of an error."""
-    text = ""
-    for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text

@@ -8,27 +8,35 @@ from typing import Any, cast
 
 from mesh.model.relationships import RULE
 from mesh.validation.faults import Fault
+from mesh.validation.nested_values import Place, values_at
 from mesh.validation.plan import Key, Plan
 from mesh.validation.report import MASK
 from mesh.validation.seen import Seen
-from mesh.validation.sentences import clipped, shown
+from mesh.validation.sentences import clipped, field_path, shown
 
 Parts = Sequence[bytes | None]
 
 
 class KeyIndex:
-    """Remembers the keys of a file in `Seen`: some in memory, any number on disk."""
+    """Remembers the keys of a file in `Seen`: some in memory, any number on disk.
+
+    Attributes:
+        keys: Of the plan; all are of fields at the top of a record.
+        nested: The values within objects, lists and maps that may stand only once.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.keys = plan.keys
         self._sensitive = plan.sensitive
         self._seen = [Seen() for _ in plan.keys]
         self._references = [plan.references.get(key.path) for key in plan.keys]
+        self.nested = UniqueValues(plan)
 
     @property
     def of_single_fields(self) -> bool:
         """Whether each key is one field, and is compared with others of the same file alone."""
-        return all(len(key.fields) == 1 and key.rule != RULE for key in self.keys)
+        single = all(len(key.fields) == 1 and key.rule != RULE for key in self.keys)
+        return single and not self.nested.paths
 
     def seen(self, number: int) -> Seen:
         """Where one key is remembered."""
@@ -44,8 +52,11 @@ class KeyIndex:
         key = self.keys[number]
         return self.fault(key, shown(record[key.fields[0]]), first)
 
-    def faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
-        """A fault for each key of this record that is not as it must be; remembers its keys."""
+    def faults(self, record: Mapping[str, Any], row: int, *, most: int) -> list[Fault]:
+        """A fault for each key of this record that is not as it must be; remembers its keys.
+
+        Of keys within objects, lists and maps so many are told at most.
+        """
         found = []
         for number, key in enumerate(self.keys):
             parts = [
@@ -54,7 +65,7 @@ class KeyIndex:
             for first in self.repeated(number, [[part] for part in parts], row).values():
                 value = ", ".join(shown(record[name]) for name in key.fields)
                 found.append(self.fault(key, value, first))
-        return found
+        return [*found, *self.nested.faults(record, row, most=most)]
 
     def repeated(self, number: int, columns: Sequence[Parts], row: int) -> dict[int, int]:
         """Remember one key of many rows; which of them (from 0) an earlier row has, and which row.
@@ -101,6 +112,45 @@ class KeyIndex:
             path=key.path,
             value=MASK if secret else value,
             message=said,
+        )
+
+
+class UniqueValues:
+    """Remembers the values within objects, lists and maps that may stand only once in a file."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.paths = plan.unique_paths
+        self._seen = [Seen() for _ in self.paths]
+        self._sensitive = plan.sensitive
+
+    def faults(self, record: Mapping[str, Any], row: int, *, most: int) -> list[Fault]:
+        """A fault for each value that stood there before; all are remembered, so many are told."""
+        found: list[Fault] = []
+        for path, seen in zip(self.paths, self._seen, strict=True):
+            here: dict[bytes, Place] = {}
+            for place, value in values_at(record, path.steps):
+                if value is None:
+                    continue
+                key = canonical(value)
+                first = seen.add(key, row)
+                if first is None:
+                    here[key] = place
+                elif len(found) < most:
+                    where = f"row {first}" if first > 0 else "the file that this one mends"
+                    if key in here:
+                        where = f"{field_path(here[key])} of the same row"
+                    found.append(self._fault(path.pointer, place, value, where))
+        return found
+
+    def _fault(self, pointer: str, place: Place, value: Any, where: str) -> Fault:
+        secret, label = place[0] in self._sensitive, field_path(place)
+        what = "the value" if secret else clipped(repr(shown(value)), 80)
+        return Fault(
+            field=label,
+            rule="unique",
+            path=f"{pointer}/unique",
+            value=MASK if secret else shown(value),
+            message=f"{label} must be unique in the file; {what} is already in {where}.",
         )
 
 

@@ -11,6 +11,7 @@ from mesh.model.contract_profile import Acceptance, Dialect
 from mesh.model.contract_quality import QualityRule
 from mesh.model.file_set import SetRule
 from mesh.model.relationships import RULE, Relationship
+from mesh.model.value_paths import UniquePath
 from mesh.validation.types import admits_null, json_types
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Plan:
         record: JSON Schema of one record.
         columns: In the order of the contract.
         closed: Whether a field that the contract does not name is refused.
-        keys: Constraints that span records.
+        keys: Constraints that span records, on fields at the top of them.
+        unique_paths: What is within such fields, and may not repeat in a file.
         fields: The contract's fields by name.
         relationships: Foreign keys; each that can be checked has a key, by its path.
         references: What the next file's relationships are checked against, by their paths; those
@@ -81,6 +83,7 @@ class Plan:
     is_odcs: bool
     file_set: SetRule | None = None
     partition_keys: tuple[str, ...] = ()
+    unique_paths: tuple[UniquePath, ...] = ()
     relationships: tuple[Relationship, ...] = ()
     references: Mapping[str, Reference] = field(default_factory=dict, compare=False, repr=False)
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -134,6 +137,7 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
         acceptance=item.acceptance,
         file_set=item.file_set,
         partition_keys=item.partition_keys,
+        unique_paths=item.unique_paths,
         is_odcs=contract.api_version is not None,
         relationships=item.relationships,
     )

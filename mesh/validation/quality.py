@@ -16,6 +16,7 @@ from mesh.model.contract_quality import QualityRule
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.validation.exact import exact
 from mesh.validation.keys import canonical, joined
+from mesh.validation.nested_values import values_at
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileProblem
 from mesh.validation.seen import Seen
@@ -47,7 +48,7 @@ class Quality:
     """The counts of one file.
 
     Attributes:
-        fields: Names of the fields that the rules look at.
+        fields: Names of the fields that the rules look at, or look into.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -56,6 +57,7 @@ class Quality:
         self._looked_at = [_fields(rule) for rule in self._rules]
         self._counters = [_counter(rule) for rule in self._rules]
         self._counts = [0] * len(self._rules)
+        self._entries = [0] * len(self._rules)
         self.fields = frozenset(name for names in self._looked_at for name in names)
 
     def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -67,6 +69,10 @@ class Quality:
                 continue
             values = [columns.get(name) or nulls for name in names]
             single = values[0] if len(values) == 1 else list(zip(*values, strict=True))
+            way = self._rules[number].steps[1:]
+            if way:
+                single = [found for value in single for _, found in values_at(value, way)]
+                self._entries[number] += len(single)
             self._counts[number] += self._counters[number](single)
 
     def verdict(self, rows: int) -> tuple[list[FileProblem], list[FileProblem]]:
@@ -82,7 +88,7 @@ class Quality:
         ]
         for number, rule in enumerate(self._rules):
             count = rows if rule.metric == "rowCount" else self._counts[number]
-            found = _broken(rule, count, rows)
+            found = _broken(rule, count, self._entries[number] if None in rule.steps else rows)
             if found:
                 (problems if rule.severity == "error" else warnings).append(found)
         return problems, warnings
@@ -94,7 +100,7 @@ def _fields(rule: QualityRule) -> tuple[str, ...]:
     several = rule.arguments.get("properties")
     if rule.metric == "duplicateValues" and isinstance(several, list) and several:
         return tuple(map(str, several))
-    return (rule.field,) if rule.field else ()
+    return tuple(map(str, rule.steps[:1]))
 
 
 def _counter(rule: QualityRule) -> Counter:
@@ -158,8 +164,8 @@ def _member(value: Any) -> bytes | None:
     return None if value is None else canonical(value)
 
 
-def _broken(rule: QualityRule, count: int, rows: int) -> FileProblem | None:
-    share = 100 * count / rows if rows else 0.0
+def _broken(rule: QualityRule, count: int, whole: int) -> FileProblem | None:
+    share = 100 * count / whole if whole else 0.0
     where = f" in {rule.field}" if rule.field else ""
     what = f"number of {_COUNTED.get(str(rule.metric), str(rule.metric))}{where}"
     amount = f"{share:.4g}" if rule.percent else f"{count:,}"

@@ -129,8 +129,8 @@ def query_of(rule: QualityRule, view: str) -> str:
     """
 
     def named(found: re.Match[str]) -> str:
-        name = view if found[2] in {"object", "table"} else rule.field
-        return found[0] if name is None else _quoted(name)
+        names = [view] if found[2] in {"object", "table"} else list(rule.steps)
+        return ".".join(_quoted(name) for name in names if name is not None) or found[0]
 
     return _PLACE.sub(named, rule.metric or "")
 

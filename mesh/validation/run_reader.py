@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mesh.validation.faults import Fault
 from mesh.validation.held import Held, Judged, Repeated, held_block
@@ -162,7 +162,10 @@ class RunReader(ABC, Generic[Finds]):
             self._tell(told, ())
         else:
             self._quality.add({name: [record.get(name)] for name in self._quality.fields})
-            self._tell(told, self._keys.faults(record, self._tally.rows + 1))
+            self._tell(told, self._key_faults(record, self._tally.rows + 1))
+
+    def _key_faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:
+        return self._keys.faults(record, row, most=self._limits.violations_per_record)
 
     def _tell_held_one(self, told: Judged, repeated: Repeated) -> None:
         firsts = repeated.get(0, ())

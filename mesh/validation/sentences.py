@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
@@ -149,3 +149,11 @@ def _choices(values: Any) -> str:
     texts = [shown(value) for value in values if value is not None]
     most = 12
     return ", ".join(texts[:most]) + (f", … ({len(texts)} in all)" if len(texts) > most else "")
+
+
+def field_path(parts: Sequence[Any]) -> str:
+    """`lines[2].sku` for the path of an error."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text

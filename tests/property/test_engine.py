@@ -312,3 +312,35 @@ def test_repeated_keys_are_those_of_equal_values(
         data = ("\n".join(records) + "\n").encode()
         found = judge(plan, data, "rows.jsonl", chunk=chunk).named
         assert sorted(found) == sorted(expected)
+
+
+NUMBERED = {"name": "x", "logicalType": "number", "unique": True}
+PARTS: dict[str, Any] = {"logicalType": "object", "properties": [NUMBERED]}
+NESTED: list[dict[str, Any]] = [
+    {"name": "o", **PARTS},
+    {"name": "l", "logicalType": "array", "items": PARTS},
+]
+VALUE = st.sampled_from(("1", "1.0", "2", "10", "1e1", "null")).map(Text)
+MEMBER = st.fixed_dictionaries({}, optional={"x": VALUE})
+WAYS: dict[str, Any] = {"o": st.none() | MEMBER, "l": st.none() | st.lists(MEMBER, max_size=3)}
+
+
+@settings(max_examples=examples(150))
+@given(st.lists(st.fixed_dictionaries(WAYS), min_size=1, max_size=8), st.integers(1, 40))
+def test_repeated_values_within_fields_are_those_of_equal_values(
+    rows: list[dict[str, Any]], chunk: int
+) -> None:
+    seen: set[tuple[str, Decimal]] = set()
+    expected = []
+    for number, row in enumerate(rows, start=1):
+        members = [("o", "o.x", row["o"] or {})]
+        members += [("l", f"l[{at}].x", one) for at, one in enumerate(row["l"] or ())]
+        for way, label, member in members:
+            text = member.get("x", "null")
+            if text != "null" and (way, Decimal(text)) in seen:
+                expected.append((number, label, "unique"))
+            elif text != "null":
+                seen.add((way, Decimal(text)))
+    data = "".join(json_text(row, spaced=False) + "\n" for row in rows).encode()
+    outcome = judge(unchecked_plan_of(contract(NESTED)), data, "rows.jsonl", chunk=chunk)
+    assert outcome.named == expected

@@ -32,6 +32,8 @@ def without(name: str) -> dict[str, Any]:
 
 OPTIONS = "/schema/0/properties/0/logicalTypeOptions"
 AT = "/schema/0/properties/0"
+TEXT = {"logicalType": "string"}
+PART = {"name": "x", **TEXT, "primaryKey": True}
 CASES: list[tuple[str, object, str, str, str]] = [
     ("a list", [], "", "contract.object", "is a list, not a mapping"),
     ("something else", {"a": 1}, "", "contract.unknown", "neither an ODCS data contract"),
@@ -77,6 +79,58 @@ CASES: list[tuple[str, object, str, str, str]] = [
         "/schema/0/properties/1/primaryKeyPosition",
         "odcs.primaryKey.position",
         "'a' already has position 1",
+    ),
+    (
+        "a primary key within an object",
+        prop(logicalType="object", properties=[PART]),
+        f"{AT}/properties/0/primaryKey",
+        "odcs.primaryKey.nested",
+        "'a.x' is within a field",
+    ),
+    (
+        "a primary key within a list",
+        prop(
+            logicalType="array",
+            items={"logicalType": "object", "properties": [PART]},
+        ),
+        f"{AT}/items/properties/0/primaryKey",
+        "odcs.primaryKey.nested",
+        "'a[].x' is within a field",
+    ),
+    (
+        "unique keys of a map",
+        prop(logicalType="map", map={"key": {**TEXT, "unique": True}, "value": TEXT}),
+        f"{AT}/map/key/unique",
+        "odcs.unique.map",
+        "The keys of 'a' never repeat within a map",
+    ),
+    (
+        "a quality rule on keys of a map",
+        prop(
+            logicalType="map",
+            map={
+                "key": {**TEXT, "quality": [{"metric": "nullValues", "mustBe": 0}]},
+                "value": TEXT,
+            },
+        ),
+        f"{AT}/map/key/quality",
+        "odcs.quality.map",
+        "The keys of 'a' are not counted",
+    ),
+    (
+        "properties of a property's rule",
+        prop(
+            quality=[
+                {
+                    "metric": "duplicateValues",
+                    "mustBe": 0,
+                    "arguments": {"properties": ["a"]},
+                }
+            ]
+        ),
+        f"{AT}/quality/0/arguments",
+        "odcs.quality.arguments",
+        "counts the values of that property alone",
     ),
     (
         "two operators",

@@ -29,7 +29,11 @@ def base() -> dict[str, Any]:
             {"name": "amount", "logicalType": "number", "logicalTypeOptions": {"multipleOf": 0.1}},
             {"name": "count", "logicalType": "integer", "unique": True},
             {"name": "tags", "logicalType": "array", "items": {"logicalType": "string"}},
-            {"name": "place", "logicalType": "object", "properties": [{"name": "x"}]},
+            {
+                "name": "place",
+                "logicalType": "object",
+                "properties": [{"name": "x"}, {"name": "y", "unique": True}],
+            },
             {
                 "name": "rated",
                 "logicalType": "number",
@@ -105,6 +109,27 @@ CASES: list[tuple[str, Callable[[dict[str, Any]], Any], str, str, tuple[bool, bo
     ("enum given", update("count", enum=[{"value": 1}]), "count", "enum", PRODUCERS),
     ("may repeat", update("count", unique=False), "count", "unique", CONSUMERS),
     ("must be unique", update("amount", unique=True), "amount", "unique", PRODUCERS),
+    (
+        "unique within an object",
+        update("place", properties=[{"name": "x", "unique": True}]),
+        "place.x",
+        "unique",
+        PRODUCERS,
+    ),
+    (
+        "unique within a list",
+        update("tags", items={"logicalType": "string", "unique": True}),
+        "tags[]",
+        "unique",
+        PRODUCERS,
+    ),
+    (
+        "may repeat within an object",
+        update("place", properties=[{"name": "x"}, {"name": "y"}]),
+        "place.y",
+        "unique",
+        CONSUMERS,
+    ),
     (
         "another key",
         lambda d: (
