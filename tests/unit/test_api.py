@@ -302,7 +302,7 @@ def test_an_integer_may_be_written_with_a_point_or_an_exponent(api, countries):
 
     statuses = [
         api("POST", f"{path}/{pulled}/acknowledgements", {"sequence": float(update)}).status,
-        api("POST", f"{path}/{told['id']}/replays", data=b'{"last": 1e1}').status,
+        api("POST", f"{path}/{told['id']}/replays", data=b'{"last": 10e-1}').status,
         api("POST", f"{path}/{told['id']}/replays", data=b'{"sequence": 1.0}').status,
     ]
 
