@@ -82,6 +82,7 @@ def _barred(found: Subscription, agreement: Agreement, now: datetime) -> Subscri
     return replace(
         found,
         state=State.BARRED,
+        was=found.state,
         suspended_at=found.suspended_at or now,
         reason=reason,
         until=agreement.expires_at,
@@ -95,6 +96,8 @@ def _unbarred(found: Subscription, agreement: Agreement, now: datetime) -> Subsc
         return found
     if found.channel in {Channel.PULL, Channel.COMPOSITE}:
         return replace(found, state=State.ACTIVE, suspended_at=None, reason="")
+    if found.state is State.BARRED and found.was is State.GONE:
+        return replace(found, state=State.GONE, reason="The receiver wanted no more notifications.")
     reason = "The agreement is in force again: resume it, and say what of the past to be told."
     since = found.suspended_at or ended or now
     return replace(found, state=State.SUSPENDED, suspended_at=since, reason=reason)

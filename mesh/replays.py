@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
 
-from mesh import lanes, subscriptions, turns
+from mesh import consuming, lanes, subscriptions, turns
 from mesh.backbone import Backbone
 from mesh.errors import NotFound, Rejected
 from mesh.history import PAGE, log, matching
@@ -93,6 +93,8 @@ def replay(
     """
     found = subscriptions.find(backbone, product, identity)
     subscriptions.check_pushed(found)
+    if found.state is State.BARRED:
+        raise consuming.lacking(product, found.subscriber)
     if found.state is not State.ACTIVE:
         message = f"Subscription {identity} is {found.state}: resume it, and it is told."
         raise Rejected(message, problem="not-active", status=409)

@@ -85,6 +85,8 @@ def _told_again(now: datetime, command: str) -> Callable[[Subscription], Subscri
     def decide(found: Subscription) -> Subscription:
         if found.state is State.BARRED:
             raise consuming.lacking(found.product, found.subscriber)
+        if found.state is State.ACTIVE:  # others have begun it, or one was cut off: in their round
+            return replace(found, told_by=command)
         return replace(
             found,
             state=State.ACTIVE,

@@ -197,6 +197,7 @@ class Subscription:
         suspended_at: when telling it ended; None while it is told. What happens from then on is
             held for it: it stands in the product's log.
         resumed_at: when it was last resumed; attempts before that have no consequences any more.
+        was: what it was when it was barred.
         reason: why telling it ended, or what made the last attempt that counts in `failing` fail.
         failing: how much of its failure budget (the attempts of the schedule) the notification
             that fares worst has used, in per cent, of `ALERTS`; 0 when the last one was delivered.
@@ -229,6 +230,7 @@ class Subscription:
     previous_until: datetime | None = None
     suspended_at: datetime | None = None
     resumed_at: datetime | None = None
+    was: State = State.ACTIVE
     reason: str = ""
     failing: int = 0
     told_by: str = ""
@@ -248,10 +250,11 @@ class Subscription:
     def is_told_of(self, event: ReceivedEvent, now: datetime) -> bool:
         """Whether the mesh itself tells this subscriber of an event that its filter lets through.
 
-        That its agreement has ended, a domain is told too.
+        That its agreement has ended, a domain is told too, where it was told until then.
         """
         if event.type in AGREEMENT_TYPES and event.envelope["data"]["consumer"] == self.subscriber:
-            return self.is_told or (self.state is State.BARRED and self.channel is not Channel.PULL)
+            state = self.was if self.state is State.BARRED else self.state
+            return state is State.ACTIVE and self.channel is not Channel.PULL
         return self.is_told and (self.until is None or now < self.until)
 
     @property

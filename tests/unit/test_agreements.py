@@ -206,10 +206,44 @@ def test_who_is_barred_cannot_let_itself_in(asking):
     with pytest.raises(Rejected, match="no agreement"):
         suspensions.resume(backbone, COUNTRIES, subscription.id, held="replay")
     assert suspensions.suspend(backbone, COUNTRIES, subscription.id, reason="x").state == "barred"
-    with pytest.raises(Rejected, match="is barred"):
+    with pytest.raises(Rejected, match="no agreement"):
         replays.replay(backbone, COUNTRIES, subscription.id, start=replays.From(last=1))
     with pytest.raises(Rejected, match="no agreement"):
         subscribe(asking)
+
+
+def test_a_receiver_that_is_gone_is_not_told_of_an_end_and_stays_gone(asking):
+    granted(asking)
+    subscription = subscribe(asking)
+    asking.webhooks.answers.append(
+        DeliveryAttempt(outcome="gone", status=410, reason="410 Gone.", duration_s=0)
+    )
+    asking.land(f"{PLACE}/a.csv", GOOD)
+    asking.deliver()
+    asking.webhooks.requests.clear()
+    asking.webhooks.unwilling.add(HOOK.target)
+
+    agreements.revoke(asking.backbone, COUNTRIES, "fleet", **WHY)
+    asking.deliver()
+    assert now(asking, subscription).state is State.BARRED
+    agreements.approve(asking.backbone, COUNTRIES, "fleet", **WHY, days=30)
+    asking.deliver()
+
+    assert told(asking) == []
+    assert now(asking, subscription).state is State.GONE
+    with pytest.raises(Rejected, match="does not want our notifications"):
+        suspensions.resume(asking.backbone, COUNTRIES, subscription.id, held="replay")
+
+
+def test_who_is_suspended_is_told_of_an_end_neither(asking):
+    granted(asking)
+    subscription = subscribe(asking)
+    suspensions.suspend(asking.backbone, COUNTRIES, subscription.id, reason="It moves.")
+
+    agreements.revoke(asking.backbone, COUNTRIES, "fleet", **WHY)
+    asking.deliver()
+
+    assert told(asking) == []
 
 
 def test_with_a_new_agreement_it_is_told_what_it_wants_of_the_past(asking):

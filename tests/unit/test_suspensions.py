@@ -139,6 +139,35 @@ def test_a_resumption_that_crashed_is_done_by_asking_again(countries):
         suspensions.resume(countries.backbone, COUNTRIES, identity, held="replay")
 
 
+def test_who_resumes_while_another_does_tells_nothing_twice(countries):
+    identity = subscribe(countries)
+    suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="It moves.")
+    land(countries, "held", "too")
+    countries.webhooks.answers.extend([FAILED] * 4)
+
+    class Raced:
+        """Another resumes it once this one has put it on its way."""
+
+        def __init__(self):
+            self.changes = 0
+
+        def __getattr__(self, name):
+            return getattr(countries.backbone.subscriptions, name)
+
+        def change(self, *what):
+            self.changes += 1
+            if self.changes == 2:
+                resume(countries.backbone, COUNTRIES, identity, held="replay", command="other")
+                countries.deliver()
+            return countries.backbone.subscriptions.change(*what)
+
+    resume, raced = suspensions.resume, replace(countries.backbone, subscriptions=Raced())
+    resume(raced, COUNTRIES, identity, held="replay", command="this")
+
+    assert state(countries, identity).state is State.ACTIVE
+    assert sorted(countries.told()) == countries.updates()
+
+
 def test_what_a_resumption_left_when_it_crashed_is_held_on(countries):
     identity = subscribe(countries)
     suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="It moves.")
