@@ -39,7 +39,7 @@ def in_turn(
             return notification
     if sequence >= subscription.settled:
         # It came too early, or from before a replay, or its worker died before it called the next.
-        call_next(backbone, subscription)
+        _remind(backbone, subscription)
     return None
 
 
@@ -63,8 +63,27 @@ def settled(backbone: Backbone, subscription: Subscription, notification: Notifi
 def call_next(backbone: Backbone, subscription: Subscription) -> None:
     """Put the event whose turn it is on its way; the queue drops what was put there just now."""
     due = _due(backbone, subscription)
-    if due is None or not subscription.is_told:
+    if due is not None and subscription.is_told:
+        _call(backbone, subscription, due)
+
+
+def _remind(backbone: Backbone, subscription: Subscription) -> None:
+    """Call the event whose turn it is, unless it waits for its next attempt.
+
+    Else each event that comes meanwhile would put a message beside the one that waits, and all of
+    them would be due at once.
+    """
+    due = _due(backbone, subscription)
+    if due is None:
         return
+    known = backbone.deliveries.get(subscription.product, due.sequence, subscription.id)
+    made = () if known is None else known.of_round(subscription.round)
+    waits_until = made[-1].next_at if made else None
+    if waits_until is None or waits_until <= backbone.now():
+        _call(backbone, subscription, due)
+
+
+def _call(backbone: Backbone, subscription: Subscription, due: ReceivedEvent) -> None:
     called = Notification.first(
         due,
         subscription.id,

@@ -66,6 +66,11 @@ class Queues:
                     body = json.loads(json.dumps(message.body))
                     self._waiting[queue].append(replace(message, body=body))
 
+    def forget(self) -> None:
+        """Take what was sent before for new: the time in which duplicates are dropped is over."""
+        with self._lock:
+            self._seen.clear()
+
     def dead_letters(self) -> Mapping[str, int]:
         return dict.fromkeys(self._waiting, 0)
 

@@ -116,6 +116,46 @@ def test_a_failure_to_the_end_holds_the_rest_until_it_is_resumed(countries):
     assert (count, countries.told()) == (3, countries.updates())
 
 
+def test_what_comes_meanwhile_puts_nothing_beside_the_attempt_that_waits(countries):
+    subscribe(countries)
+    countries.webhooks.answers.extend([FAILED] * 4)
+    land(countries, 1)
+    for pause in (0, 6, 360, 36 * 60):  # the first four attempts
+        countries.clock.advance(timedelta(seconds=pause))
+        countries.deliver()
+    assert len(countries.told()) == 4
+
+    for number in range(1, 8):
+        countries.clock.advance(timedelta(minutes=11))
+        countries.queues.forget()
+        land(countries, 1, start=number)
+        countries.deliver()
+        assert [message.body["attempt"] for message in waiting(countries)] == [5]
+    countries.clock.advance(timedelta(hours=1))
+    countries.deliver()
+
+    assert countries.told() == countries.updates()
+
+
+def test_an_attempt_that_was_lost_is_made_when_the_next_event_comes(countries):
+    subscribe(countries)
+    countries.webhooks.answers.append(FAILED)
+    land(countries, 1)
+    countries.deliver()
+    for lane in (QUICK, SLOW):
+        countries.queues.take(lane)
+    countries.queues.forget()
+
+    land(countries, 1, start=1)
+    countries.deliver()
+
+    assert countries.told() == [countries.updates()[0], *countries.updates()]
+
+
+def waiting(world):
+    return [message for lane in (QUICK, SLOW) for message in world.queues.waiting(lane)]
+
+
 def test_what_was_held_can_be_skipped(countries):
     identity = subscribe(countries)
     suspensions.suspend(countries.backbone, COUNTRIES, identity, reason="It moves.")
