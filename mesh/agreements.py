@@ -15,6 +15,7 @@ from mesh.errors import NotFound, Rejected
 from mesh.model.agreement import Agreement, Standing, announcement
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.record import Commit, Head, number
+from mesh.model.subscription import Subscription
 from mesh.rounds import over_products
 
 Decision = Literal["approve", "refuse", "revoke"]
@@ -190,15 +191,18 @@ def _check_consumer(backbone: Backbone, product: ProductId, consumer: str) -> No
 
 
 def _check_all_of(backbone: Backbone, product: ProductId) -> int:
-    return sum(_check(backbone, one) for one in backbone.registry.agreements(product))
+    found = backbone.registry.agreements(product)
+    subscriptions = backbone.subscriptions.of_product(product) if found else ()
+    return sum(_check(backbone, one, subscriptions) for one in found)
 
 
-def _check(backbone: Backbone, agreement: Agreement) -> int:
+def _check(backbone: Backbone, agreement: Agreement, among: Sequence[Subscription]) -> int:
     now, reminder = backbone.now(), backbone.policy.agreements.reminder
     before = agreement
     is_quiet = agreement.is_reminded or not agreement.has_run_out(now + reminder)
-    if agreement.is_in_force(now) and is_quiet:
-        consuming.follow(backbone, find(backbone, agreement.product, agreement.consumer))
+    is_settled = agreement.standing is not Standing.GRANTED
+    if is_settled or (agreement.is_in_force(now) and is_quiet):
+        consuming.follow(backbone, agreement, among=among)
         return 0
 
     def decide(found: Agreement | None) -> _Change:

@@ -6,6 +6,7 @@ agreement alone says it, so that an owner can end what the policy lets begin.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -53,17 +54,35 @@ def lacking(product: ProductId, domain: str) -> Rejected:
     return Rejected(message, problem="no-agreement", status=403)
 
 
-def follow(backbone: Backbone, agreement: Agreement) -> None:
+def follow(
+    backbone: Backbone, agreement: Agreement, *, among: Sequence[Subscription] | None = None
+) -> None:
     """Let a domain's subscriptions to a product be as its agreement is; again is the same.
 
     Who may not consume any more is barred: what is on its way is dropped, and what the broker holds
     for it is deleted. Who may again is told again, or, where it can say of what, suspended; so is
     who was not told since an end that the timer had not come to yet.
+
+    If the agreement was changed meanwhile, whoever comes last follows it as it is then.
+
+    Args:
+        among: the subscriptions to the product, when they have just been read.
     """
+    latest: Agreement | None = agreement
+    while latest is not None:
+        agreement = latest
+        found = backbone.subscriptions.of_product(agreement.product) if among is None else among
+        _follow(backbone, agreement, found)
+        latest, among = backbone.registry.agreement(agreement.product, agreement.consumer), None
+        if latest is not None and latest.number == agreement.number:
+            return
+
+
+def _follow(backbone: Backbone, agreement: Agreement, among: Sequence[Subscription]) -> None:
     now = backbone.now()
     granted = agreement.is_in_force(now)
     as_agreed = _unbarred if granted else _barred
-    for known in backbone.subscriptions.of_product(agreement.product):
+    for known in among:
         if known.subscriber != agreement.consumer:
             continue
         if known.channel is Channel.PULL and not granted:

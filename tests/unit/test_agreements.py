@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -210,6 +211,32 @@ def test_who_is_barred_cannot_let_itself_in(asking):
         replays.replay(backbone, COUNTRIES, subscription.id, start=replays.From(last=1))
     with pytest.raises(Rejected, match="no agreement"):
         subscribe(asking)
+
+
+@pytest.mark.parametrize("route", [HOOK, PULL])
+def test_who_decides_last_is_followed_though_the_other_is_slower(asking, route):
+    granted(asking)
+    subscription = subscribe(asking, route)
+    agreements.revoke(asking.backbone, COUNTRIES, "fleet", **WHY)
+    others = [partial(agreements.revoke, asking.backbone, COUNTRIES, "fleet", **WHY)]
+
+    class Raced:
+        """Another decides once this one has."""
+
+        def __getattr__(self, name):
+            return getattr(asking.backbone.subscriptions, name)
+
+        def of_product(self, product):
+            while others:
+                others.pop()()
+            return asking.backbone.subscriptions.of_product(product)
+
+    raced = replace(asking.backbone, subscriptions=Raced())
+    agreements.approve(raced, COUNTRIES, "fleet", **WHY, days=30)
+
+    assert agreements.find(asking.backbone, COUNTRIES, "fleet").standing is Standing.REVOKED
+    assert now(asking, subscription).state is State.BARRED
+    assert asking.pull.existing == {}
 
 
 def test_a_receiver_that_is_gone_is_not_told_of_an_end_and_stays_gone(asking):
