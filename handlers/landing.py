@@ -15,4 +15,9 @@ blueprint = func.Blueprint()
 @blueprint.service_bus_queue_trigger("message", connection="SERVICE_BUS", queue_name="landed-files")
 def file_landed(message: func.ServiceBusMessage) -> None:
     dropped = dropped_file(json.loads(message.get_body()))
-    landing.receive(backbone(), dropped, delivery=message.delivery_count or 1)
+    landing.receive(
+        backbone(),
+        dropped,
+        message=message.message_id,
+        delivery=message.delivery_count or 1,
+    )

@@ -26,20 +26,23 @@ from mesh.model.record import Commit, Head, LedgerEntry, number
 from mesh.suspects import MOST_DEATHS, Attempt
 
 
-def receive(backbone: Backbone, dropped: DroppedFile, *, delivery: int = 1) -> LedgerEntry:
+def receive(
+    backbone: Backbone, dropped: DroppedFile, *, message: str = "", delivery: int = 1
+) -> LedgerEntry:
     """Judge a dropped file, commit the decision and announce it; returns the decision.
 
     A version of a file is decided once. When it comes again, its decision is returned, and what a
     crash may have left in the outbox is published; if another message brought it, that is counted.
 
     Args:
-        delivery: how often the message that tells of the file was handed out; 1 for the first time.
+        message: id of the message that tells of the file.
+        delivery: how often it was handed out; 1 for the first time.
     """
     place = _own_place(backbone, dropped)
     product = place.product if isinstance(place, Place) else UNPLACED
     with (
         telemetry.land(dropped) as hop,
-        Attempt(backbone, product, dropped.id, delivery=delivery) as attempt,
+        Attempt(backbone, product, dropped.id, message=message, delivery=delivery) as attempt,
     ):
         return _receive(backbone, dropped, place, hop, attempt)
 

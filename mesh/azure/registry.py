@@ -14,7 +14,7 @@ and one product's load is its own. The RowKeys:
     agreement:CONSUMER             Agreement
     notice:PORT:MAJOR              Notice
     told:KEY                       ToldOf, in the stream of the domain that was told
-    suspect:BLOB-VERSION           Suspicion
+    suspect:BLOB-VERSION:MESSAGE:N Suspicion, of delivery N of a message
     event:SEQUENCE                 a CloudEvent
     outbox:SEQUENCE                the same, until it is known to have been published
 
@@ -25,17 +25,15 @@ plus one for each further thousand rows.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.data.tables import UpdateMode
 
 from mesh.azure.clients import Clients
+from mesh.azure.commits import OPEN, digest, notice_key, operations
 from mesh.azure.failures import code_of, unavailable
 from mesh.azure.rows import (
     MOST_OPERATIONS,
@@ -67,13 +65,6 @@ from mesh.model.record import (
 
 TABLE = "record"
 
-_Operation = tuple[str, dict[str, Any], dict[str, Any]]
-
-_INSERT: dict[str, Any] = {}
-_REPLACE: dict[str, Any] = {"mode": "replace"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = 10**17 - 1
-_OPEN = "open"
 _LOST = {"UpdateConditionNotSatisfied", "ConditionNotMet", "EntityAlreadyExists"}
 _GONE = {"ResourceNotFound", "EntityNotFound"}
 
@@ -100,12 +91,12 @@ class TableRegistry:
             Conflict: the head, or the decision about the file, has been written meanwhile.
             Rejected: the change is larger than a table allows.
         """
-        operations = _operations(commit)
-        check_transaction(entity for _, entity, _ in operations)
+        changes = operations(commit)
+        check_transaction(entity for _, entity, _ in changes)
         product = commit.head.id
         with unavailable(f"Changing the record of {product}"):
             try:
-                self._table.submit_transaction(operations)
+                self._table.submit_transaction(changes)
             except HttpResponseError as failure:
                 if code_of(failure) not in _LOST | _GONE:
                     raise
@@ -124,7 +115,7 @@ class TableRegistry:
     def entries(
         self, product: ProductId, *, file: str | None = None, limit: int
     ) -> Sequence[LedgerEntry]:
-        column = None if file is None else ("file", _digest(file))
+        column = None if file is None else ("file", digest(file))
         found = between(self._table, product.key, "recent:", "recent;", limit=limit, column=column)
         return [noun(LedgerEntry, entity) for entity in found]
 
@@ -149,7 +140,7 @@ class TableRegistry:
         return None if found is None else noun(FileSet, found)
 
     def file_sets(self, product: ProductId, *, open_only: bool = False) -> Sequence[FileSet]:
-        column = ("state", _OPEN) if open_only else None
+        column = ("state", OPEN) if open_only else None
         found = between(self._table, product.key, "set:", "set;", column=column)
         return [noun(FileSet, entity) for entity in found]
 
@@ -161,7 +152,7 @@ class TableRegistry:
         return [noun(Agreement, found) for found in under(self._table, product.key, "agreement")]
 
     def notice(self, product: ProductId, port: str, major: int) -> Notice | None:
-        found = get(self._table, product.key, _notice_key(port, major))
+        found = get(self._table, product.key, notice_key(port, major))
         return None if found is None else noun(Notice, found)
 
     def notices(self, product: ProductId) -> Sequence[Notice]:
@@ -187,23 +178,24 @@ class TableRegistry:
     def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
         keys = [f"outbox:{sequence_text(sequence)}" for sequence in sequences]
         for start in range(0, len(keys), MOST_OPERATIONS):
-            self._delete(product, keys[start : start + MOST_OPERATIONS])
+            some = keys[start : start + MOST_OPERATIONS]
+            self._delete(product, some, why=f"Taking events of {product} off the outbox")
 
-    def suspicion(self, product: ProductId, drop: str) -> Suspicion | None:
-        found = get(self._table, product.key, row_key("suspect", drop))
-        return None if found is None else noun(Suspicion, found)
+    def suspicions(self, product: ProductId, drop: str, message: str) -> Sequence[Suspicion]:
+        found = under(self._table, product.key, "suspect", drop, message)
+        return [noun(Suspicion, entity) for entity in found]
 
     def suspect(self, product: ProductId, suspicion: Suspicion) -> None:
-        entity = row(product.key, row_key("suspect", suspicion.drop), suspicion)
+        entity = row(product.key, _suspicion_key(suspicion), suspicion)
         with unavailable(f"Noting a suspicion against {suspicion.drop} of {product}"):
             self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
 
-    def acquit(self, product: ProductId, drop: str) -> None:
-        with unavailable(f"Forgetting the suspicion against {drop} of {product}"):
-            self._table.delete_entity(product.key, row_key("suspect", drop))
+    def acquit(self, product: ProductId, drop: str, message: str) -> None:
+        keys = [_suspicion_key(known) for known in self.suspicions(product, drop, message)]
+        self._delete(product, keys, why=f"Forgetting the suspicions against {drop} of {product}")
 
-    def _delete(self, product: ProductId, keys: Sequence[str]) -> None:
-        with unavailable(f"Taking events of {product} off the outbox"):
+    def _delete(self, product: ProductId, keys: Sequence[str], *, why: str) -> None:
+        with unavailable(why):
             if len(keys) > 1:
                 rows = [{"PartitionKey": product.key, "RowKey": key} for key in keys]
                 try:
@@ -222,77 +214,6 @@ class TableRegistry:
         return self._clients.table(TABLE)
 
 
-def _operations(commit: Commit) -> list[_Operation]:
-    partition = commit.head.id.key
-    operations: list[_Operation] = [_head_operation(commit.head)]
-    if commit.entry is not None:
-        operations += [("create", made, _INSERT) for made in _ledger_rows(partition, commit.entry)]
-    for known in (commit.repeated, commit.mended):
-        if known is not None:
-            rows = _ledger_rows(partition, known)
-            operations += [("upsert", changed, _REPLACE) for changed in rows]
-    if commit.snapshot is not None:
-        key = row_key("snapshot", f"v{commit.snapshot.major}", commit.snapshot.object_name)
-        operations.append(("upsert", row(partition, key, commit.snapshot), _REPLACE))
-    for contract in commit.contracts:
-        key = row_key("contract", contract.port, contract.version)
-        operations.append(("upsert", row(partition, key, contract), _REPLACE))
-    operations += [("upsert", changed, _REPLACE) for changed in _state_rows(partition, commit)]
-    operations += [_set_operation(partition, made) for made in commit.sets]
-    for event in commit.events:
-        for place in ("event", "outbox"):
-            key = f"{place}:{sequence_text(event.sequence)}"
-            operations.append(("create", row(partition, key, event.to_cloudevent()), _INSERT))
-    return operations
-
-
-def _set_operation(partition: str, made: FileSet) -> _Operation:
-    key = row_key("set", f"v{made.major}", made.object_name, made.folder)
-    state = "complete" if made.is_complete else _OPEN
-    return ("upsert", row(partition, key, made, state=state), _REPLACE)
-
-
-def _state_rows(partition: str, commit: Commit) -> Iterator[dict[str, Any]]:
-    """Rows that hold how something stands now."""
-    for told in commit.inputs:
-        yield row(partition, row_key("input", told.period, told.port), told)
-    for awaited in commit.awaited:
-        key = row_key("awaited", f"v{awaited.major}", awaited.object_name)
-        yield row(partition, key, awaited)
-    for agreed in commit.agreements:
-        yield row(partition, row_key("agreement", agreed.consumer), agreed)
-    for notice in commit.notices:
-        yield row(partition, _notice_key(notice.port, notice.major), notice)
-    for told_of in commit.told_of:
-        yield row(partition, row_key("told", told_of.key), told_of)
-
-
-def _notice_key(port: str, major: int) -> str:
-    return row_key("notice", port, f"{major:06d}")
-
-
-def _ledger_rows(partition: str, entry: LedgerEntry) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A decision by its drop, and the same among the newest."""
-    recent = row_key("recent", _countdown(entry.decided_at), entry.drop)
-    return (
-        row(partition, row_key("drop", entry.drop), entry),
-        row(partition, recent, entry, file=_digest(entry.file)),
-    )
-
-
-def _head_operation(head: Head) -> _Operation:
-    entity = row(head.id.key, "head", replace(head, etag=None))
-    if head.etag is None:
-        return ("create", entity, _INSERT)
-    condition = {"etag": head.etag, "match_condition": MatchConditions.IfNotModified}
-    return ("update", entity, {**_REPLACE, **condition})
-
-
-def _countdown(at: datetime) -> str:
-    """Later times come first, as strings."""
-    return f"{_LAST - (at - _EPOCH) // timedelta(microseconds=1):017d}"
-
-
-def _digest(file: str) -> str:
-    """Of a file's name, which may be of any length and in any script: queries are URLs."""
-    return hashlib.sha256(file.encode(errors="surrogatepass")).hexdigest()
+def _suspicion_key(suspicion: Suspicion) -> str:
+    delivery = f"{suspicion.delivery:06d}"
+    return row_key("suspect", suspicion.drop, suspicion.message, delivery)

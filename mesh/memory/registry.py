@@ -42,7 +42,7 @@ class _Partition:
     told_of: dict[str, ToldOf] = field(default_factory=dict)
     events: dict[int, str] = field(default_factory=dict)
     outbox: set[int] = field(default_factory=set)
-    suspicions: dict[str, Suspicion] = field(default_factory=dict)
+    suspicions: dict[tuple[str, str, int], Suspicion] = field(default_factory=dict)
 
 
 class Registry:
@@ -185,17 +185,19 @@ class Registry:
         with self._lock:
             self._partitions[product].outbox.difference_update(sequences)
 
-    def suspicion(self, product: ProductId, drop: str) -> Suspicion | None:
+    def suspicions(self, product: ProductId, drop: str, message: str) -> Sequence[Suspicion]:
         with self._lock:
-            return self._partitions[product].suspicions.get(drop)
+            held = self._partitions[product].suspicions
+            return [held[key] for key in sorted(held) if key[:2] == (drop, message)]
 
     def suspect(self, product: ProductId, suspicion: Suspicion) -> None:
         with self._lock:
-            self._partitions[product].suspicions[suspicion.drop] = suspicion
+            self._partitions[product].suspicions[suspicion.key] = suspicion
 
-    def acquit(self, product: ProductId, drop: str) -> None:
+    def acquit(self, product: ProductId, drop: str, message: str) -> None:
         with self._lock:
-            self._partitions[product].suspicions.pop(drop, None)
+            for known in self.suspicions(product, drop, message):
+                del self._partitions[product].suspicions[known.key]
 
 
 def _check(partition: _Partition, commit: Commit) -> None:

@@ -218,16 +218,23 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suspicion:
-    """That judging a drop may be what ends the worker.
+    """What an attempt at a drop has put down of itself.
 
     Attributes:
-        deaths: workers that it has ended.
-        running_in: process that the last attempt was begun in; empty once that attempt has ended.
+        message: that tells of the drop.
+        delivery: which of that message the attempt is.
+        failed: whether it has failed by itself; until then it is known to have begun.
     """
 
     drop: str
-    deaths: int
-    running_in: str
+    message: str
+    delivery: int
+    failed: bool
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What names the attempt."""
+        return self.drop, self.message, self.delivery
 
 
 def number(head: Head, announcements: tuple[Announcement, ...]) -> tuple[Head, tuple[Event, ...]]:

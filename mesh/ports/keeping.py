@@ -98,13 +98,14 @@ class Registry(Protocol):
     def relayed(self, product: ProductId, sequences: Sequence[int]) -> None:
         """Take events off the outbox; what is no longer there is left in peace."""
 
-    def suspicion(self, product: ProductId, drop: str) -> Suspicion | None: ...
+    def suspicions(self, product: ProductId, drop: str, message: str) -> Sequence[Suspicion]:
+        """What attempts at a drop have put down, for one message that tells of it."""
 
     def suspect(self, product: ProductId, suspicion: Suspicion) -> None:
-        """Note that a drop may end the worker that judges it, over what was noted before."""
+        """Put down how an attempt stands, over what it put down before."""
 
-    def acquit(self, product: ProductId, drop: str) -> None:
-        """Forget the suspicion, if there is one."""
+    def acquit(self, product: ProductId, drop: str, message: str) -> None:
+        """Forget what attempts have put down, if any has."""
 
 
 class Catalogue(Protocol):

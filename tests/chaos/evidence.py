@@ -75,7 +75,8 @@ class Story:
     """What was done to the mesh, told by whoever did it.
 
     Attributes:
-        deaths: how often workers died of each version; it may be called poison after the second.
+        deaths: how often workers died while they had a message about each version and may have
+            been judging it; for one message. It may be called poison after the second.
             None when that is not known, and only how often a worker died at all.
         kills: how often that was.
     """

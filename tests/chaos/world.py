@@ -64,7 +64,7 @@ class World:
         skew: how far the workers' clock is off.
         inner: the backbone without effects, for looking at.
         died: how often a worker was killed.
-        deaths: how often that, or a failure that could not be noted, befell a landed file.
+        deaths: how often that happened while a file may have been judged, by version and message.
     """
 
     at: datetime = START
@@ -73,7 +73,7 @@ class World:
     wishes: dict[str, Wish] = field(default_factory=dict)
     died: int = 0
     split: set[ProductId] = field(default_factory=set)
-    deaths: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         inner = in_memory(now=lambda: self.at + self.skew)
@@ -116,21 +116,21 @@ class World:
                 worker.pass_by("complete")
         except Killed:
             self.died += 1
-            self._put_on(message)
+            self._put_on(message, worker)
             self.at += LOCK
             a_new_process()
             self.broker.give_back(message)
         except Exception:  # noqa: BLE001 - whatever it is, the host gives the message back
-            if "registry.suspect" in worker.passed[-1]:
-                self._put_on(message)
             self.broker.give_back(message)
         else:
             self.broker.complete(message)
         return worker
 
-    def _put_on(self, message: Waiting) -> None:
-        if message.queue == LANDED:
-            self.deaths[json.loads(message.body)["data"]["eTag"]] += 1
+    def _put_on(self, message: Waiting, worker: Worker) -> None:
+        """A death counts that a first delivery met, or a further one that it had put down."""
+        has_begun = message.deliveries == 1 or "before registry.suspect" in worker.passed
+        if message.queue == LANDED and has_begun:
+            self.deaths[json.loads(message.body)["data"]["eTag"], message.id] += 1
 
     def call(self, verb: Callable[[Backbone], T], fate: Fate = unharmed) -> T:
         """Let a client call until there is an answer; the first call meets its fate."""
@@ -325,7 +325,10 @@ class World:
 
     def broken(self) -> list[str]:
         """Every way in which the promise is broken."""
-        story = Story(landed=self.landed, wishes=list(self.wishes.values()), deaths=self.deaths)
+        deaths = Counter[str]()
+        for (etag, _), times in self.deaths.items():
+            deaths[etag] = max(deaths[etag], times)
+        story = Story(landed=self.landed, wishes=list(self.wishes.values()), deaths=deaths)
         return broken(story, evidence_of(self))
 
 

@@ -21,17 +21,24 @@ GOOD = b"code,name,area\nCH,Switzerland,41285\n"
 DROP = "a" * 20 + "-" + "1" * 12
 
 
-def test_a_suspicion_is_kept_replaced_and_forgotten(ports: Backbone, product: ProductId) -> None:
-    assert ports.registry.suspicion(product, DROP) is None
-    ports.registry.acquit(product, DROP)
+def test_suspicions_are_kept_replaced_and_forgotten(ports: Backbone, product: ProductId) -> None:
+    registry = ports.registry
+    assert registry.suspicions(product, DROP, "a/message") == []
+    registry.acquit(product, DROP, "a/message")
+    begun = [
+        Suspicion(drop=DROP, message=message, delivery=delivery, failed=False)
+        for message, delivery in (("a/message", 2), ("a/message", 10), ("a/message2", 2))
+    ]
+    for suspicion in reversed(begun):
+        registry.suspect(product, suspicion)
+    failed = replace(begun[0], failed=True)
 
-    for deaths in (0, 1):
-        noted = Suspicion(drop=DROP, deaths=deaths, running_in="a process")
-        ports.registry.suspect(product, noted)
-        assert ports.registry.suspicion(product, DROP) == noted
+    registry.suspect(product, failed)
+    assert registry.suspicions(product, DROP, "a/message") == [failed, begun[1]]
 
-    ports.registry.acquit(product, DROP)
-    assert ports.registry.suspicion(product, DROP) is None
+    registry.acquit(product, DROP, "a/message")
+    assert registry.suspicions(product, DROP, "a/message") == []
+    assert registry.suspicions(product, DROP, "a/message2") == [begun[2]]
 
 
 @pytest.mark.parametrize("change", ["repeated", "mended"])
@@ -71,5 +78,5 @@ def test_what_duplicates_and_second_deliveries_cost(
     file = dropped(clients, f"{product}/v1/countries/third.csv", GOOD)
     counting.requests.clear()
     assert landing.receive(backbone, file, delivery=2).verdict is Verdict.ACCEPTED
-    suspicion, suspect, acquit = 1, 1, 1
-    assert len(counting.requests) == first_delivery + suspicion + suspect + acquit
+    suspicions, suspect, acquit = 1, 1, 2
+    assert len(counting.requests) == first_delivery + suspicions + suspect + acquit

@@ -41,7 +41,7 @@ from tests.chaos.bugs import told_everybody
 from tests.chaos.effects import Fate, unharmed
 from tests.chaos.evidence import in_memory
 from tests.chaos.turns import Turns, separate_processes
-from tests.chaos.world import LANDED, World
+from tests.chaos.world import LANDED, World, a_new_process
 from tests.unit.conftest import contract, declaration
 
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -710,6 +710,36 @@ def test_who_fails_by_itself_is_no_suspect(noted: bool) -> None:
         world.settle(fate_of)
 
     assert verdicts(world) == {"all.csv": ("accepted", "")}
+    assert world.broken() == []
+
+
+def test_a_fault_while_a_failure_is_put_down_accuses_nobody() -> None:
+    """One worker dies; another fails, cannot say so at once, and is not the next to be asked."""
+    world = World()
+
+    def fate_of(message: Waiting) -> Fate:
+        a_new_process()
+        failed: list[str] = []
+
+        def fate(_number: int, name: str) -> str:
+            if message.queue != LANDED or message.deliveries > 2:
+                return "live"
+            if message.deliveries == 1:
+                return "kill" if name == "before storage.open" else "live"
+            if name == "before writer.commit" or (failed and "before registry.susp" in name):
+                failed.append(name)
+                return "fail" if len(failed) <= 3 else "live"
+            return "live"
+
+        return fate
+
+    with world.running():
+        world.become(prepared(split=False, subscribed=True))
+        world.drop(f"{PLACE}/all.csv", GOOD)
+        world.settle(fate_of)
+
+    assert verdicts(world) == {"all.csv": ("accepted", "")}
+    assert world.died == 1
     assert world.broken() == []
 
 

@@ -31,3 +31,13 @@ def test_what_is_not_there_is_found():
     text = "[a](docs/none.md#part), `mesh/none.py`, [b](https://none.example), [c](docs), `mesh`"
 
     assert lost(ROOT / "README.md", text) == ["docs/none.md", "mesh/none.py"]
+
+
+def test_decisions_are_numbered_one_by_one_as_their_titles_say():
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+    numbers = [int(decision.name.split("-")[0]) for decision in decisions]
+    titles = [decision.read_text(encoding="utf-8").split(".")[0] for decision in decisions]
+
+    assert numbers == list(range(1, len(decisions) + 1))
+    assert titles == [f"# {number}" for number in numbers]
