@@ -127,10 +127,10 @@ def _of_spans(digests: pl.DataFrame, spans: Sequence[tuple[int, int, int]]) -> p
     """The digests of spans of lines: number of the first line, row of its record, how many."""
     import polars as pl
 
-    table = pl.DataFrame(spans, schema=["line", "row", "count"], orient="row")
-    each = table.select(
-        line=pl.int_ranges("line", pl.col("line") + pl.col("count")),
-        row=pl.int_ranges("row", pl.col("row") + pl.col("count")),
-    ).explode("line", "row")
-    chosen = digests if len(each) == len(digests) else digests[each["line"]]
-    return chosen.with_columns(each["row"].cast(pl.UInt64))
+    parts = [
+        digests.slice(line, count).with_columns(
+            row=pl.int_range(row, row + count, dtype=pl.UInt64)
+        )
+        for line, row, count in spans
+    ]
+    return pl.concat(parts)

@@ -28,7 +28,7 @@ class LineExpressions:
     """What a line must be for a record to be good.
 
     Attributes:
-        shapes: An expression that the line matches, without its line end.
+        shapes: An expression that the line matches, with its line end.
         lengths: Another one; None where the first says it all.
         most: How many bytes it may have at most; None for any number. Texts whose limit is too
             long to be counted by an automaton are within it if the whole line is.
@@ -55,7 +55,7 @@ def line_expressions(shapes: bytes, lengths: bytes, schema: Any) -> LineExpressi
 
 
 def _whole(expression: bytes) -> str:
-    return rf"\A{translated(expression)}\r?\z"
+    return rf"\A{translated(expression)}\r?\n\z"
 
 
 def translated(expression: bytes) -> str:

@@ -44,32 +44,34 @@ class CsvKey:
     nulls: Collection[str]
     kind: Literal["text", "number"]
 
-    def cell(self) -> tuple[pl.Expr, pl.Expr]:
-        """The cell, and whether it stands there plainly."""
+    def cut(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """The `cell` of each line, and whether it stands there `plain`."""
         import polars as pl
 
-        line = pl.col("line")
-        if self.position == self.count - 1:  # where line ends are mixed, half of one may be left
-            line = line.str.strip_suffix("\r")
-        if self.count == 1:
-            cell, end = line, line.str.len_bytes()
-        elif self.position == 0:
-            end = line.str.find(self.separator, literal=True)
-            cell = line.str.head(end)
+        line, cell = pl.col("line"), pl.col("cell")
+        if self.position == self.count - 1:
+            line = line.str.strip_suffix("\n").str.strip_suffix("\r")
+        if self.position == 0 < self.count - 1:
+            ends = lines.with_columns(end=line.str.find(self.separator, literal=True))
+            cut = ends.select(pl.col("end"), cell=line.str.head(pl.col("end")))
+            # Characters are not bytes everywhere.
+            plain = cell.str.len_bytes() == pl.col("end")
+            cells = [cell]
         else:
             parts = line.str.splitn(self.separator, self.position + 2).struct
-            cells = [parts.field(f"field_{place}") for place in range(self.position + 1)]
-            cell = cells[-1]
-            end = pl.sum_horizontal(each.str.len_bytes() + 1 for each in cells) - 1
-        plain = ~cell.is_in([*self.nulls, ""])
-        if self.position == 0:
-            plain &= cell.str.len_bytes() == end  # characters are not bytes everywhere
+            names = [f"field_{place}" for place in range(self.position)]
+            cut = lines.select(
+                *map(parts.field, names), parts.field(f"field_{self.position}").alias("cell")
+            )
+            plain = cell.is_not_null()
+            cells = [*map(pl.col, names), cell]
         if self.quote:
-            quote = line.str.find(self.quote, literal=True)
-            plain &= quote.is_null() | (quote >= end)
+            for each in cells:
+                plain &= ~each.str.contains(self.quote, literal=True)
         if self.kind == "number":
             plain &= cell.str.contains(rf"\A(?:{_WHOLE})\z")
-        return cell, plain
+        plain &= ~cell.is_in([*self.nulls, ""])
+        return cut.select(cell, plain=plain)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,19 +81,20 @@ class JsonKey:
     name: str
     kind: Literal["text", "number"]
 
-    def cell(self) -> tuple[pl.Expr, pl.Expr]:
-        """The value as it is written, without quotes, and whether it stands there plainly."""
+    def cut(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """The `cell` of each line: the value without quotes; and whether it stands there `plain`."""
         import polars as pl
 
-        line = pl.col("line")
+        line, cell, end = pl.col("line"), pl.col("cell"), pl.col("end")
         if self.kind == "number":
-            cell = line.str.extract(rf'"{self.name}": ?({_WHOLE})[,}}]', 1)
-            return cell, cell.is_not_null()
-        rest = line.str.slice(len(self.name) + 6)
-        end = rest.str.find('"', literal=True)
-        cell = rest.str.head(end)
-        plain = line.str.starts_with(f'{{"{self.name}": "') & (cell.str.len_bytes() == end)
-        return cell, plain & (end > 0) & ~cell.str.contains("\\", literal=True)
+            number = line.str.extract(rf'"{self.name}": ?({_WHOLE})[,}}]', 1)
+            return lines.select(cell=number).with_columns(plain=cell.is_not_null())
+        before = f'{{"{self.name}": "'
+        rests = lines.select("line", rest=line.str.slice(len(before)))
+        ends = rests.with_columns(end=pl.col("rest").str.find('"', literal=True))
+        cut = ends.select(line, end, cell=pl.col("rest").str.head(end))
+        plain = line.str.starts_with(before) & (cell.str.len_bytes() == end) & (end > 0)
+        return cut.select(cell, plain=plain & ~cell.str.contains("\\", literal=True))
 
 
 LineKey = CsvKey | JsonKey
@@ -108,11 +111,12 @@ class KeyQuestion:
         """`high` and `low` for each line; None when a good line's key does not stand plainly."""
         import polars as pl
 
-        cell, plain = self.key.cell()
-        plain &= cell.str.len_bytes() <= LONGEST
+        cell = pl.col("cell")
+        plain = pl.col("plain") & (cell.str.len_bytes() <= LONGEST)
         seeds = self.seeds.text if self.key.kind == "text" else self.seeds.other
         high, low = DigestSeeds.of(cell.cast(pl.Binary), seeds)
-        found = lines.select(high=high, low=low, plain=plain.fill_null(value=False))
+        cut = self.key.cut(lines)
+        found = cut.select(high=high, low=low, plain=plain.fill_null(value=False))
         if (good & ~found["plain"]).any():
             return None
         return found.select("high", "low")

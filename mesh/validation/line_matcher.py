@@ -1,7 +1,7 @@
 """Finds runs of good records by polars, which matches lines without holding this process's lock.
 
 The answers are those of `run_matcher`: offsets in a block. A line is taken for good only if all of
-it, from line end to line end, matches; how polars cuts lines is checked by counting bytes.
+it, with its line end, matches.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from mesh.validation.line_keys import KeyQuestion
 from mesh.validation.run_finders import Expressions, Found, FoundRuns
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
-_UNUSED = (1, 2, 3, 4, 5, 6, 7, 8)
-"""Characters that text hardly ever has: one that a block has not keeps its lines in one piece."""
+_LINE_END = 10
 
 
 class LineFinders:
@@ -77,21 +78,14 @@ def line_runs(
         block: UTF-8; what follows its last line end is left to others.
         keys: Whose digests are wanted.
     """
-    import polars as pl
-
-    text = block[: block.rfind(b"\n") + 1]
-    lines = _lines(text)
-    if lines is None:
+    lines, starts = _lines(block)
+    if not len(lines):
         return Found(bounds=array("Q"))
-    good = lines.select(good=_is_good(expressions).fill_null(value=False)).to_series()
-    ends = lines.select(pl.col("size").cum_sum()).to_series()
-    if ends[-1] != len(text):
-        return Found(bounds=array("Q"))
-    changes = (good != good.shift(1, fill_value=False)).arg_true()
-    bounds = array("Q", ends.shift(1, fill_value=0).gather(changes).to_list())
-    numbers = array("Q", changes.to_list())
+    good = lines.select(good=_is_good(expressions)).to_series()
+    changes = (good != good.shift(1, fill_value=False)).arg_true().to_list()
+    bounds, numbers = array("Q", starts[changes].tobytes()), array("Q", changes)
     if good[-1]:
-        bounds.append(len(text))
+        bounds.append(int(starts[-1]))
         numbers.append(len(lines))
     digests = [key.digests(lines, good) for key in keys]
     told = tuple(digest for digest in digests if digest is not None)
@@ -111,26 +105,16 @@ def _is_good(expressions: LineExpressions) -> pl.Expr:
     return good
 
 
-def _lines(text: bytes) -> pl.DataFrame | None:
-    """Each line without its end, and its size with it; None when the text is not cut with ease."""
+def _lines(text: bytes) -> tuple[pl.DataFrame, NDArray[np.uint64]]:
+    """Each line with its end, and where each begins, and the last one ends; nothing is copied."""
+    import numpy as np
     import polars as pl
+    import pyarrow as pa
 
-    ends, returns = text.count(b"\n"), text.count(b"\r")
-    mark = next((code for code in _UNUSED if code not in text), None)
-    if mark is None or not ends or text.startswith(b"\xef\xbb\xbf"):
-        return None
-    if returns and not text.count(b"\r\n") == returns == ends:
-        whole = pl.Series("line", [text.decode()[:-1]], dtype=pl.String)
-        lines = whole.str.split("\n").explode().to_frame()
-        size = 1
-    else:
-        lines = pl.read_csv(
-            text,
-            has_header=False,
-            schema={"line": pl.String},
-            separator=chr(mark),
-            quote_char=None,
-        )
-        size = 2 if returns else 1
-    width = pl.col("line").str.len_bytes().fill_null(0).cast(pl.Int64) + size
-    return lines.with_columns(size=width) if lines.height == ends else None
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE_END)
+    starts = np.zeros(len(ends) + 1, np.uint64)
+    starts[1:] = ends + 1
+    offsets = pa.py_buffer(starts.astype(np.int64))
+    buffers = [None, offsets, pa.py_buffer(text)]
+    lines = pa.Array.from_buffers(pa.large_string(), len(ends), buffers)
+    return pl.DataFrame({"line": pl.from_arrow(lines)}), starts

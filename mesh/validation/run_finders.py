@@ -159,9 +159,10 @@ def usable_processors() -> int:
 
 def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> None:
     """Feed a reader with blocks, and with their runs once the file has proved to be large."""
-    whole = at_line_ends(blocks)
+    whole = WholeLines(blocks)
+    each = iter(whole)
     seen, asked = 0, False
-    for block in whole:
+    for block in each:
         reader.feed(block)
         seen += len(block)
         expressions = reader.expressions
@@ -170,13 +171,14 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
         asked = True
         give_blocks_back()
         if finders := _finders(expressions, limits):
+            whole.size = finders.block
             with closing(finders):
-                _feed_with(reader, whole, finders)
+                _feed_with(reader, each, finders)
 
 
 def _feed_with(reader: BlockReader, blocks: Iterator[bytes], finders: RunFinders) -> None:
     under_way: deque[tuple[bytes, FoundRuns | None]] = deque()
-    for block in _grouped(blocks, finders.block):
+    for block in blocks:
         expressions = reader.expressions
         asked = finders.ask(expressions, reader.key_questions, block) if expressions else None
         under_way.append((block, asked))
@@ -203,28 +205,28 @@ def _finders(expressions: Expressions, limits: Limits) -> RunFinders | None:
     return RunProcesses(count) if count else None
 
 
-def _grouped(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """Several blocks as one, of at least so many bytes."""
-    held: list[bytes] = []
-    for block in blocks:
-        held.append(block)
-        if sum(map(len, held)) >= size:
-            yield held[0] if len(held) == 1 else b"".join(held)
-            held = []
-    if held:
-        yield b"".join(held)
+class WholeLines:
+    """The same bytes in blocks that begin where lines do, unless a line fills a whole block.
 
+    Attributes:
+        size: Bytes that a block has at least, if there are so many; it may change on the way.
+    """
 
-def at_line_ends(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in blocks that begin where lines do, unless a line fills a whole block."""
-    rest = b""
-    for block in blocks:
-        end = block.rfind(b"\n") + 1
-        if not end:
-            yield rest + block
-            rest = b""
-            continue
-        yield rest + block[:end] if rest or end < len(block) else block
-        rest = block[end:]
-    if rest:
-        yield rest
+    def __init__(self, blocks: Iterable[bytes], size: int = 0) -> None:
+        self._blocks, self.size = blocks, size
+
+    def __iter__(self) -> Iterator[bytes]:
+        held: list[bytes | memoryview] = []
+        count = 0
+        for block in self._blocks:
+            end = block.rfind(b"\n") + 1
+            if end and count + end < self.size:
+                held.append(block)
+                count += len(block)
+                continue
+            cut = end or len(block)
+            yield block if cut == len(block) and not held else b"".join((*held, memoryview(block)[:cut]))
+            held = [memoryview(block)[cut:]] if cut < len(block) else []
+            count = len(block) - cut
+        if held:
+            yield b"".join(held)

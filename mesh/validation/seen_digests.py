@@ -2,22 +2,25 @@
 
 Digests come from polars' hash with random seeds, so that nobody can aim at them: two keys of a file
 of a hundred million are taken for one with a probability of 10⁻²². Some stand in memory; more
-go to a temporary file, sorted, and of each key 12 bits stay in a filter that knows most new keys to
-be new. Eight files become one, so that there are few to look at.
+go to a temporary file, sorted. A filter knows most new keys to be new: of 64 bits a key while they
+are in memory, of 12 on disk. Eight files become one, so that there are few to look at.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mesh.validation.seen_runs import COLUMNS, RunOnDisk, mask, one_of
+from mesh.validation.seen_runs import COLUMNS, Filter, RunOnDisk, in_order, masks_of, one_of
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 _MERGED = 8
+_FILTER_BITS = 64
 _REPEATED = 1 << 16
 """Keys that were repeated and are looked up first: most of them will be again."""
 
@@ -62,10 +65,10 @@ class SeenDigests:
         self._spilled = spilled
         self._begin()
         self._tiers: list[list[RunOnDisk]] = []
-        self._repeated: pl.DataFrame | None = None
+        self._repeated: dict[tuple[int, int], int] = {}
 
     def _begin(self) -> None:
-        self._new: set[int] = set()
+        self._filter: Filter | None = None
         self._blocks: list[pl.DataFrame] = []
         self._count = 0
 
@@ -76,17 +79,13 @@ class SeenDigests:
 
     def rows(self, keys: Sequence[bytes]) -> list[int | None]:
         """The first rows of canonical keys; None for each that is new. Nothing is added."""
-        found: list[int | None] = [None] * len(keys)
         asked = self.seeds.digests(keys, range(len(keys)))
-        for at, row in self._known(asked).select("row", "first").iter_rows():
-            found[at] = row
-        return found
+        known = self._known(asked)
+        return [known.get((high, low)) for high, low, _ in asked.iter_rows()]
 
     def take(self, keys: Sequence[bytes], rows: Sequence[int]) -> None:
         """Add canonical keys that are new and differ from each other."""
-        taken = self.seeds.digests(keys, rows)
-        self._new.update(taken["high"].to_list())
-        self._keep(taken)
+        self._keep(self.seeds.digests(keys, rows))
 
     def first_rows(self, digests: pl.DataFrame) -> dict[int, int]:
         """Add digests (`high`, `low`, `row`, in the order of rows), those that are not here yet.
@@ -97,77 +96,90 @@ class SeenDigests:
         """
         import polars as pl
 
-        told, rest = self._told_again(digests)
-        if self._take(rest):
-            return told
-        known = self._known(rest).select("high", "low", "first")
-        asked = rest.join(
-            known.unique(["high", "low"]), on=["high", "low"], how="left", maintain_order="left"
-        ).with_columns(here=pl.col("row").min().over("high", "low"))
-        found = asked.with_columns(told=pl.coalesce("first", "here")).filter(
-            pl.col("told") != pl.col("row")
-        )
-        new = asked.filter(pl.col("first").is_null(), pl.col("here") == pl.col("row"))
-        self._keep(new.select(COLUMNS))
-        more = found.select("high", "low", first="told").unique(["high", "low"])
-        if self._repeated is None:
-            self._repeated = more
-        elif len(self._repeated) < _REPEATED:
-            self._repeated = pl.concat([self._repeated, more])
-        return told | dict(found.select("row", "told").iter_rows())
+        digests = digests.select(COLUMNS)
+        perhaps = pl.Series(self._may_have(digests))
+        if digests["high"].n_unique() < len(digests):
+            perhaps |= digests["high"].is_duplicated()
+        if not perhaps.any():
+            self._keep(digests)
+            return {}
+        told: dict[int, int] = {}
+        again: list[int] = []
+        asked = digests.filter(perhaps)
+        first = self._firsts(asked)
+        for high, low, row in asked.iter_rows():
+            had = first.setdefault((high, low), row)
+            if had != row:
+                told[row] = had
+                again.append(row)
+                if len(self._repeated) < _REPEATED:
+                    self._repeated[high, low] = had
+        self._keep(digests.filter(~pl.col("row").is_in(again)))
+        return told
 
-    def _told_again(self, digests: pl.DataFrame) -> tuple[dict[int, int], pl.DataFrame]:
-        """What is known of digests that were repeated before, and the other digests."""
+    def _firsts(self, asked: pl.DataFrame) -> dict[tuple[int, int], int]:
+        """The first rows of digests that are here."""
         import polars as pl
 
-        if self._repeated is None:
-            return {}, digests
-        again = digests.filter(pl.col("high").is_in(self._repeated["high"].implode()))
-        if again.is_empty():
-            return {}, digests
-        hits = again.join(self._repeated, on=["high", "low"], how="inner")
-        rest = digests.filter(~pl.col("row").is_in(hits["row"].implode()))
-        return dict(hits.select("row", "first").iter_rows()), rest
+        if not self._repeated:
+            return self._known(asked)
+        known = [(high, low) in self._repeated for high, low, _ in asked.iter_rows()]
+        rest = self._known(asked.filter(~pl.Series(known, dtype=pl.Boolean)))
+        told = asked.filter(pl.Series(known, dtype=pl.Boolean)).iter_rows()
+        return rest | {(high, low): self._repeated[high, low] for high, low, _ in told}
 
-    def _known(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """Those of the digests that are here, with the first row of each as `first`."""
+    def _known(self, asked: pl.DataFrame) -> dict[tuple[int, int], int]:
+        """The first rows of those digests that have the upper half of one of these."""
         import polars as pl
 
-        masked = asked.with_columns(mask=mask())
-        blocks = [pl.concat(self._blocks)] if self._blocks else []
-        runs = [*blocks, *(file.near(masked) for file in self._files())]
-        known = [_matches(run, asked) for run in runs if len(run)]
-        return pl.concat(known) if known else asked.clear().with_columns(first=pl.col("row"))
+        if asked.is_empty():
+            return {}
+        highs, masks = _halves(asked)
+        found = {}
+        if self._blocks:
+            held = pl.concat(self._blocks, rechunk=False)
+            near = held.filter(pl.col("high").is_in(asked["high"].implode()))
+            found = {(high, low): row for high, low, row in near.iter_rows()}
+        for file in self._files():
+            for records in file.near(highs, masks):
+                found |= {(high, low): row for high, low, row in records.tolist()}
+        return found
 
-    def _take(self, digests: pl.DataFrame) -> bool:
-        """Add digests if all are new and differ in their upper halves; False if perhaps not."""
-        known = len(self._new)
-        # What is here by its upper half alone would be added in any case.
-        self._new.update(digests["high"].to_list())
-        if len(self._new) - known < len(digests):
-            return False
-        if self._tiers:
-            masked = digests.with_columns(mask=mask())
-            if any(len(file.near(masked)) for file in self._files()):
-                return False
-        self._keep(digests)
-        return True
+    def _may_have(self, digests: pl.DataFrame) -> NDArray[np.bool_]:
+        """Of each digest whether it may be here."""
+        import numpy as np
+
+        highs, masks = _halves(digests)
+        perhaps = np.zeros(len(digests), np.bool_)
+        for each in self._filters():
+            perhaps |= each.may_have(highs, masks)
+        return perhaps
 
     def _keep(self, digests: pl.DataFrame) -> None:
         import polars as pl
 
+        if self._filter is None:
+            self._filter = Filter(self._spilled, _FILTER_BITS)
+        self._filter.add(*_halves(digests))
         self._blocks.append(digests)
         self._count += len(digests)
         if self._count >= self._spilled:
             blocks = self._blocks
             self._begin()  # first, for both would be much at once
-            self._spill(pl.concat(blocks).sort("high"))
+            records = pl.concat(blocks).to_numpy(order="c")
+            blocks.clear()
+            self._spill(in_order(records))
+
+    def _filters(self) -> Iterator[Filter]:
+        if self._filter:
+            yield self._filter
+        yield from (file.filter for file in self._files())
 
     def _files(self) -> list[RunOnDisk]:
         return [run for tier in self._tiers for run in tier]
 
-    def _spill(self, run: pl.DataFrame) -> None:
-        made = RunOnDisk(iter([run]), len(run))
+    def _spill(self, records: NDArray[np.uint64]) -> None:
+        made = RunOnDisk(iter([records]), len(records))
         for tier in self._tiers:
             tier.append(made)
             if len(tier) < _MERGED:
@@ -177,12 +189,9 @@ class SeenDigests:
         self._tiers.append([made])
 
 
-def _matches(run: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    few = asked.filter(pl.col("high").is_in(run["high"].implode()))
-    first = run.select("high", "low", first="row")
-    return few.join(first, on=["high", "low"], how="inner").select(*COLUMNS, "first")
+def _halves(digests: pl.DataFrame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The upper halves, and masks of the lower ones."""
+    return digests["high"].to_numpy(), masks_of(digests["low"].to_numpy())
 
 
 def _seed() -> int:

@@ -3,6 +3,8 @@
 Digests are as good as random, so that the upper half of one says where in a sorted run, and in its
 filter, it must stand. Files are read in pages, never mapped: what is looked up is held for as long
 as it is looked at, and not as long as the system likes to keep it.
+
+Records are arrays of `uint64` in the shape (count, 3): upper half, lower half, row.
 """
 
 from __future__ import annotations
@@ -10,14 +12,15 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from array import array
-from bisect import bisect, bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import polars as pl
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.uint64]
 
 COLUMNS = ("high", "low", "row")
 _RECORD = 8 * len(COLUMNS)
@@ -32,96 +35,116 @@ _PROBES = 4
 _SPACE = 1 << 64
 
 
+class Filter:
+    """Knows of most digests that it has not been given that it has not (Bloom, in words of 64 bits).
+
+    Args:
+        count: How many digests it is made for.
+        bits: For each of them.
+    """
+
+    def __init__(self, count: int, bits: int) -> None:
+        import numpy as np
+
+        words = max(count * bits // 64, 2)
+        self._width = np.uint64(_SPACE // words + 1)
+        self._words = np.zeros(words, np.uint64)
+
+    def add(self, highs: Numbers, masks: Numbers) -> None:
+        """Take digests: their upper halves, and `masks_of` their lower halves."""
+        import numpy as np
+
+        np.bitwise_or.at(self._words, highs // self._width, masks)
+
+    def may_have(self, highs: Numbers, masks: Numbers) -> NDArray[np.bool_]:
+        """Of each digest whether it may be here; what is here always may."""
+        return (self._words[highs // self._width] & masks) == masks
+
+
+def masks_of(lows: Numbers) -> Numbers:
+    """Some bits of a word, chosen by the lower half of each digest."""
+    import numpy as np
+
+    one, six, last = np.uint64(1), np.uint64(6), np.uint64(63)
+    masks = one << (lows & last)
+    for _ in range(1, _PROBES):
+        lows = lows >> six
+        masks |= one << (lows & last)
+    return masks
+
+
 class RunOnDisk:
     """Sorted digests in a temporary file, and a filter of them.
 
     Attributes:
+        filter: Of these digests.
         close: Deletes the file; that this object is gone does so, too.
     """
 
-    def __init__(self, slices: Iterator[pl.DataFrame], count: int) -> None:
-        """Take digests, of which there are `count`, in slices: each sorted, and after the last."""
-        self._words = _words(count)
-        self._filter = array("Q", bytes(8 * self._words))
-        self._fences = array("Q")
+    def __init__(self, slices: Iterator[Numbers], count: int) -> None:
+        """Take records, of which there are `count`, in slices: each sorted, and after the last."""
+        import numpy as np
+
+        self.filter = Filter(count, _FILTER_BITS)
+        fences: list[Numbers] = []
         self._count = 0
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in the next line, in the end
         self.close = weakref.finalize(self, self._file.close)
         for records in slices:
-            self._add(records)
-        self._probed = _series(self._filter)
+            self._file.write(np.ascontiguousarray(records).data)
+            fences.append(records[-self._count % _PAGE :: _PAGE, 0].copy())
+            self.filter.add(records[:, 0], masks_of(records[:, 1]))
+            self._count += len(records)
+        self._file.flush()
+        self._fences = np.concatenate(fences)
 
     def __len__(self) -> int:
         return self._count
 
-    def near(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """The digests here that have the upper half of one of those, with a `mask`."""
-        import polars as pl
+    def near(self, highs: Numbers, masks: Numbers) -> Iterator[Numbers]:
+        """The records here that have the upper half of one of those digests."""
+        import numpy as np
 
-        words = pl.lit(self._probed).gather(_word(self._words))
-        perhaps = asked.filter((words & pl.col("mask")) == pl.col("mask"))["high"]
-        found = list(self._found(perhaps)) if len(perhaps) else []
-        return pl.concat(found) if found else asked.select(COLUMNS).clear()
-
-    def _found(self, perhaps: pl.Series) -> Iterator[pl.DataFrame]:
-        import polars as pl
-
-        fences = self._fences
+        perhaps = np.sort(highs[self.filter.may_have(highs, masks)])
         # A digest that is the first of a page may also be the last one of the page before it.
-        places = {find(fences, at) for at in perhaps.to_list() for find in (bisect_left, bisect)}
-        pages = sorted({max(place - 1, 0) for place in places})
+        places = [np.searchsorted(self._fences, perhaps, side) for side in ("left", "right")]
+        pages = np.unique(np.maximum(np.concatenate(places), 1) - 1).tolist() if len(perhaps) else []
         for start in range(0, len(pages), _PAGES):
             some = pages[start : start + _PAGES]
             read = self._records((page * _PAGE, (page + 1) * _PAGE) for page in some)
-            yield read.filter(pl.col("high").is_in(perhaps.implode()))
+            yield read[np.isin(read[:, 0], perhaps)]
 
-    def records(self, start: int, stop: int) -> pl.DataFrame:
-        """Some of the digests, by their number."""
+    def records(self, start: int, stop: int) -> Numbers:
+        """Some of the records, by their number."""
         return self._records([(start, stop)])
 
-    def _records(self, ranges: Iterable[tuple[int, int]]) -> pl.DataFrame:
-        import polars as pl
+    def _records(self, ranges: Iterable[tuple[int, int]]) -> Numbers:
+        import numpy as np
 
-        data, file = array("Q"), self._file.fileno()
-        for start, stop in ranges:
-            size = (min(stop, self._count) - start) * _RECORD
-            data.frombytes(os.pread(file, size, start * _RECORD))
-        flat = _series(data)
-        return pl.DataFrame(
-            {name: flat.gather_every(len(COLUMNS), place) for place, name in enumerate(COLUMNS)}
-        )
+        file = self._file.fileno()
+        read = [
+            os.pread(file, (min(stop, self._count) - start) * _RECORD, start * _RECORD)
+            for start, stop in ranges
+        ]
+        return np.frombuffer(b"".join(read), np.uint64).reshape(-1, len(COLUMNS))
 
     def numbers(self, bounds: Sequence[int]) -> list[int]:
-        """Of each upper half, the number of the first digest that does not lie before it."""
+        """Of each upper half, the number of the first record that does not lie before it."""
+        import numpy as np
+
         found = []
         for bound in bounds:
-            page = max(bisect_left(self._fences, bound) - 1, 0) * _PAGE
-            highs = self.records(page, page + _PAGE)["high"]
-            found.append(page + int(highs.search_sorted(bound)) if bound < _SPACE else self._count)
+            if bound >= _SPACE:
+                found.append(self._count)
+                continue
+            high = np.uint64(bound)
+            page = max(int(np.searchsorted(self._fences, high)) - 1, 0) * _PAGE
+            found.append(page + int(np.searchsorted(self.records(page, page + _PAGE)[:, 0], high)))
         return found
 
     def forget_filter(self) -> None:
-        """Nothing is looked up here any more; the digests can still be read."""
-        del self._filter, self._probed
-
-    def _add(self, records: pl.DataFrame) -> None:
-        import polars as pl
-
-        flat = records.select(pl.concat_arr(COLUMNS).arr.explode()).to_series()
-        self._file.write(_bytes(flat))
-        self._file.flush()
-        highs = records["high"]
-        self._fences.frombytes(_bytes(highs.gather_every(_PAGE, -self._count % _PAGE)))
-        self._count += len(records)
-        words = records.select(word=_word(self._words).set_sorted(), mask=mask())
-        filled = words.group_by("word", maintain_order=True).agg(pl.col("mask").bitwise_or())
-        if filled.is_empty():
-            return
-        first, last = int(filled["word"][0]), int(filled["word"][-1])
-        old = _series(self._filter[first : last + 1])
-        at = filled["word"] - first
-        new = old.scatter(at, filled["mask"] | old.gather(at))
-        memoryview(self._filter).cast("B")[8 * first : 8 * (last + 1)] = _bytes(new)
+        """Nothing is looked up here any more; the records can still be read."""
+        del self.filter
 
 
 def one_of(runs: Sequence[RunOnDisk]) -> RunOnDisk:
@@ -135,8 +158,8 @@ def one_of(runs: Sequence[RunOnDisk]) -> RunOnDisk:
     return made
 
 
-def _merged(runs: Sequence[RunOnDisk], count: int) -> Iterator[pl.DataFrame]:
-    import polars as pl
+def _merged(runs: Sequence[RunOnDisk], count: int) -> Iterator[Numbers]:
+    import numpy as np
 
     slices = count // _SLICE + 1
     bounds = [_SPACE * number // slices for number in range(slices + 1)]
@@ -146,45 +169,11 @@ def _merged(runs: Sequence[RunOnDisk], count: int) -> Iterator[pl.DataFrame]:
             run.records(places[start], places[stop])
             for run, places in zip(runs, numbers, strict=True)
         ]
-        yield pl.concat(parts).sort("high")
+        yield in_order(np.concatenate(parts))
 
 
-def mask() -> pl.Expr:
-    """Some bits of a word, chosen by a digest."""
-    import polars as pl
+def in_order(records: Numbers) -> Numbers:
+    """The same records, sorted by their upper halves."""
+    import numpy as np
 
-    bits = pl.lit(pl.Series([1 << bit for bit in range(64)], dtype=pl.UInt64))
-    chosen = [
-        bits.gather((pl.col("low") // 64**probe % 64).cast(pl.UInt32)) for probe in range(_PROBES)
-    ]
-    return chosen[0] | chosen[1] | chosen[2] | chosen[3]
-
-
-def _words(count: int) -> int:
-    return max(count * _FILTER_BITS // 64, 2)
-
-
-def _word(words: int) -> pl.Expr:
-    """Which word of a filter is asked: in the order of digests, so that it is filled in order."""
-    import polars as pl
-
-    return (pl.col("high") // pl.lit(_SPACE // words + 1, pl.UInt64)).cast(pl.UInt32)
-
-
-def _series(numbers: array[int]) -> pl.Series:
-    """The same memory, seen by polars."""
-    import polars as pl
-    import pyarrow as pa
-
-    buffers = [None, pa.py_buffer(numbers)]
-    made = pl.from_arrow(pa.Array.from_buffers(pa.uint64(), len(numbers), buffers))
-    assert isinstance(made, pl.Series)
-    return made
-
-
-def _bytes(numbers: pl.Series) -> memoryview:
-    """Its memory: unsigned integers of 64 bits, without nulls."""
-    whole = numbers.rechunk().to_arrow()
-    return memoryview(whole.buffers()[1]).cast("B")[
-        8 * whole.offset : 8 * (whole.offset + len(whole))
-    ]
+    return records[np.argsort(records[:, 0])]

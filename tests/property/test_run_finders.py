@@ -18,7 +18,7 @@ from mesh.validation.fast_csv import csv_expressions
 from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.line_matcher import line_runs
 from mesh.validation.report import FileRefusedError
-from mesh.validation.run_finders import Found, FoundRuns, at_line_ends, feed_all, usable_processors
+from mesh.validation.run_finders import Found, FoundRuns, WholeLines, feed_all, usable_processors
 from mesh.validation.run_matcher import runs
 from mesh.validation.tally import Tally
 from tests.thorough import examples
@@ -88,11 +88,14 @@ def test_json_lines_are_judged_alike_by_one_process_and_by_several(
     assert outcome("jsonl", blocks, 1) == outcome("jsonl", blocks, -1)
 
 
-@given(LINES, st.integers(1, 20))
-def test_cutting_at_line_ends_loses_nothing(lines: list[str], size: int) -> None:
-    text = "".join(lines)
-    blocks = list(at_line_ends(cut(text, size)))
-    assert b"".join(blocks) == text.encode()
+@given(LINES, st.integers(1, 20), st.integers(0, 40))
+def test_cutting_at_line_ends_loses_nothing(lines: list[str], size: int, least: int) -> None:
+    pieces = cut("".join(lines), size)
+    blocks = list(WholeLines(pieces, least))
+    assert b"".join(blocks) == b"".join(pieces)
+    assert all(len(block) >= least or not block.endswith(b"\n") for block in blocks[:-1])
+    if all(b"\n" in piece for piece in pieces):
+        assert all(block.endswith(b"\n") for block in blocks[:-1])
 
 
 def test_each_line_of_a_run_starts_a_shorter_one() -> None:
