@@ -83,9 +83,8 @@ class Held:
         repeated = self._repeated(entries, row) if entries else {}
         for entry in entries:
             rows = range(row, row + entry.records)
-            entry.tell(
-                {at - row: repeated[at] for at in rows if at in repeated} if repeated else {}
-            )
+            here = rows if len(rows) < len(repeated) else sorted(repeated)
+            entry.tell({at - row: repeated[at] for at in here if at in repeated and at in rows})
             row += entry.records
 
     def _repeated(self, entries: list[_Entry], row: int) -> dict[int, list[tuple[int, int]]]:
@@ -125,12 +124,10 @@ class Held:
 
 def _of_spans(digests: pl.DataFrame, spans: Sequence[tuple[int, int, int]]) -> pl.DataFrame:
     """The digests of spans of lines: number of the first line, row of its record, how many."""
+    import numpy as np
     import polars as pl
 
-    parts = [
-        digests.slice(line, count).with_columns(
-            row=pl.int_range(row, row + count, dtype=pl.UInt64)
-        )
-        for line, row, count in spans
-    ]
-    return pl.concat(parts)
+    parts = [digests.slice(line, count) for line, _, count in spans]
+    rows = [np.arange(row, row + count, dtype=np.uint64) for _, row, count in spans]
+    chosen = pl.concat(parts, rechunk=False)
+    return chosen.with_columns(row=pl.Series(np.concatenate(rows)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MOST = 8
-_BLOCKS = 2
+_BLOCKS = 4
 """Blocks that polars looks at together: each call has its price."""
 
 
