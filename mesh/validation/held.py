@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mesh.validation.csv_cells import Cell
@@ -18,7 +19,7 @@ from mesh.validation.line_keys import KeyQuestion
 from mesh.validation.run_finders import Expressions, FoundRuns
 
 if TYPE_CHECKING:
-    import polars as pl
+    from mesh.validation.seen_runs import Numbers
 
 Repeated = Mapping[int, Sequence[tuple[int, int]]]
 """By record of an entry (from 0): numbers of keys, each with the row that had it first."""
@@ -91,43 +92,28 @@ class Held:
         found: dict[int, list[tuple[int, int]]] = {}
         for number in range(len(self._keys.keys)):
             seen = self._keys.seen(number)
-            firsts = seen.first_rows(self._digests(number, entries, row))
+            firsts = seen.first_rows(*self._digests(number, entries, row))
             for at, first in firsts.items():
                 found.setdefault(at, []).append((number, first))
         return found
 
-    def _digests(self, number: int, entries: list[_Entry], row: int) -> pl.DataFrame:
-        """The digests of one key of all records that have it, in order."""
-        import polars as pl
+    def _digests(self, number: int, entries: list[_Entry], row: int) -> tuple[Numbers, Numbers]:
+        """The digests of one key of all records that have it, and their rows, in order."""
+        import numpy as np
 
         told = self._runs.found.digests
         assert told is not None
-        spans: list[tuple[int, int, int]] = []
-        keys: list[tuple[int, bytes]] = []
-        for entry in entries:
+        keys = [[k for k in e.keys[number] if k is not None] if e.keys else [] for e in entries]
+        others = self._keys.seen(number).digests_of(list(chain.from_iterable(keys)))
+        parts, rows, at = [others[:, :0]], [np.zeros(0, np.uint64)], 0
+        for entry, texts in zip(entries, keys, strict=True):
             if entry.lines:
-                spans.append((entry.lines.start, row, len(entry.lines)))
-            elif entry.keys:
-                numbered = enumerate(entry.keys[number], row)
-                keys += [(at, key) for at, key in numbered if key is not None]
+                parts.append(told[number][:, entry.lines.start : entry.lines.stop])
+                rows.append(np.arange(row, row + entry.records, dtype=np.uint64))
+            elif texts:
+                parts.append(others[:, at : at + len(texts)])
+                there = [n for n, key in enumerate(entry.keys[number], row) if key is not None]
+                rows.append(np.array(there, np.uint64))
+                at += len(texts)
             row += entry.records
-        parts = []
-        if spans:
-            parts.append(_of_spans(told[number], spans))
-        if keys:
-            texts = [key for _, key in keys]
-            parts.append(self._keys.seen(number).digests_of(texts, [at for at, _ in keys]))
-        if not parts:
-            return told[number].clear().with_columns(row=pl.lit(0, pl.UInt64))
-        return parts[0] if len(parts) == 1 else pl.concat(parts).sort("row")
-
-
-def _of_spans(digests: pl.DataFrame, spans: Sequence[tuple[int, int, int]]) -> pl.DataFrame:
-    """The digests of spans of lines: number of the first line, row of its record, how many."""
-    import numpy as np
-    import polars as pl
-
-    parts = [digests.slice(line, count) for line, _, count in spans]
-    rows = [np.arange(row, row + count, dtype=np.uint64) for _, row, count in spans]
-    chosen = pl.concat(parts, rechunk=False)
-    return chosen.with_columns(row=pl.Series(np.concatenate(rows)))
+        return np.concatenate(parts, axis=1), np.concatenate(rows)

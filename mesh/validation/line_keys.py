@@ -21,6 +21,8 @@ from mesh.validation.types import json_types
 if TYPE_CHECKING:
     import polars as pl
 
+    from mesh.validation.seen_runs import Numbers
+
 LONGEST = 63
 """Bytes of a key that has a digest of its own; see `mesh.validation.seen`."""
 _PLAIN = re.compile(r"[A-Za-z0-9_]+")
@@ -107,19 +109,17 @@ class KeyQuestion:
     key: LineKey
     seeds: DigestSeeds
 
-    def digests(self, lines: pl.DataFrame, good: pl.Series) -> pl.DataFrame | None:
-        """`high` and `low` for each line; None when a good line's key does not stand plainly."""
+    def digests(self, lines: pl.DataFrame, good: pl.Series) -> Numbers | None:
+        """The digest of each line; None when a good line's key does not stand plainly."""
         import polars as pl
 
         cell = pl.col("cell")
-        plain = pl.col("plain") & (cell.str.len_bytes() <= LONGEST)
-        seeds = self.seeds.text if self.key.kind == "text" else self.seeds.other
-        high, low = DigestSeeds.of(cell.cast(pl.Binary), seeds)
         cut = self.key.cut(lines)
-        found = cut.select(high=high, low=low, plain=plain.fill_null(value=False))
-        if (good & ~found["plain"]).any():
+        plain = pl.col("plain") & (cell.str.len_bytes() <= LONGEST)
+        if (good & ~cut.select(plain.fill_null(value=False)).to_series()).any():
             return None
-        return found.select("high", "low")
+        seeds = self.seeds.text if self.key.kind == "text" else self.seeds.other
+        return DigestSeeds.of(cut, cell.cast(pl.Binary), seeds)
 
 
 def csv_questions(

@@ -25,7 +25,7 @@ from mesh.validation.line_keys import KeyQuestion
 from mesh.validation.report import Limits
 
 if TYPE_CHECKING:
-    import polars as pl
+    from mesh.validation.seen_runs import Numbers
 
 _MOST = 8
 _BLOCKS = 4
@@ -45,7 +45,7 @@ class Found:
 
     bounds: array[int]
     lines: array[int] = field(default_factory=lambda: array("Q"))
-    digests: tuple[pl.DataFrame, ...] | None = None
+    digests: tuple[Numbers, ...] | None = None
 
 
 _NOTHING = Found(bounds=array("Q"))

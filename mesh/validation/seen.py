@@ -12,9 +12,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from mesh.validation.seen_digests import DigestSeeds, SeenDigests
+    from mesh.validation.seen_runs import Numbers
 
 IN_MEMORY = 1 << 18
 _DIGESTS = 2
@@ -82,20 +81,21 @@ class Seen:
         """What digests that are to be added are made with."""
         return self._digests().seeds
 
-    def digests_of(self, keys: Sequence[bytes], rows: Sequence[int]) -> pl.DataFrame:
+    def digests_of(self, keys: Sequence[bytes]) -> Numbers:
         """Digests of canonical keys, that are to be added with others."""
-        return self.seeds.digests(list(map(_short, keys)), rows)
+        return self.seeds.digests(list(map(_short, keys)))
 
-    def first_rows(self, digests: pl.DataFrame) -> dict[int, int]:
+    def first_rows(self, digests: Numbers, rows: Numbers) -> dict[int, int]:
         """Add digests of many rows; of those that are here already the rows that had them first.
 
         Args:
-            digests: `high`, `low` and `row`, in the order of rows.
+            digests: See `mesh.validation.seen_digests`.
+            rows: Of each, its row, in order.
         """
         if self._keys:
             self._move()
         self._old = self._digests()
-        return self._old.first_rows(digests)
+        return self._old.first_rows(digests, rows)
 
     def _digests(self) -> SeenDigests:
         if self._made is None:

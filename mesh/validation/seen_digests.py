@@ -12,12 +12,14 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mesh.validation.seen_runs import COLUMNS, Filter, RunOnDisk, in_order, masks_of, one_of
+from mesh.validation.seen_runs import Filter, RunOnDisk, in_order, masks_of, one_of
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
+
+    from mesh.validation.seen_runs import Numbers
 
 _MERGED = 8
 _FILTER_BITS = 64
@@ -31,30 +33,31 @@ class DigestSeeds:
     def __init__(self) -> None:
         self.text, self.other = ((_seed(), _seed()), (_seed(), _seed()))
 
-    def digests(self, keys: Sequence[bytes], rows: Sequence[int]) -> pl.DataFrame:
-        """The digests of canonical keys (see `mesh.validation.keys`), with their rows."""
+    def digests(self, keys: Sequence[bytes]) -> Numbers:
+        """The digests of canonical keys (see `mesh.validation.keys`)."""
+        import numpy as np
         import polars as pl
 
-        frame = pl.DataFrame(
-            {"key": keys, "row": rows}, schema={"key": pl.Binary, "row": pl.UInt64}
-        )
-        is_text = pl.col("key").bin.starts_with(b"s")
-        text = self.of(pl.col("key").bin.slice(1), self.text)
-        other = self.of(pl.col("key"), self.other)
-        chosen = [
-            pl.when(is_text).then(t).otherwise(o).alias(name)
-            for t, o, name in zip(text, other, COLUMNS, strict=False)
-        ]
-        return frame.select(*chosen, "row")
+        is_text = np.array([key.startswith(b"s") for key in keys], np.bool_)
+        cells = [key[1:] if key.startswith(b"s") else key for key in keys]
+        frame = pl.DataFrame({"cell": cells}, schema={"cell": pl.Binary})
+        both = (self.of(frame, pl.col("cell"), seeds) for seeds in (self.text, self.other))
+        return np.where(is_text, *both)
 
     @staticmethod
-    def of(cell: pl.Expr, seeds: tuple[int, int]) -> tuple[pl.Expr, pl.Expr]:
-        """Both halves of the digests of some cells, as binaries."""
-        return cell.hash(seeds[0]), cell.hash(seeds[1])
+    def of(frame: pl.DataFrame, cell: pl.Expr, seeds: tuple[int, int]) -> Numbers:
+        """The digests of some cells, as binaries: upper halves, lower halves, and their masks."""
+        import numpy as np
+
+        halves = frame.select(high=cell.hash(seeds[0]), low=cell.hash(seeds[1]))
+        high, low = (halves[name].to_numpy() for name in ("high", "low"))
+        return np.stack((high, low, masks_of(low)))
 
 
 class SeenDigests:
     """A map from digests to the rows that had them first.
+
+    Digests are columns of `uint64` in the shape (3, count), as `DigestSeeds` makes them.
 
     Args:
         spilled: How many digests stand in memory before they go to disk.
@@ -69,7 +72,7 @@ class SeenDigests:
 
     def _begin(self) -> None:
         self._filter: Filter | None = None
-        self._blocks: list[pl.DataFrame] = []
+        self._blocks: list[Numbers] = []
         self._count = 0
 
     @property
@@ -79,96 +82,91 @@ class SeenDigests:
 
     def rows(self, keys: Sequence[bytes]) -> list[int | None]:
         """The first rows of canonical keys; None for each that is new. Nothing is added."""
-        asked = self.seeds.digests(keys, range(len(keys)))
+        asked = self.seeds.digests(keys)
         known = self._known(asked)
-        return [known.get((high, low)) for high, low, _ in asked.iter_rows()]
+        return [known.get(pair) for pair in _pairs(asked)]
 
     def take(self, keys: Sequence[bytes], rows: Sequence[int]) -> None:
         """Add canonical keys that are new and differ from each other."""
-        self._keep(self.seeds.digests(keys, rows))
+        import numpy as np
 
-    def first_rows(self, digests: pl.DataFrame) -> dict[int, int]:
-        """Add digests (`high`, `low`, `row`, in the order of rows), those that are not here yet.
+        self._keep(self.seeds.digests(keys), np.array(rows, np.uint64))
+
+    def first_rows(self, digests: Numbers, rows: Numbers) -> dict[int, int]:
+        """Add digests of some rows, in their order, those that are not here yet.
 
         Returns:
             For the row of each that was here already, or stands here twice, the row that had it
             first.
         """
-        import polars as pl
-
-        digests = digests.select(COLUMNS)
-        perhaps = pl.Series(self._may_have(digests))
-        if digests["high"].n_unique() < len(digests):
-            perhaps |= digests["high"].is_duplicated()
+        perhaps = self._perhaps(digests)
         if not perhaps.any():
-            self._keep(digests)
+            self._keep(digests, rows)
             return {}
         told: dict[int, int] = {}
-        again: list[int] = []
-        asked = digests.filter(perhaps)
+        asked = digests[:, perhaps]
         first = self._firsts(asked)
-        for high, low, row in asked.iter_rows():
-            had = first.setdefault((high, low), row)
+        for pair, row in zip(_pairs(asked), rows[perhaps].tolist(), strict=True):
+            had = first.setdefault(pair, row)
             if had != row:
                 told[row] = had
-                again.append(row)
                 if len(self._repeated) < _REPEATED:
-                    self._repeated[high, low] = had
-        self._keep(digests.filter(~pl.col("row").is_in(again)))
+                    self._repeated[pair] = had
+        perhaps[perhaps] = [row in told for row in rows[perhaps].tolist()]
+        self._keep(digests[:, ~perhaps], rows[~perhaps])
         return told
 
-    def _firsts(self, asked: pl.DataFrame) -> dict[tuple[int, int], int]:
+    def _perhaps(self, digests: Numbers) -> NDArray[np.bool_]:
+        """Of each digest whether it may be here, or stand here twice."""
+        import numpy as np
+
+        highs, _, masks = digests
+        perhaps = np.zeros(len(highs), np.bool_)
+        for each in self._filters():
+            perhaps |= each.may_have(highs, masks)
+        ordered = np.sort(highs)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        return perhaps | np.isin(highs, twice) if len(twice) else perhaps
+
+    def _firsts(self, asked: Numbers) -> dict[tuple[int, int], int]:
         """The first rows of digests that are here."""
-        import polars as pl
+        import numpy as np
 
         if not self._repeated:
             return self._known(asked)
-        known = [(high, low) in self._repeated for high, low, _ in asked.iter_rows()]
-        rest = self._known(asked.filter(~pl.Series(known, dtype=pl.Boolean)))
-        told = asked.filter(pl.Series(known, dtype=pl.Boolean)).iter_rows()
-        return rest | {(high, low): self._repeated[high, low] for high, low, _ in told}
+        found = {pair: self._repeated[pair] for pair in _pairs(asked) if pair in self._repeated}
+        rest = np.array([pair not in found for pair in _pairs(asked)], np.bool_)
+        return self._known(asked[:, rest]) | found
 
-    def _known(self, asked: pl.DataFrame) -> dict[tuple[int, int], int]:
+    def _known(self, asked: Numbers) -> dict[tuple[int, int], int]:
         """The first rows of those digests that have the upper half of one of these."""
-        import polars as pl
+        import numpy as np
 
-        if asked.is_empty():
-            return {}
-        highs, masks = _halves(asked)
-        found = {}
-        if self._blocks:
-            held = pl.concat(self._blocks, rechunk=False)
-            near = held.filter(pl.col("high").is_in(asked["high"].implode()))
-            found = {(high, low): row for high, low, row in near.iter_rows()}
-        for file in self._files():
+        highs, _, masks = asked
+        found: dict[tuple[int, int], int] = {}
+        for block in self._blocks if len(highs) else ():
+            near = block[:, np.isin(block[0], highs)]
+            found |= {(high, low): row for high, low, row in near.T.tolist()}
+        for file in self._files() if len(highs) else ():
             for records in file.near(highs, masks):
                 found |= {(high, low): row for high, low, row in records.tolist()}
         return found
 
-    def _may_have(self, digests: pl.DataFrame) -> NDArray[np.bool_]:
-        """Of each digest whether it may be here."""
+    def _keep(self, digests: Numbers, rows: Numbers) -> None:
         import numpy as np
-
-        highs, masks = _halves(digests)
-        perhaps = np.zeros(len(digests), np.bool_)
-        for each in self._filters():
-            perhaps |= each.may_have(highs, masks)
-        return perhaps
-
-    def _keep(self, digests: pl.DataFrame) -> None:
-        import polars as pl
 
         if self._filter is None:
             self._filter = Filter(self._spilled, _FILTER_BITS)
-        self._filter.add(*_halves(digests))
-        self._blocks.append(digests)
-        self._count += len(digests)
+        highs, lows, masks = digests
+        self._filter.add(highs, masks)
+        self._blocks.append(np.stack((highs, lows, rows)))
+        self._count += len(rows)
         if self._count >= self._spilled:
             blocks = self._blocks
             self._begin()  # first, for both would be much at once
-            records = pl.concat(blocks).to_numpy(order="c")
+            records = np.concatenate(blocks, axis=1)
             blocks.clear()
-            self._spill(in_order(records))
+            self._spill(in_order(records.T))
 
     def _filters(self) -> Iterator[Filter]:
         if self._filter:
@@ -178,7 +176,7 @@ class SeenDigests:
     def _files(self) -> list[RunOnDisk]:
         return [run for tier in self._tiers for run in tier]
 
-    def _spill(self, records: NDArray[np.uint64]) -> None:
+    def _spill(self, records: Numbers) -> None:
         made = RunOnDisk(iter([records]), len(records))
         for tier in self._tiers:
             tier.append(made)
@@ -189,9 +187,8 @@ class SeenDigests:
         self._tiers.append([made])
 
 
-def _halves(digests: pl.DataFrame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """The upper halves, and masks of the lower ones."""
-    return digests["high"].to_numpy(), masks_of(digests["low"].to_numpy())
+def _pairs(digests: Numbers) -> Iterator[tuple[int, int]]:
+    return zip(digests[0].tolist(), digests[1].tolist(), strict=True)
 
 
 def _seed() -> int:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.uint64]
 
-COLUMNS = ("high", "low", "row")
-_RECORD = 8 * len(COLUMNS)
+_RECORD = 3 * 8
 _PAGE = 64
 """Records that are read at once at the least."""
 _PAGES = 1 << 12
@@ -126,7 +125,7 @@ class RunOnDisk:
             os.pread(file, (min(stop, self._count) - start) * _RECORD, start * _RECORD)
             for start, stop in ranges
         ]
-        return np.frombuffer(b"".join(read), np.uint64).reshape(-1, len(COLUMNS))
+        return np.frombuffer(b"".join(read), np.uint64).reshape(-1, 3)
 
     def numbers(self, bounds: Sequence[int]) -> list[int]:
         """Of each upper half, the number of the first record that does not lie before it."""

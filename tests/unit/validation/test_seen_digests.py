@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,14 +26,15 @@ def test_the_first_row_of_each_key_is_told(blocks: list[list[bytes]], spilled: i
             first = told.setdefault(key, at)
             if first != at:
                 repeated[at] = first
-        digests = seen.seeds.digests(keys, range(row, row + len(keys)))
-        assert seen.first_rows(digests) == repeated
+        rows = np.arange(row, row + len(keys), dtype=np.uint64)
+        assert seen.first_rows(seen.seeds.digests(keys), rows) == repeated
         row += len(keys)
 
 
 def test_a_text_and_a_number_that_are_written_alike_are_two_keys() -> None:
     seen = SeenDigests(IN_MEMORY)
-    assert seen.first_rows(seen.seeds.digests([b"s5", b"5"], [1, 2])) == {}
+    rows = np.array([1, 2], np.uint64)
+    assert seen.first_rows(seen.seeds.digests([b"s5", b"5"]), rows) == {}
     assert seen.rows([b"5", b"s5", b"s6"]) == [2, 1, None]
 
 
@@ -45,6 +47,7 @@ def test_runs_that_became_one_tell_the_same() -> None:
         for key, row in zip(keys, rows, strict=True):
             if (first := told.setdefault(key, row)) != row:
                 repeated[row] = first
-        assert seen.first_rows(seen.seeds.digests(keys, rows)) == repeated
+        taken = seen.first_rows(seen.seeds.digests(keys), np.array(rows, np.uint64))
+        assert taken == repeated
     assert seen.rows([b"s7", b"s1", b"sx"]) == [told[b"s7"], told[b"s1"], None]
     assert seen.runs < 10
