@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
-from mesh.validation.run_finders import usable_processors
-
 _Item = TypeVar("_Item")
+_MOST = 8
+
+
+def usable_processors() -> int:
+    """How many processors this process may use, of those that are worth it."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        count = os.cpu_count() or 1
+    return min(count, _MOST)
 
 
 class Beside:
@@ -56,14 +67,17 @@ def ahead(items: Generator[_Item, None, None]) -> Iterator[Iterator[_Item]]:
         if usable_processors() < 2:
             yield items
             return
+        following = partial(copy_context().run, next, items, None)
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
-            yield _following(items, thread, thread.submit(next, items, None))
+            yield _each(following, thread, thread.submit(following))
 
 
-def _following(
-    items: Iterator[_Item], thread: ThreadPoolExecutor, first: Future[_Item | None]
+def _each(
+    following: Callable[[], _Item | None],
+    thread: ThreadPoolExecutor,
+    first: Future[_Item | None],
 ) -> Iterator[_Item]:
-    following = first
-    while (item := following.result()) is not None:
-        following = thread.submit(next, items, None)
+    under_way = first
+    while (item := under_way.result()) is not None:
+        under_way = thread.submit(following)
         yield item

@@ -67,9 +67,8 @@ class Held:
         self._keys, self._runs = keys, runs
         self._entries: list[_Entry] = []
 
-    def run(self, at: int, end: int, tell: Callable[[Repeated], None]) -> None:
-        """A part of a run that was found: offsets in the block."""
-        lines = self._runs.lines(at, end)
+    def run(self, lines: range, tell: Callable[[Repeated], None]) -> None:
+        """A part of a run that was found: its lines in the block."""
         self._entries.append(_Entry(len(lines), lines, (), tell))
 
     def records(

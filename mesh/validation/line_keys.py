@@ -84,7 +84,7 @@ class JsonKey:
     kind: Literal["text", "number"]
 
     def cut(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """The `cell` of each line: the value without quotes; and whether it stands there `plain`."""
+        """The `cell` of each line, without quotes, and whether it stands there `plain`."""
         import polars as pl
 
         line, cell, end = pl.col("line"), pl.col("cell"), pl.col("end")

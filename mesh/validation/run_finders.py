@@ -8,18 +8,18 @@ nothing else.
 
 from __future__ import annotations
 
-import os
 import re
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mesh.validation.allocators import give_blocks_back
+from mesh.validation.beside import ahead, usable_processors
 from mesh.validation.line_expressions import LineExpressions
 from mesh.validation.line_keys import KeyQuestion
 from mesh.validation.report import Limits
@@ -27,8 +27,7 @@ from mesh.validation.report import Limits
 if TYPE_CHECKING:
     from mesh.validation.seen_runs import Numbers
 
-_MOST = 8
-_BLOCKS = 4
+_BLOCKS = 3
 """Blocks that polars looks at together: each call has its price."""
 
 
@@ -88,9 +87,11 @@ class FoundRuns:
         place = bisect_right(bounds, at)
         return bounds[place] if place < len(bounds) else None
 
-    def lines(self, at: int, end: int) -> range:
-        """The numbers (from 0) of the lines of a part of a run."""
+    def lines(self, at: int, end: int) -> range | None:
+        """The numbers (from 0) of the lines of a part of a run; None where nobody counted."""
         bounds, lines = self.found.bounds, self.found.lines
+        if not lines:
+            return None
         place = bisect_right(bounds, at)
         first = lines[place - 1] + self._block.count(b"\n", bounds[place - 1], at)
         if end == bounds[place]:
@@ -148,15 +149,6 @@ class RunFinders(Protocol):
         """Let go of them; what is under way is of no use any more."""
 
 
-def usable_processors() -> int:
-    """How many processors this process may use, of those that are worth it."""
-    try:
-        count = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        count = os.cpu_count() or 1
-    return min(count, _MOST)
-
-
 def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> None:
     """Feed a reader with blocks, and with their runs once the file has proved to be large."""
     whole = WholeLines(blocks)
@@ -172,8 +164,8 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
         give_blocks_back()
         if finders := _finders(expressions, limits):
             whole.size = finders.block
-            with closing(finders):
-                _feed_with(reader, each, finders)
+            with closing(finders), ahead(each) as following:
+                _feed_with(reader, following, finders)
 
 
 def _feed_with(reader: BlockReader, blocks: Iterator[bytes], finders: RunFinders) -> None:
@@ -215,7 +207,7 @@ class WholeLines:
     def __init__(self, blocks: Iterable[bytes], size: int = 0) -> None:
         self._blocks, self.size = blocks, size
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Generator[bytes, None, None]:
         held: list[bytes | memoryview] = []
         count = 0
         for block in self._blocks:
@@ -225,7 +217,11 @@ class WholeLines:
                 count += len(block)
                 continue
             cut = end or len(block)
-            yield block if cut == len(block) and not held else b"".join((*held, memoryview(block)[:cut]))
+            yield (
+                block
+                if cut == len(block) and not held
+                else b"".join((*held, memoryview(block)[:cut]))
+            )
             held = [memoryview(block)[cut:]] if cut < len(block) else []
             count = len(block) - cut
         if held:

@@ -66,33 +66,36 @@ class RunReader(ABC, Generic[Finds]):
         """Take the good records that follow each other; returns where they end."""
         if not self._fast:
             return at
-        end, known = self._end_of_run(self._fast, data, at, stop)
+        end, runs = self._end_of_run(self._fast, data, at, stop)
         if end - at > self._limits.record_bytes:
             end = before_long(data, at, end, self._limits.record_bytes)
         if end == at:
             return end
+        lines = runs.lines(at - self._before, end - self._before) if runs else None
         if not self._held:
-            self._tell_run(data, at, end, self._cut_out(data, at, end))
-        elif known:
-            tell = partial(self._tell_held_run, data, at, end)
-            self._held.run(at - self._before, end - self._before, tell)
+            self._tell_run(data, at, end, self._cut_out(data, at, end), lines)
+        elif lines:
+            tell = partial(self._tell_held_run, data, at, end, lines)
+            self._held.run(lines, tell)
         else:
             parts = self._keys_of_run(data, at, end)
-            tell = partial(self._tell_held_run, data, at, end)
+            tell = partial(self._tell_held_run, data, at, end, None)
             self._held.records(len(parts[0]), parts, tell)
         return end
 
-    def _end_of_run(self, fast: Finds, data: bytes, at: int, stop: int) -> tuple[int, bool]:
-        """Where the run ends, and whether it was found already."""
+    def _end_of_run(
+        self, fast: Finds, data: bytes, at: int, stop: int
+    ) -> tuple[int, FoundRuns | None]:
+        """Where the run ends, and among which runs it was found already."""
         if self._runs and self._runs.expression is fast.run and at >= self._before:
             known = self._runs.end(at - self._before)
             if known is not None:
-                return min(self._before + known, stop), True
+                return min(self._before + known, stop), self._runs
             later = self._runs.next(at - self._before)
             stop = stop if later is None else min(self._before + later, stop)
         found = fast.run.match(data, at, stop)
         assert found
-        return found.end(), False
+        return found.end(), None
 
     @abstractmethod
     def _cut_out(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
@@ -114,21 +117,32 @@ class RunReader(ABC, Generic[Finds]):
     def _shown(self, told: Judged) -> str:
         """A bad record as the report shows it."""
 
-    def _tell_run(self, data: bytes, at: int, end: int, odd: Mapping[int, Sequence[Fault]]) -> None:
+    def _tell_run(
+        self,
+        data: bytes,
+        at: int,
+        end: int,
+        odd: Mapping[int, Sequence[Fault]],
+        lines: range | None,
+    ) -> None:
         """Tell of a run; of its odd records (by number within it) what their keys are."""
+        if not odd:
+            self._good(data, at, end, data.count(b"\n", at, end) if lines is None else len(lines))
+            return
         for index, start, stop in marked(data, at, end, sorted(odd)):
             if index is None:
-                self._good(data, start, stop)
+                self._good(data, start, stop, data.count(b"\n", start, stop))
             else:
                 self._record(data[start:stop], odd[index])
 
-    def _tell_held_run(self, data: bytes, at: int, end: int, repeated: Repeated) -> None:
-        lines = data[at:end].split(b"\n") if repeated else []
-        odd = {index: self._repeated(lines[index], firsts) for index, firsts in repeated.items()}
-        self._tell_run(data, at, end, odd)
+    def _tell_held_run(
+        self, data: bytes, at: int, end: int, lines: range | None, repeated: Repeated
+    ) -> None:
+        texts = data[at:end].split(b"\n") if repeated else []
+        odd = {index: self._repeated(texts[index], firsts) for index, firsts in repeated.items()}
+        self._tell_run(data, at, end, odd, lines)
 
-    def _good(self, data: bytes, start: int, stop: int) -> None:
-        lines = data.count(b"\n", start, stop)
+    def _good(self, data: bytes, start: int, stop: int, lines: int) -> None:
         whole = start == 0 and stop == len(data)
         self._tally.good(data if whole else data[start:stop], lines)
         self._offset += stop - start

@@ -35,7 +35,7 @@ _SPACE = 1 << 64
 
 
 class Filter:
-    """Knows of most digests that it has not been given that it has not (Bloom, in words of 64 bits).
+    """A Bloom filter in words of 64 bits: knows most digests that it has not been given.
 
     Args:
         count: How many digests it is made for.
@@ -57,7 +57,8 @@ class Filter:
 
     def may_have(self, highs: Numbers, masks: Numbers) -> NDArray[np.bool_]:
         """Of each digest whether it may be here; what is here always may."""
-        return (self._words[highs // self._width] & masks) == masks
+        found: NDArray[np.bool_] = (self._words[highs // self._width] & masks) == masks
+        return found
 
 
 def masks_of(lows: Numbers) -> Numbers:
@@ -105,9 +106,13 @@ class RunOnDisk:
         import numpy as np
 
         perhaps = np.sort(highs[self.filter.may_have(highs, masks)])
+        if not len(perhaps):
+            return
         # A digest that is the first of a page may also be the last one of the page before it.
         places = [np.searchsorted(self._fences, perhaps, side) for side in ("left", "right")]
-        pages = np.unique(np.maximum(np.concatenate(places), 1) - 1).tolist() if len(perhaps) else []
+        pages = (
+            np.unique(np.maximum(np.concatenate(places), 1) - 1).tolist() if len(perhaps) else []
+        )
         for start in range(0, len(pages), _PAGES):
             some = pages[start : start + _PAGES]
             read = self._records((page * _PAGE, (page + 1) * _PAGE) for page in some)

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.validation import FileFormat, FileProblem, Limits, RejectFile, StreamSink
+from mesh.validation.beside import usable_processors
 from mesh.validation.csv_header import Layout
 from mesh.validation.csv_reader import CsvReader
 from mesh.validation.fast_csv import csv_expressions
 from mesh.validation.json_reader import JsonLinesReader
 from mesh.validation.line_matcher import line_runs
 from mesh.validation.report import FileRefusedError
-from mesh.validation.run_finders import Found, FoundRuns, WholeLines, feed_all, usable_processors
+from mesh.validation.run_finders import Found, FoundRuns, WholeLines, feed_all
 from mesh.validation.run_matcher import runs
 from mesh.validation.tally import Tally
 from tests.thorough import examples
