@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mesh.backbone import Backbone
+from mesh.errors import TooMany
 from mesh.model.lanes import QUICK, SLOW
 from mesh.model.notification import Notification
 from mesh.ports import Message
@@ -17,8 +18,13 @@ from mesh.ports import Message
 WAIT_S = {QUICK: 0.25, SLOW: 1.0}
 """How long to wait for a place, by lane: a subscriber that answers at once soon has one again."""
 
+_ASKED = "asked"
+"""Not a queue: where receivers are asked whether they want to be told, while callers wait."""
+
 LONGEST_WAIT = timedelta(minutes=1)
 """Who finds no place in the slow lane comes again, after 1, 2, 4, … seconds up to this."""
+
+ASK_AGAIN_S = 5
 
 GRACE = timedelta(seconds=10)
 """What an attempt may take beyond its limit: a place, a look-up, a body, its record."""
@@ -49,11 +55,11 @@ def enqueue(
 
 
 @contextmanager
-def place(lane: str, subscription: str, *, at_once: int) -> Iterator[bool]:
+def place(lane: str, whose: str, *, at_once: int) -> Iterator[bool]:
     """One of the places that a subscription has in a lane of this process; False: all are taken."""
-    key = (lane, subscription)
+    key = (lane, whose)
     with _changed:
-        is_free = _changed.wait_for(lambda: _places[key] < at_once, timeout=WAIT_S[lane])
+        is_free = _changed.wait_for(lambda: _places[key] < at_once, timeout=WAIT_S.get(lane, 0))
         if is_free:
             _places[key] += 1
     try:
@@ -65,6 +71,23 @@ def place(lane: str, subscription: str, *, at_once: int) -> Iterator[bool]:
                 if not _places[key]:
                     del _places[key]
                 _changed.notify_all()
+
+
+@contextmanager
+def asking(backbone: Backbone, subscriber: str) -> Iterator[None]:
+    """Ask a receiver of a domain, which may take its time, and hold up no other domain's calls.
+
+    Raises:
+        TooMany: as many of the domain's receivers are being asked as may be at once.
+    """
+    with place(_ASKED, subscriber, at_once=backbone.policy.at_once) as is_free:
+        if not is_free:
+            message = (
+                f"{backbone.policy.at_once} receivers of {subscriber} are being asked already "
+                f"whether they want to be told. Try again in {ASK_AGAIN_S} s."
+            )
+            raise TooMany(message, problem="too-many-calls", after=ASK_AGAIN_S)
+        yield
 
 
 def leave(backbone: Backbone, notification: Notification, lane: str) -> None:

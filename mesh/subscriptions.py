@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from mesh import agreements, claims, consuming, secrets
+from mesh import agreements, claims, consuming, lanes, secrets
 from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
@@ -115,15 +115,15 @@ def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> float:
         how long whoever is told took to answer, in seconds.
 
     Raises:
-        Rejected: it cannot.
+        Rejected: it cannot, or others of the domain are being asked.
     """
     if wants.channel is Channel.PULL:
         backbone.pull.create(wants.target, product=wants.product, wanted=wants.filter)
-    elif wants.channel is Channel.PUSH:
-        return backbone.webhooks.verify(wants.target)
-    else:
+        return 0.0
+    with lanes.asking(backbone, wants.subscriber):
+        if wants.channel is Channel.PUSH:
+            return backbone.webhooks.verify(wants.target)
         return claims.check(backbone, wants, token=token)
-    return 0.0
 
 
 def _digest(key: str) -> str:

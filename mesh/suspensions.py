@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from mesh import consuming, replays, subscriptions
+from mesh import consuming, lanes, replays, subscriptions
 from mesh.backbone import Backbone
 from mesh.errors import Rejected
 from mesh.model.delivery import longest_schedule
@@ -69,7 +69,8 @@ def resume(
         message = f"Subscription {identity} asks for order: replay all that was held, or skip it."
         raise Rejected(message, problem="ordered-subscription", status=409)
     if before.state is State.GONE and before.channel is Channel.PUSH:
-        backbone.webhooks.verify(before.target)
+        with lanes.asking(backbone, before.subscriber):
+            backbone.webhooks.verify(before.target)
     told_again = _told_again(backbone.now(), command)
     resumed = subscriptions.change(backbone, product, identity, told_again)
     # From here on the fan-out tells it of what happens. What happened before stands in the log.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
 import pytest
 
-from mesh import fan_out, lanes, notifications, replays, subscriptions
+from mesh import fan_out, lanes, notifications, replays, subscriptions, suspensions
+from mesh.errors import TooMany
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.events import PRODUCT_UPDATED, ReceivedEvent
 from mesh.model.lanes import QUICK, SLOW, paced
@@ -245,3 +247,52 @@ def test_who_waits_for_long_goes_on_waiting(countries):
 
     [message] = countries.queues.waiting(SLOW)
     assert message.due == countries.clock() + lanes.LONGEST_WAIT
+
+
+class Silent:
+    """Receivers that do not say whether they want to be told, until they may."""
+
+    def __init__(self):
+        self.asked = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+
+    def verify(self, url):
+        self.asked.release()
+        if url in HANGING:
+            self.may_answer.wait()
+        return 0.01
+
+
+def test_whoever_asks_for_much_at_once_holds_up_no_other_domain(countries):
+    silent = Silent()
+    backbone = countries.backbone = replace(countries.backbone, webhooks=silent)
+    many = backbone.policy.at_once
+    with ThreadPoolExecutor(many) as pool:
+        asking = [pool.submit(subscribe, countries, url) for url in HANGING[:many]]
+        for _ in asking:
+            silent.asked.acquire()
+
+        with pytest.raises(TooMany, match="4 receivers of fleet are being asked already") as told:
+            subscribe(countries, HANGING[-1])
+        subscriptions.subscribe(
+            backbone, COUNTRIES, subscriber="rivers", route=webhook(HEALTHY), wanted=UPDATES
+        )
+        silent.may_answer.set()
+    assert (told.value.problem, told.value.status, told.value.after) == ("too-many-calls", 429, 5)
+    assert len({one.result() for one in asking}) == many
+    subscribe(countries, HANGING[-1])
+
+
+def test_a_receiver_that_was_gone_is_asked_among_the_others_of_its_domain(countries):
+    identity = subscribe(countries, HEALTHY)
+    gone = DeliveryAttempt(outcome="gone", status=410, reason="410.", duration_s=0)
+    countries.webhooks.answers.append(gone)
+    land(countries, 1)
+    countries.deliver()
+
+    with ExitStack() as others:
+        for _ in range(countries.backbone.policy.at_once):
+            others.enter_context(lanes.asking(countries.backbone, "fleet"))
+        with pytest.raises(TooMany, match="are being asked already"):
+            suspensions.resume(countries.backbone, COUNTRIES, identity, held="skip")
+    suspensions.resume(countries.backbone, COUNTRIES, identity, held="skip")
