@@ -72,7 +72,7 @@ class AzureDestinations:
         with self._lock:
             kept, self._kept = self._kept, OrderedDict()
         for one in kept.values():
-            one.close()
+            one.end()
 
     def _parse(self, channel: Channel, target: str) -> Destination:
         settings = self._clients.settings
@@ -126,39 +126,71 @@ class AzureDestinations:
     def _with(
         self, found: Destination, make: Callable[[], Any], use: Callable[[Any], None]
     ) -> None:
-        """Use the client of a destination; make it anew if it failed."""
+        """Use the client of a destination; make a sender to a queue anew if it failed."""
+        is_alone = found.channel is Channel.SERVICE_BUS
         with self._lock:
             kept = self._kept.setdefault(found.target, _Kept())
             self._kept.move_to_end(found.target)
+            kept.begin()
             over = [self._kept.popitem(last=False)[1] for _ in range(len(self._kept) - KEPT)]
         for one in over:
-            one.close()
-        with kept.lock if found.channel is Channel.SERVICE_BUS else nullcontext():
-            try:
-                if kept.client is None:
-                    kept.client = make()
-                use(kept.client)
-            except BaseException:
-                kept.forget()
-                raise
+            one.end()
+        try:
+            with kept.lock if is_alone else nullcontext():
+                try:
+                    use(kept.made(make))
+                except BaseException:
+                    if is_alone:  # the others' connections mend themselves, and have other users
+                        kept.forget()
+                    raise
+        finally:
+            kept.done()
 
 
 class _Kept:
     """A client, and the lock for those that only one thread may use at a time: senders to queues.
 
-    Who waits for the lock has a subscriber's share of the attempts that are made at once.
+    Who waits for the lock has a subscriber's share of the attempts that are made at once. Who lets
+    a client go that is in use does not wait for its users: the last of them closes it.
     """
 
     def __init__(self) -> None:
-        self.client: Any = None
         self.lock = threading.Lock()
+        self._client: Any = None
+        self._users = 0
+        self._is_over = False
+        self._counting = threading.Lock()
+        self._making = threading.Lock()
 
-    def close(self) -> None:
-        with self.lock:
+    def begin(self) -> None:
+        with self._counting:
+            self._users += 1
+
+    def made(self, make: Callable[[], Any]) -> Any:
+        with self._making:
+            if self._client is None:
+                self._client = make()
+            return self._client
+
+    def done(self) -> None:
+        with self._counting:
+            self._users -= 1
+        self._close_if_over()
+
+    def end(self) -> None:
+        with self._counting:
+            self._is_over = True
+        self._close_if_over()
+
+    def _close_if_over(self) -> None:
+        with self._counting:
+            is_unused = self._is_over and not self._users
+        if is_unused:
             self.forget()
 
     def forget(self) -> None:
-        client, self.client = self.client, None
+        with self._making:
+            client, self._client = self._client, None
         if client is not None:
             with suppress(AzureError, OSError):
                 client.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -217,3 +219,58 @@ def test_only_so_many_connections_are_kept(
         assert made.outcome == "delivered"
 
     assert len(destinations._kept) == KEPT
+
+
+class Sender:
+    """A connection to a queue; what is sent over it hangs until it may go on."""
+
+    def __init__(self) -> None:
+        self.is_used = threading.Event()
+        self.may_go_on = threading.Event()
+        self.closed = 0
+
+    def send_messages(self, _message: object, **_: object) -> None:
+        self.is_used.set()
+        self.may_go_on.wait()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Scripted(Clients):
+    """Clients of queues that answer at once, but for one."""
+
+    def __init__(self) -> None:
+        super().__init__(settings(destination_hosts=("*.example.net",)))
+        self.made: dict[str, Any] = {"hangs.example.net": Sender()}
+
+    def queue_sender(self, host: str, queue: str, is_local: bool) -> Any:  # noqa: ARG002 - as it is
+        sender = self.made.setdefault(host, Sender())
+        if not host.startswith("hangs"):
+            sender.may_go_on.set()
+        return sender
+
+
+def test_who_needs_room_for_a_connection_waits_for_nobody_s() -> None:
+    clients = Scripted()
+    destinations = AzureDestinations(clients)
+    hanging = clients.made["hangs.example.net"]
+
+    def tell(name: str) -> str:
+        made = destinations.deliver(parcel(Channel.SERVICE_BUS, f"{name}.example.net/events"))
+        return made.outcome
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(tell, "hangs")
+        hanging.is_used.wait()
+        assert {tell(f"quick-{number}") for number in range(KEPT + 1)} == {"delivered"}
+        assert (slow.done(), hanging.closed) == (False, 0)
+        hanging.may_go_on.set()
+        assert slow.result() == "delivered"
+
+    assert [name for name, one in clients.made.items() if one.closed] == [
+        "hangs.example.net",
+        "quick-0.example.net",
+    ]
+    destinations.close()
+    assert {one.closed for one in clients.made.values()} == {1}
