@@ -28,6 +28,17 @@ _PROPERTIES: list[dict[str, Any]] = [
     {"name": "d", "logicalType": "date"},
     {"name": "b", "logicalType": "boolean"},
 ]
+_PART: dict[str, Any] = {
+    "logicalType": "object",
+    "properties": [
+        {"name": "x", "logicalType": "number", "unique": True},
+        {"name": "y", "logicalType": "string", "quality": [{"metric": "nullValues", "mustBe": 0}]},
+    ],
+}
+_NESTED: list[dict[str, Any]] = [
+    {"name": "o", **_PART},
+    {"name": "l", "logicalType": "array", "items": _PART},
+]
 _DIALECTS: tuple[dict[str, Any], ...] = (
     {},
     {"separator": ";", "decimalMark": ",", "nullTokens": ["NULL"]},
@@ -68,6 +79,12 @@ def _judged(name: str) -> Callable[[bytes], None]:
         judge(plan, data[2:], name, chunk=chunk, limits=_LIMITS)
 
     return run
+
+
+def _nested(data: bytes) -> None:
+    plan = unchecked_plan_of(contract(_NESTED))
+    chunk = data[0] % 40 + 1 if data else 7
+    judge(plan, data[1:], "rows.jsonl", chunk=chunk, limits=_LIMITS)
 
 
 def _inferred(data: bytes) -> None:
@@ -190,6 +207,10 @@ schema:
       - {name: a, logicalType: string, logicalTypeOptions: {pattern: "^${START}"}, unique: true}
       - {name: b, logicalType: date, logicalTypeOptions: {format: "dd.MM.yyyy"}}
 """
+_PARTS = b"""\x06{"o": {"x": 1, "y": "a"}, "l": [{"x": 1, "y": null}, {"x": 1.0}]}
+{"o": {"x": 1e0}, "l": []}
+{"o": null, "l": [{"x": 2, "y": "b"}]}
+"""
 _FILTER = b'[{"any": [{"exact": {"type": "a"}}, {"not": {"prefix": {"subject": "v1/"}}}]}]'
 
 
@@ -210,6 +231,7 @@ def targets() -> dict[str, Target]:
     found = {key: Target(run=_judged(name), seeds=seeds) for key, (name, seeds) in made.items()}
     drops = tuple(bytes([n]) + text for n, text in enumerate((_csv()[0][2:], lines)))
     return found | {
+        "nested": Target(run=_nested, seeds=(_PARTS,)),
         "inference": Target(run=_inferred, seeds=drops),
         "contract": Target(run=_contract, seeds=(_YAML, json.dumps({"type": "object"}).encode())),
         "blob": Target(run=_blob, seeds=(b"sales/orders/v1/orders/rundate=2026-01-31/a.csv",)),
