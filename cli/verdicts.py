@@ -34,7 +34,7 @@ def show_receipt(receipt: Receipt) -> None:
     say(f"{receipt['file']['name']}  {word}", style=VERDICT_STYLES[word])
     if contract["id"]:
         say(f"by {contract['id']} {contract['version']}, object {contract['object']}")
-    if counts["rows"]:
+    if counts["rows"] or not receipt["problems"]:
         say(
             f"{plural(counts['rows'], 'row')}: {counts['accepted']:,} good, "
             f"{counts['rejected']:,} bad, {plural(counts['violations'], 'violation')}"

@@ -215,5 +215,6 @@ def choose_object(contract: DataContract, wanted: str | None) -> str:
 
 
 def _no_contract(name: str, findings: tuple[Finding, ...]) -> Rejected:
-    message = f"{name} is no contract that can be used: {len(findings)} finding(s)."
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    message = f"{name} is no contract that can be used: {count}."
     return Rejected(message, problem="invalid-contract", status=422, findings=findings)

@@ -81,16 +81,27 @@ def layout_of(chunks: Iterable[bytes], *, encoding: str, usual: str) -> Layout:
 
 
 def csv_records(chunks: Iterable[bytes], layout: Layout) -> Iterator[list[str]]:
-    """The records of delimited text, without the header."""
+    """The records of delimited text, without the header.
+
+    Raises:
+        Rejected: a carriage return stands alone outside of quotes, or a cell is too long.
+    """
     reader = csv.reader(_lines(chunks, layout.encoding), delimiter=layout.separator)
     csv.field_size_limit(LONGEST_RECORD)
-    if layout.named_by_file:
-        next(reader, None)
-    for row in reader:
-        if row:
-            yield row
-        elif len(layout.names) == 1:
-            yield [""]
+    try:
+        if layout.named_by_file:
+            next(reader, None)
+        for row in reader:
+            if row:
+                yield row
+            elif len(layout.names) == 1:
+                yield [""]
+    except csv.Error:
+        message = (
+            f"The cells of line {reader.line_num} cannot be told apart: a carriage return stands "
+            f"alone outside of quotes, or a cell is longer than {LONGEST_RECORD} characters."
+        )
+        raise Rejected(message, problem="nothing-to-infer") from None
 
 
 def json_records(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from mesh.validation.report import FileRefusedError
+from mesh.validation.signatures import GZIP, ZSTD, refuse_other
 
 BLOCK = 1 << 20
 _MOST_EXPANDED = 250
@@ -15,7 +16,6 @@ _HARMLESS = 16 << 20
 _ZSTD_PIECE = 1 << 10
 """A block of four bytes may unpack to 128 KiB: 32 MiB at most come out of one piece."""
 _UTF8_BOM = b"\xef\xbb\xbf"
-_WIDE_BOMS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def plain_chunks(
@@ -56,10 +56,11 @@ def text_blocks(chunks: Iterable[bytes], encoding: str, size: int = BLOCK) -> It
     they are, for they keep ASCII, and with it separators and line ends, in its place.
 
     Raises:
-        FileRefusedError: A byte that the encoding does not know, and where it stands.
+        FileRefusedError: A byte that the encoding does not know, and where it stands; or the file
+            is no text.
     """
     name = codecs.lookup(encoding).name
-    blocks = _coalesced(chunks, size)
+    blocks = _looked_at(_coalesced(chunks, size), wide=name.startswith("utf-16"))
     if name.startswith("utf-16"):
         return _recoded(blocks, encoding)
     if name in {"utf-8", "utf-8-sig", "ascii"}:
@@ -83,16 +84,20 @@ def _coalesced(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
         yield b"".join(held)
 
 
+def _looked_at(blocks: Iterator[bytes], *, wide: bool) -> Iterator[bytes]:
+    for block in blocks:
+        refuse_other(block, wide=wide)
+        yield block
+        break
+    yield from blocks
+
+
 def _utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     offset = 0
-    first = True
     for block in blocks:
         data = rest + block if rest else block
         rest = b""
-        if first and len(data) > 2:
-            first = False
-            _refuse_wide(data)
         if not data.isascii():
             data, rest = _cut(data, offset)
         offset += len(data)
@@ -116,17 +121,9 @@ def _not_utf8(offset: int, byte: bytes) -> FileRefusedError:
     return FileRefusedError(
         "encoding",
         f"The file is not UTF-8: byte {byte[0]:#04x} at offset {offset} starts no character.",
-        "Write the file as UTF-8, or say its encoding in the contract's fileDialect.",
+        "Write the file as UTF-8; of delimited text, the contract's fileDialect may say another "
+        "encoding.",
     )
-
-
-def _refuse_wide(data: bytes) -> None:
-    if data[:2] in _WIDE_BOMS:
-        raise FileRefusedError(
-            "encoding",
-            "The file is UTF-16 (its byte-order mark says so), not UTF-8.",
-            "Write the file as UTF-8, or say encoding: utf-16 in the contract's fileDialect.",
-        )
 
 
 def _recoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
@@ -164,7 +161,7 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     engine = zlib.decompressobj(wbits=31)
     started = False
     try:
-        for chunk in chunks:
+        for chunk in _packed(chunks, "gzip", GZIP):
             data = chunk
             while data:
                 if engine.eof:  # another member of the same file
@@ -177,7 +174,7 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     except zlib.error as error:
         raise FileRefusedError(
             "compression",
-            f"The file cannot be decompressed as gzip: {error}.",
+            f"The file cannot be decompressed as gzip: {str(error).rpartition(': ')[2]}.",
             "Compress it again, or take .gz off its name when it is not compressed.",
         ) from None
     if started and not engine.eof:
@@ -197,7 +194,7 @@ def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
     engine = unpacker.decompressobj()
     started = False
     try:
-        for chunk in chunks:
+        for chunk in _packed(chunks, "zstd", ZSTD):
             for start in range(0, len(chunk), _ZSTD_PIECE):
                 data = chunk[start : start + _ZSTD_PIECE]
                 while data:
@@ -214,6 +211,29 @@ def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
         ) from None
     if started and not engine.eof:
         raise _cut_short("zstd")
+
+
+def _is_skippable(head: bytes) -> bool:
+    """Whether a zstd file begins with what its readers are to skip, as that of pzstd does."""
+    return 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+
+
+def _packed(chunks: Iterable[bytes], compression: str, mark: bytes) -> Iterator[bytes]:
+    """The chunks of a file that begins as packed ones do."""
+    head = b""
+    for chunk in (pieces := iter(chunks)):
+        head += chunk
+        if len(head) >= len(mark):
+            break
+    if head and not (head.startswith(mark[: len(head)]) or _is_skippable(head)):
+        raise FileRefusedError(
+            "compression",
+            f"The file is not compressed with {compression}, as its name or the contract says.",
+            "Compress it, or take the ending off its name.",
+        )
+    if head:
+        yield head
+    yield from pieces
 
 
 def _cut_short(compression: str) -> FileRefusedError:

@@ -13,6 +13,7 @@ from mesh.validation.sentences import clipped
 
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SHOWN = 10
+_CR_ALONE = " Its lines seem to end in CR alone, as on an old Mac; end them in LF or CRLF."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +67,8 @@ def read_header(plan: Plan, grammar: CsvGrammar, bare: bytes) -> Layout:
     if wrong:
         raise FileRefusedError(
             "columns",
-            f"The header does not fit the contract: {'; '.join(wrong)}.",
+            f"The header does not fit the contract: {'; '.join(wrong)}."
+            f"{_CR_ALONE if _is_cut_by_cr(unknown) else ''}",
             _remedy(unknown, known, missing),
         )
     columns = tuple(name if name in known or not ignore else None for name in names)
@@ -101,9 +103,13 @@ def _refuse_no_header(names: Sequence[str], known: set[str], bare: bytes, *, sec
     bare_names = {name.strip().lower() for name in names}
     if bare_names & {name.lower() for name in known}:
         return
-    ending = ""
-    if b"\r" in bare:
-        ending = " Its lines seem to end in CR alone, as on an old Mac."
+    if bare.startswith(b"{"):
+        raise FileRefusedError(
+            "header",
+            "The file looks like JSON Lines, one object per line: it begins with {.",
+            "Name it .jsonl; or send delimited text.",
+        )
+    ending = _CR_ALONE if b"\r" in bare else ""
     # Without a header the first line is data, which not everybody may see.
     start = "" if secret else f"; it starts with {clipped(_listed(names[:3]), 80)}"
     raise FileRefusedError(
@@ -112,6 +118,10 @@ def _refuse_no_header(names: Sequence[str], known: set[str], bare: bytes, *, sec
         "Write a header line with the names of the columns, or say `header: false` in the "
         "contract's fileDialect.",
     )
+
+
+def _is_cut_by_cr(names: Sequence[str]) -> bool:
+    return any("\r" in name for name in names)
 
 
 def _remedy(unknown: Sequence[str], known: set[str], missing: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from mesh.validation.origins import SheetRows
 from mesh.validation.plan import Plan
 from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError
+from mesh.validation.signatures import OLE
 from mesh.validation.spool import spooled
 
 MOST_SPOOLED = 256 << 20
@@ -22,7 +23,6 @@ MOST_UNPACKED = 2 << 30
 MOST_SHARED_TEXTS = 64 << 20
 MOST_COLUMNS = 16_384
 _ROWS = 500
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _EPOCH = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - Excel knows no time zones
 _DAY = dt.timedelta(days=1)
 
@@ -170,9 +170,9 @@ def _serial(moment: dt.datetime) -> Decimal:
 
 def _refuse_unsound(file: IO[bytes]) -> None:
     """Look at the archive's directory before anything in it is unpacked."""
-    head = file.read(8)
+    head = file.read(len(OLE))
     file.seek(0)
-    if head == _OLE:
+    if head == OLE:
         raise FileRefusedError(
             "encrypted",
             "The workbook is protected by a password, or of a format before .xlsx.",
@@ -181,7 +181,7 @@ def _refuse_unsound(file: IO[bytes]) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             sizes: Mapping[str, int] = {i.filename: i.file_size for i in archive.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - as above
         raise _unreadable(error) from None
     file.seek(0)
     unpacked, texts = sum(sizes.values()), sizes.get("xl/sharedStrings.xml", 0)

@@ -20,6 +20,13 @@ _KINDS: dict[str, tuple[Kind, str | None]] = {
     "xlsx": ("xlsx", None),
 }
 _COMPRESSIONS: dict[str, Literal["gzip", "zstd"]] = {"gz": "gzip", "zst": "zstd"}
+_UNPACK = "Compress the file with gzip or zstd instead, and name it so: rows.csv.gz, rows.csv.zst."
+_REMEDIES = {
+    "xls": "Save the workbook as .xlsx, or as .csv.",
+    "xlsm": "Save the workbook as .xlsx, or as .csv.",
+    "xlsb": "Save the workbook as .xlsx, or as .csv.",
+    "txt": "Name delimited text .csv, or .tsv if tabs separate its cells; .gz or .zst may follow.",
+} | dict.fromkeys(("zip", "bz2", "xz", "7z", "tgz", "tar", "rar", "lz4"), _UNPACK)
 SUPPORTED = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".avro", ".xlsx")
 
 
@@ -61,10 +68,11 @@ class FileFormat:
             compression = _COMPRESSIONS[parts.pop()]
         if len(parts) < 2 or parts[-1] not in _KINDS:
             ending = f".{parts[-1]}" if len(parts) > 1 else "no ending"
+            usual = f"Name the file by its format: {', '.join(SUPPORTED)}; .gz or .zst may follow."
             return FileProblem(
                 rule="format",
                 message=f"The format of {base!r} cannot be told by its name ({ending}).",
-                remedy=f"Name the file by its format: {', '.join(SUPPORTED)}; .gz may follow.",
+                remedy=_REMEDIES.get(parts[-1], usual),
             )
         kind, separator = _KINDS[parts[-1]]
         return cls(kind=kind, separator=separator, compression=compression)

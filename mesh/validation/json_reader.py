@@ -132,10 +132,12 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         try:
             record = parse_json(text)
         except JsonFaultError as error:
-            if not self._tally.rows and text.startswith("["):
+            if self._tally.of_lines and not self._tally.rows and text.startswith("["):
                 raise _array() from None
             faults = [self._judge.fault(error.field, error.rule, str(error))]
         else:
+            if self._tally.of_lines and not self._tally.rows and _is_array(record):
+                raise _array()
             faults = self._faults(record)
         keyed = record if isinstance(record, dict) else None
         self._judged(Judged(raw=raw, cells=[], record=keyed, faults=faults), known)
@@ -162,10 +164,13 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         return to_json({name: record[name] if name in shown_fields else MASK for name in record})
 
 
+def _is_array(record: Any) -> bool:
+    return isinstance(record, list) and bool(record) and isinstance(record[0], dict)
+
+
 def _array() -> FileRefusedError:
     return FileRefusedError(
         "jsonArray",
-        "The file is one JSON array, spread over several lines; JSON Lines has one object per "
-        "line.",
-        "Write each object on a line of its own, without brackets and commas around them.",
+        "The file is one JSON array; JSON Lines has one object per line.",
+        "Name it .json; or write each object on a line of its own, without brackets and commas.",
     )

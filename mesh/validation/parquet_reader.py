@@ -153,6 +153,7 @@ def _codec(parquet: Any, name: str) -> str:
 
 def _unreadable(error: Exception) -> FileRefusedError:
     said = str(error).split("\n", 1)[0].rstrip(".")[:200]
+    said = "".join(mark for mark in said if mark.isprintable() and mark != "\ufffd").strip(" :")
     return FileRefusedError(
         "parquet", f"The Parquet file cannot be read: {said}.", "Write it again and resend it."
     )

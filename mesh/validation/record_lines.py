@@ -49,6 +49,7 @@ class RecordLines:
 class PlacedTally(Tally):
     """A tally that tells of bad records where they stand in the file, not among the lines."""
 
+    of_lines = False
     _block = RecordLines(data=b"")
     _before = 0
     _refused: list[int] | None = None

@@ -30,7 +30,10 @@ class Tally:
     Attributes:
         rows: Records so far.
         quality: Counts for the quality rules; readers add to them.
+        of_lines: Whether the file itself is text lines.
     """
+
+    of_lines = True
 
     def __init__(self, plan: Plan, sink: Sink, limits: Limits) -> None:
         self._plan, self._sink, self._limits = plan, sink, limits

@@ -70,6 +70,43 @@ def test_a_rejected_file(check):
     assert "code must match the pattern" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.xls", b"x", "Save the workbook as .xlsx, or as .csv."),
+        ("a.txt", GOOD, "Name delimited text .csv, or .tsv if tabs separate its cells"),
+        ("a.csv.zip", b"x", "Compress the file with gzip or zstd instead"),
+        ("a", GOOD, ".xlsx; .gz or .zst may follow."),
+        ("a.csv", gzip.compress(GOOD), "Give its name the ending .gz"),
+        ("a.csv", b"PAR1\x15", "The file is Parquet, and its name says that it is text."),
+        ("a.csv.gz", GOOD, "Compress it, or take the ending off its name."),
+        ("a.csv", GOOD.decode().encode("utf-16"), "fileDialect may say encoding: utf-16"),
+        (
+            "a.csv",
+            "code,name,area\nCH,Z\u00fcrich,1\n".encode("latin-1"),
+            "may say another encoding",
+        ),
+        ("a.csv", b'{"code": "CH"}\n', "Name it .jsonl; or send delimited text."),
+        ("a.jsonl", b'[{"code": "CH"}]\n', "Name it .json; or write each object on a line"),
+        ("a.csv", GOOD.replace(b"\n", b"\r"), "end them in LF or CRLF."),
+        ("a.csv", b"", "Write the header line, even when there are no records."),
+    ],
+)
+def test_what_is_wrong_with_a_file_as_a_whole(check, name, data, says):
+    done = check(name, data)
+
+    assert done.exit_code == 1
+    assert f"{name}  rejected" in done.stdout
+    assert says in " ".join(done.stdout.split())
+
+
+def test_a_header_without_records(check):
+    done = check("countries.csv", b"code,name,area\n")
+
+    assert done.exit_code == 0
+    assert "0 rows: 0 good, 0 bad, 0 violations" in done.stdout
+
+
 def test_json_is_the_receipt(check):
     done = check("countries.csv", BAD, "--json")
 

@@ -235,6 +235,7 @@ def test_a_guess_that_the_engine_refuses_is_taken_back():
         ({"a.parquet": b"PAR1"}, "No contract accepts a.parquet."),
         ({"a.csv": b"a,b\n1,2\n1,2,3\n"}, "No contract accepts a.csv. Row 2, line 3"),
         ({"a.csv": b'a,b\n1,"2\n'}, "No contract accepts a.csv."),
+        ({"a.csv": b"a,b\n1,2\n1,x\ry\n"}, "The cells of line 3 cannot be told apart"),
         ({"a.csv": b"a,b\n1,2\n", "b.csv": b"a;b\n1;2\n"}, "written in different ways"),
         ({"a.csv": b"a,b\n1,2\n", "b.jsonl": b'{"a": 1}\n'}, "written in different ways"),
         ({"a.csv.gz": b"a,b\n1,2\n"}, "a.csv.gz: "),
