@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from mesh import pulling
 from mesh.backbone import Backbone
 from mesh.errors import Rejected
 from mesh.model.agreement import Agreement
@@ -85,13 +86,16 @@ def _follow(backbone: Backbone, agreement: Agreement, among: Sequence[Subscripti
     for known in among:
         if known.subscriber != agreement.consumer:
             continue
-        if known.channel is Channel.PULL and not granted:
+        is_pulled = known.channel is Channel.PULL
+        if is_pulled and not granted:
             backbone.pull.delete(known.target)
-        elif known.channel is Channel.PULL and known.state is State.BARRED:
+        elif is_pulled and known.state is State.BARRED:
             backbone.pull.create(known.target, product=known.product, wanted=known.filter)
-        backbone.subscriptions.change(
+        changed = backbone.subscriptions.change(
             agreement.product, known.id, lambda found: as_agreed(found, agreement, now)
         )
+        if is_pulled and (changed is None or changed.state is not known.state):
+            pulling.follow(backbone, agreement.product, known.id, known.target)
 
 
 def _barred(found: Subscription, agreement: Agreement, now: datetime) -> Subscription:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from mesh import agreements, claims, consuming, lanes, secrets
+from mesh import agreements, claims, consuming, lanes, pulling, secrets
 from mesh.backbone import Backbone
 from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
 from mesh.errors import NotFound, Rejected
+from mesh.model.broker_rules import rules_for
 from mesh.model.lanes import begins_slow
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
@@ -94,6 +95,7 @@ def subscribe(
     if known is not None and known.state not in {State.GONE, State.BARRED}:
         if relied_on is not None:
             known = change(backbone, product, identity, lambda it: replace(it, uses=relied_on))
+        _follow(backbone, known)
         is_repeated = key and known.made_by == _digest(key)
         if is_repeated and backbone.now() - known.created_at < SAME_REQUEST:
             return Subscribed(subscription=known, secret=secrets.first(backbone, known))
@@ -101,6 +103,7 @@ def subscribe(
     is_slow = begins_slow(seconds, quick=backbone.policy.quick)
     subscription = replace(subscription, is_slow=is_slow)
     subscription = secrets.added(backbone, subscription)
+    _follow(backbone, subscription)
     if not consuming.may_consume(backbone, product, subscriber):  # it has ended meanwhile
         consuming.follow(backbone, agreements.find(backbone, product, subscriber))
         raise consuming.lacking(product, subscriber)
@@ -109,7 +112,7 @@ def subscribe(
 
 
 def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> float:
-    """See that it can be told: make what it pulls from, ask its webhook, try its destination.
+    """See that it can be told: by the broker, which evaluates its filter, a webhook or destination.
 
     Returns:
         how long whoever is told took to answer, in seconds.
@@ -118,12 +121,17 @@ def _make_ready(backbone: Backbone, wants: Subscription, token: str) -> float:
         Rejected: it cannot, or others of the domain are being asked.
     """
     if wants.channel is Channel.PULL:
-        backbone.pull.create(wants.target, product=wants.product, wanted=wants.filter)
+        rules_for(wants.product, wants.filter)
         return 0.0
     with lanes.asking(backbone, wants.subscriber):
         if wants.channel is Channel.PUSH:
             return backbone.webhooks.verify(wants.target)
         return claims.check(backbone, wants, token=token)
+
+
+def _follow(backbone: Backbone, wants: Subscription) -> None:
+    if wants.channel is Channel.PULL:
+        pulling.follow(backbone, wants.product, wants.id, wants.target)
 
 
 def _digest(key: str) -> str:
@@ -177,6 +185,7 @@ def unsubscribe(backbone: Backbone, product: ProductId, identity: str) -> None:
     if subscription.channel is Channel.PULL:
         backbone.pull.delete(subscription.target)
     backbone.subscriptions.remove(product, identity)
+    _follow(backbone, subscription)
 
 
 def change(

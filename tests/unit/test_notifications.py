@@ -315,6 +315,38 @@ def sign(made, request):
     return Webhook(made.secret).sign(request.headers["webhook-id"], at, request.body.decode())
 
 
+@pytest.mark.parametrize(("port", "method"), [("pull", "create"), ("subscriptions", "remove")])
+def test_the_broker_holds_nothing_for_who_unsubscribes_and_subscribes_at_once(
+    countries, port, method
+):
+    """The one does all of it while the other is about to."""
+    wanted = Filter()
+
+    def ask(backbone):
+        return subscriptions.subscribe(
+            backbone, COUNTRIES, subscriber="fleet", route=PULL, wanted=wanted
+        )
+
+    def end(backbone):
+        subscriptions.unsubscribe(backbone, COUNTRIES, identity)
+
+    identity = ask(countries.backbone).subscription.id
+    this, other = (ask, end) if method == "create" else (end, ask)
+    inner, raced = getattr(countries.backbone, port), [True]
+
+    class Raced:
+        def __getattr__(self, name):
+            if name == method and raced:
+                raced.clear()
+                other(countries.backbone)
+            return getattr(inner, name)
+
+    this(replace(countries.backbone, **{port: Raced()}))
+
+    on_record = [one.target for one in subscriptions.of_product(countries.backbone, COUNTRIES)]
+    assert list(countries.pull.existing) == on_record == []
+
+
 def test_a_pull_subscriber_gets_a_topic_subscription_of_its_own(countries):
     made = subscribe(countries, route=PULL)
 
