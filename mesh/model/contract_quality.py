@@ -22,9 +22,15 @@ OPERATORS = (
 METRIC_NAMES: Mapping[str, str] = {
     "nullCheck": "nullValues",
     "duplicateCount": "duplicateValues",
+    "uniqueCheck": "duplicateValues",
+    "validValues": "invalidValues",
     "rowCountCheck": "rowCount",
+    "countCheck": "rowCount",
 }
 """The metrics that ODCS 3.0 has other names for."""
+METRICS = frozenset({"nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount"})
+_IMPLIED = ("mustBe", frozenset({"nullCheck", "uniqueCheck", "validValues"}))
+"""The operator, with a limit of 0, of rules of ODCS 3.0 that need none to be understood."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +66,18 @@ class QualityRule:
     name: str
 
 
+def is_checked(rule: QualityRule) -> bool:
+    """Whether a rule of the library says what to count, and what to compare that with."""
+    return rule.kind == "library" and rule.metric in METRICS and rule.operator is not None
+
+
+def valid_values(rule: Mapping[str, Any]) -> object:
+    """What a rule `validValues` of ODCS 3.0 lists, beside its name or among its arguments."""
+    arguments = rule.get("arguments")
+    inner = arguments.get("validValues") if isinstance(arguments, Mapping) else None
+    return rule.get("validValues", inner)
+
+
 def quality_rules(element: Mapping[str, Any], pointer: str) -> Iterator[QualityRule]:
     """All rules of a schema object: its own, those of its fields, then those within its fields.
 
@@ -89,7 +107,12 @@ def _rules(
     for index, rule in enumerate(element.get("quality") or ()):
         metric = rule.get("metric") or rule.get("rule")
         kind = rule.get("type") or "library"
+        arguments = dict(rule.get("arguments") or {})
+        if metric == "validValues":
+            arguments["validValues"] = valid_values(rule)
         operators: list[str | None] = [name for name in OPERATORS if name in rule]
+        if kind == "library" and metric in _IMPLIED[1] and not operators:
+            operators = [_IMPLIED[0]]
         for operator in operators or [None]:
             yield QualityRule(
                 pointer=f"{pointer}/quality/{index}",
@@ -98,11 +121,11 @@ def _rules(
                 field=field,
                 steps=steps,
                 operator=operator,
-                limit=rule.get(operator) if operator else None,
+                limit=rule.get(operator, 0) if operator else None,
                 percent=_unit(rule) == "percent",
                 unit=_unit(rule),
                 severity=str(rule.get("severity") or "error").strip().lower(),
-                arguments=_arguments(rule.get("arguments") or {}, columns),
+                arguments=_arguments(arguments, columns),
                 name=rule.get("name") or rule.get("description") or "",
             )
 

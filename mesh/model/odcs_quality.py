@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from mesh.model.contract_quality import METRIC_NAMES, OPERATORS
+from mesh.model.contract_quality import METRIC_NAMES, OPERATORS, valid_values
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_values import is_number, pattern_problems
 
@@ -84,6 +84,8 @@ def _metric(rule: Mapping[str, Any], fields: Sequence[str] | None, path: str) ->
         return
     given = rule.get("arguments")
     arguments: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    if named == "validValues":
+        arguments = {**arguments, "validValues": valid_values(rule)}
     if (metric in _OF_FIELDS and fields is not None) or (metric == "rowCount" and fields is None):
         right = "a property" if fields is not None else "an object"
         yield Problem(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from mesh.model.contract_quality import QualityRule
+from mesh.model.contract_quality import QualityRule, is_checked
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.validation.exact import exact
 from mesh.validation.keys import canonical, joined
@@ -52,8 +52,13 @@ class Quality:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._rules = [rule for rule in plan.quality if rule.kind == "library" and rule.operator]
-        self._unchecked = [rule for rule in plan.quality if rule.kind == "custom"]
+        self._rules = [rule for rule in plan.quality if is_checked(rule)]
+        self._unchecked = [
+            rule
+            for rule in plan.quality
+            if rule.kind == "custom"
+            or (rule.kind == "library" and rule.metric and not is_checked(rule))
+        ]
         self._looked_at = [_fields(rule) for rule in self._rules]
         self._counters = [_counter(rule) for rule in self._rules]
         self._counts = [0] * len(self._rules)
@@ -81,8 +86,9 @@ class Quality:
         warnings = [
             FileProblem(
                 rule="quality",
-                message=f"The {rule.kind} quality rule at {rule.pointer} was not checked.",
-                remedy="Check it where the data is used; rules of the library are checked here.",
+                message=f"The {_named(rule)} at {rule.pointer} was not checked.",
+                remedy="Check it where the data is used; checked here are SQL, and metrics of the "
+                "library that have an operator.",
             )
             for rule in self._unchecked
         ]
@@ -92,6 +98,11 @@ class Quality:
             if found:
                 (problems if rule.severity == "error" else warnings).append(found)
         return problems, warnings
+
+
+def _named(rule: QualityRule) -> str:
+    metric = f" {rule.metric!r}" if rule.kind == "library" else ""
+    return f"{rule.kind} quality rule{metric}"
 
 
 def _fields(rule: QualityRule) -> tuple[str, ...]:

@@ -133,6 +133,16 @@ CASES: list[tuple[str, object, str, str, str]] = [
         "counts the values of that property alone",
     ),
     (
+        "valid values of 3.0 that are none",
+        {
+            **prop(quality=[{"rule": "validValues", "validValues": "x"}]),
+            "apiVersion": "v3.0.2",
+        },
+        f"{AT}/quality/0",
+        "odcs.quality.arguments",
+        "invalidValues has neither valid values nor a pattern",
+    ),
+    (
         "two operators",
         prop(quality=[{"metric": "nullValues", "mustBe": 0, "mustNotBe": 1}]),
         f"{AT}/quality/0",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mesh.validation import ValidationReport
 from tests.unit.validation.files import Outcome, contract, judge, plan_of
 
 ROWS: list[dict[str, Any]] = [
@@ -135,3 +136,42 @@ def test_a_rule_that_is_not_checked_is_said_to_be() -> None:
     assert report.warnings[0].message == (
         "The custom quality rule at /schema/0/quality/0 was not checked."
     )
+
+
+def judged_by_3_0(rule: dict[str, Any], *, at_object: bool = False) -> ValidationReport:
+    field = {"name": "a", "logicalType": "string"} | ({} if at_object else {"quality": [rule]})
+    document = contract([field], api_version="v3.0.2", **({"quality": [rule]} if at_object else {}))
+    return judge(plan_of(document), b'a\nx\nx\n""\n', "rows.csv").report
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"rule": "nullCheck"}, "The number of null values in a must be 0; it is 1."),
+        ({"rule": "uniqueCheck"}, "The number of repeated values in a must be 0; it is 1."),
+        (
+            {"rule": "validValues", "validValues": ["y"]},
+            "The number of invalid values in a must be 0; it is 2.",
+        ),
+        (
+            {"rule": "validValues", "arguments": {"validValues": ["y"]}, "mustBeLessThan": 2},
+            "The number of invalid values in a must be less than 2; it is 2.",
+        ),
+    ],
+)
+def test_rules_of_3_0_that_need_no_operator(rule: dict[str, Any], said: str) -> None:
+    assert [problem.message for problem in judged_by_3_0(rule).problems] == [said]
+
+
+@pytest.mark.parametrize(
+    ("rule", "at_object"),
+    [({"rule": "minCheck", "mustBe": 0}, False), ({"rule": "countCheck"}, True)],
+)
+def test_a_rule_of_3_0_that_says_too_little_is_said_to_be_unchecked(
+    rule: dict[str, Any], at_object: bool
+) -> None:
+    report = judged_by_3_0(rule, at_object=at_object)
+
+    assert report.verdict == "accepted"
+    assert "was not checked." in report.warnings[0].message
+    assert "library quality rule" in report.warnings[0].message
