@@ -259,7 +259,11 @@ def _add_subscriber(branch: Tree, told: ToldSubscriber, landed: datetime) -> Non
 
 
 def _add_attempt(line: Tree, attempt: Attempt, landed: datetime) -> None:
-    styles = {"delivered": "green", "acknowledged": "green", "retry": "yellow"}
+    if attempt["outcome"] == "acknowledged":
+        told = f"acknowledged: {attempt['reason']}"
+        line.add(_line(moment(attempt["at"]), landed, told, "green"))
+        return
+    styles = {"delivered": "green", "retry": "yellow"}
     style = styles.get(attempt["outcome"], "red")
     again = f" of replay {attempt['round']}" if attempt["round"] else ""
     text = f"attempt {attempt['number']}{again}: {attempt['outcome']}, {attempt['reason']}"

@@ -109,7 +109,7 @@ def ack(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that a pull subscriber has dealt with an event; `mesh where` shows it."""
+    """Say that a subscriber has dealt with an event; `mesh where` shows it."""
     with mesh_at(state) as mesh:
         done = mesh.acknowledge(product, identity, sequence=sequence)
     if as_json:

@@ -257,7 +257,7 @@ def acknowledge(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/acknowledgement.v1")
     identity = req.route_params["subscription"]
     done = acknowledgements.acknowledge(backbone(), product_of(req), identity, asked["sequence"])
-    return answer(shown.attempt(done.attempts[0]))
+    return answer(shown.attempt(done))
 
 
 def _approver(named: str, caller: str) -> str:

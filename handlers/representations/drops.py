@@ -97,4 +97,6 @@ def _told(told: Told) -> dict[str, Any]:
 
 
 def _attempts(delivery: Delivery) -> list[dict[str, Any]]:
-    return [attempt(made) for made in delivery.attempts]
+    told = [made for made in delivery.attempts if made is not delivery.acknowledgement]
+    last = () if delivery.acknowledgement is None else (delivery.acknowledgement,)
+    return [attempt(made) for made in (*told, *last)]

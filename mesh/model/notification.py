@@ -106,9 +106,9 @@ class RecordedAttempt:
     """One attempt at one notification, as it stands in the record of deliveries.
 
     Attributes:
-        number: 1, 2, 3, … within the round.
+        number: 1, 2, 3, … within the round; 0 of an acknowledgement.
         outcome: `delivered`, `retry`, `gone`, `refused`, `exhausted` for the last of a schedule, or
-            `acknowledged` by a pull subscriber.
+            `acknowledged` by the subscriber.
         status: HTTP status; None when there was no answer, or no HTTP.
         next_at: when the next attempt is due; None when there is none.
     """
@@ -130,7 +130,10 @@ class RecordedAttempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """What became of one notification: its attempts, oldest first, at least one."""
+    """What became of one notification: its attempts, oldest first, at least one.
+
+    An acknowledgement is among them, as the first.
+    """
 
     subscription: str
     subscriber: str
@@ -139,8 +142,13 @@ class Delivery:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the subscriber has been told, in whatever round."""
-        return any(attempt.outcome == "delivered" for attempt in self.attempts)
+        """Whether the subscriber has been told, in whatever round, or says so itself."""
+        return any(one.outcome in {"delivered", "acknowledged"} for one in self.attempts)
+
+    @property
+    def acknowledgement(self) -> RecordedAttempt | None:
+        """That the subscriber has dealt with it; None while it has not said so."""
+        return next((one for one in self.attempts if one.outcome == "acknowledged"), None)
 
     def of_round(self, number: int) -> tuple[RecordedAttempt, ...]:
         """The attempts of one round, oldest first."""
