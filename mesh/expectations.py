@@ -199,14 +199,17 @@ def _fulfilled(expectation: Expectation, awaited: Awaited, arrived_at: datetime)
 
 
 def _ticks(expectation: Expectation, after: datetime) -> Iterator[datetime]:
+    """The times of a schedule; an hour of the day that comes twice in autumn counts once."""
     from zoneinfo import ZoneInfo
 
     from croniter import croniter
 
     assert expectation.schedule is not None  # the caller has seen it
     local = after.astimezone(ZoneInfo(expectation.zone))
+    is_hourly = expectation.schedule.split()[1] == "*"
     for tick in croniter(expectation.schedule, local, ret_type=datetime):
-        if tick.date() not in expectation.holidays:
+        is_repeated = tick.fold and not is_hourly
+        if tick.date() not in expectation.holidays and not is_repeated:
             yield tick.astimezone(UTC)
 
 

@@ -133,6 +133,34 @@ def test_summer_time_does_not_shift_the_expected_hour(world):
     ]
 
 
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("30 2 * * *", ["25 00:30", "26 01:30", "27 01:30"]),
+        ("0 3 * * *", ["25 02:00", "26 02:00", "27 02:00"]),
+        ("30 * * * *", ["24 23:30", "25 00:30", "25 01:30"]),
+        ("30 */2 * * *", ["25 00:30", "25 03:30", "25 05:30"]),
+    ],
+)
+def test_an_hour_that_comes_twice_is_expected_once(schedule, expected):
+    [expectation] = expectations_of(
+        {
+            "slaProperties": [{"property": "frequency", "value": 1, "schedule": schedule}],
+            "customProperties": [{"property": CALENDAR, "value": {"timeZone": "Europe/Zurich"}}],
+        },
+        port="p",
+        major=1,
+        objects=["countries"],
+    )
+
+    at, found = datetime(2026, 10, 24, 22, 45, tzinfo=UTC), []
+    for _ in expected:
+        at = expectations.next_time(expectation, at)
+        found.append(f"{at:%d %H:%M}")
+
+    assert found == expected
+
+
 def test_two_checks_at_once_tell_once(world):
     onboard(world, DAILY)
     world.clock.advance(timedelta(days=1, hours=3))
