@@ -243,14 +243,15 @@ def _add_event(tree: Tree, event: AnnouncedEvent, landed: datetime) -> None:
 
 
 def _add_subscriber(branch: Tree, told: ToldSubscriber, landed: datetime) -> None:
-    line = branch.add(plain(f"{told['subscriber']} by {told['channel']}: {told['target']}"))
+    whom = f"{told['subscriber']} by {told['channel']}"
+    line = branch.add(plain(f"{whom}: {told['target']}" if told["target"] else whom))
     for attempt in told["attempts"]:
         _add_attempt(line, attempt, landed)
     if told["failing"] or told["state"] != "active":
         used = f"{told['failing']} % of its failure budget used"
         said = used if told["state"] == "active" else told["state"]
         line.add(plain(f"{said}: {told['reason']}", "red"))
-    if told["state"] == "barred":
+    if told["state"] in {"barred", "ended"}:
         return
     if told["channel"] == "pull":
         line.add(plain("the broker has put it on their topic subscription"))

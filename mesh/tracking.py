@@ -29,11 +29,12 @@ class Told:
     """A subscriber whose filter lets an event through.
 
     Attributes:
+        subscription: as it is now; None when it has ended since, and there is a delivery.
         delivery: None before the first attempt; for pull, where the broker delivers, None until the
             subscriber acknowledges.
     """
 
-    subscription: Subscription
+    subscription: Subscription | None
     delivery: Delivery | None
 
 
@@ -198,9 +199,10 @@ def _announced(
         delivery.subscription: delivery
         for delivery in backbone.deliveries.of_event(event.product, event.sequence)
     }
-    told = tuple(
-        Told(subscription=wants, delivery=deliveries.get(wants.id))
+    told = [
+        Told(subscription=wants, delivery=deliveries.pop(wants.id, None))
         for wants in subscriptions
         if wants.filter.matches(event) or wants.id in deliveries
-    )
-    return Announced(event=envelope, told=told)
+    ]
+    ended = [Told(subscription=None, delivery=delivery) for delivery in deliveries.values()]
+    return Announced(event=envelope, told=(*told, *ended))

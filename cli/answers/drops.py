@@ -71,7 +71,7 @@ class ToldSubscriber(TypedDict):
     subscriber: str
     channel: Channel
     target: str
-    state: Literal["active", "suspended", "gone", "barred"]
+    state: Literal["active", "suspended", "gone", "barred", "ended"]
     failing: int
     reason: str
     attempts: list[Attempt]

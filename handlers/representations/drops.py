@@ -84,6 +84,9 @@ def _announced(one: Announced) -> dict[str, Any]:
 
 def _told(told: Told) -> dict[str, Any]:
     wants = told.subscription
+    if wants is None:
+        assert told.delivery is not None  # or nobody knows that there was one
+        return _ended(told.delivery)
     return {
         "subscription": wants.id,
         "subscriber": wants.subscriber,
@@ -93,6 +96,19 @@ def _told(told: Told) -> dict[str, Any]:
         "failing": wants.failing,
         "reason": wants.reason,
         "attempts": [] if told.delivery is None else _attempts(told.delivery),
+    }
+
+
+def _ended(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "subscription": delivery.subscription,
+        "subscriber": delivery.subscriber,
+        "channel": delivery.channel,
+        "target": "",
+        "state": "ended",
+        "failing": 0,
+        "reason": "The subscription was ended since.",
+        "attempts": _attempts(delivery),
     }
 
 

@@ -255,6 +255,20 @@ def test_dropped_files_and_their_journeys(api, countries):
     assert receipt["counts"]["rejected"] == 1
 
 
+def test_a_journey_tells_of_those_who_have_unsubscribed_since(api, countries):
+    made = api("POST", f"{PRODUCT}/subscriptions", {"subscriber": "fleet", "webhook": HOOK}).json
+    drop = countries.land(f"{PLACE}/all.csv", GOOD).drop
+    countries.deliver()
+    [before] = api("GET", f"{PRODUCT}/drops/{drop}").json["events"][0]["subscribers"]
+
+    api("DELETE", f"{PRODUCT}/subscriptions/{made['id']}")
+
+    [after] = api("GET", f"{PRODUCT}/drops/{drop}").json["events"][0]["subscribers"]
+    ended = {"target": "", "state": "ended", "reason": "The subscription was ended since."}
+    assert after == before | ended
+    assert [one["outcome"] for one in after["attempts"]] == ["delivered"]
+
+
 def test_events_are_read_page_by_page(api, countries):
     countries.land(f"{PLACE}/all.csv", GOOD)
     everything = api("GET", f"{PRODUCT}/events").json["events"]

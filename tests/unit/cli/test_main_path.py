@@ -127,6 +127,23 @@ def test_where_tells_the_whole_journey_to_the_attempts(onboarded, good, world):
     assert "the broker has put it on their topic subscription" in shown
 
 
+def test_where_tells_who_has_acknowledged_and_who_has_ended_its_subscription(onboarded, good):
+    url = "https://fleet.example/hook"
+    told = document(onboarded("subscribe", PRODUCT, "--as", "fleet", "--webhook", url, "--json"))
+    pulled = document(onboarded("subscribe", PRODUCT, "--as", "planning", "--pull", "--json"))
+    onboarded("drop", good, "--to", PRODUCT)
+    onboarded("unsubscribe", PRODUCT, told["id"])
+    onboarded("ack", PRODUCT, pulled["id"], "3")
+
+    shown = onboarded("where", "countries.csv").stdout
+
+    assert f"fleet by push: {url}" not in shown
+    assert "fleet by push\n" in shown
+    assert "attempt 1: delivered, 200 OK (0.001 s)" in shown
+    assert "ended: The subscription was ended since." in shown
+    assert "acknowledged: The subscriber says that it has dealt with it." in shown
+
+
 def test_where_shows_the_newest_version_and_names_the_earlier(onboarded, good, bad):
     first = document(onboarded("drop", good, "--to", PRODUCT, "--json"))
     good.write_bytes(bad.read_bytes())
