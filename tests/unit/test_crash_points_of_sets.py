@@ -18,35 +18,45 @@ from tests.chaos.effects import Fate
 from tests.chaos.turns import Turns, separate_processes
 from tests.chaos.world import World
 from tests.unit.conftest import contract, declaration
-from tests.unit.test_crash_points import COUNTRIES, PLACE, WEBHOOK, Script, essence
+from tests.unit.test_crash_points import COUNTRIES, PLACE, WEBHOOK, History, Script, essence
 
 DAY = f"{PLACE}/rundate=2026-11-22"
 DEADLINE = timedelta(hours=6)
-SET = {
-    "customProperties": [
-        {
-            "property": "fileSet",
-            "value": {
-                "members": ["north.csv", "south.csv"],
-                "deadline": {"value": 6, "unit": "h"},
-            },
-        }
-    ]
-}
+
+
+def rule_of(**rule: Any) -> dict[str, Any]:
+    return {"customProperties": [{"property": "fileSet", "value": rule}]}
+
+
+SET = rule_of(members=["north.csv", "south.csv"], deadline={"value": 6, "unit": "h"})
+LISTED = rule_of(manifest="files.txt", pattern="*.csv")
 NORTH = b"code,name,area\nSE,Sweden,450295\n"
 SOUTH = b"code,name,area\nNA,Namibia,825615\n"
 BAD = b"code,name,area\nNA,Namibia,825615\nxx,Lesotho,30355\n"
 MENDED = b"code,name,area\nLS,Lesotho,30355\n"
+LIST = b"north.csv\nsouth.csv\n"
 
 
 @lru_cache
-def prepared() -> World:
+def prepared(*, listed: bool = False) -> World:
     """A product whose files come in sets of two, and a subscriber."""
     world = World()
     with world.running():
-        world.onboard(declaration(COUNTRIES, contract(more=SET)), COUNTRIES)
+        made = contract(more=LISTED if listed else SET)
+        world.onboard(declaration(COUNTRIES, made), COUNTRIES)
         world.settle()
         world.subscribe(COUNTRIES, WEBHOOK)
+    return world
+
+
+@lru_cache
+def begun() -> World:
+    """A set whose files are listed, with one of them."""
+    world = World()
+    with world.running():
+        world.become(prepared(listed=True))
+        world.drop(f"{DAY}/north.csv", NORTH)
+        world.settle()
     return world
 
 
@@ -69,6 +79,16 @@ def a_set(world: World, fate: Fate) -> None:
     world.settle(lambda _: fate)
 
 
+def a_listed_set(world: World, fate: Fate) -> None:
+    """Its list names a file that never comes, and is put right before the last one lands."""
+    world.become(begun())
+    world.drop(f"{DAY}/files.txt", b"north.csv\nwest.csv\n")
+    world.settle(lambda _: fate)
+    world.drop(f"{DAY}/files.txt", LIST)
+    world.drop(f"{DAY}/south.csv", SOUTH)
+    world.settle(lambda _: fate)
+
+
 def outcome(world: World) -> dict[str, Any]:
     """What must come out the same: also the set, and what its manifest and snapshot say."""
     registry, blobs = world.inner.registry, world.inner.storage.blobs
@@ -86,22 +106,22 @@ def outcome(world: World) -> dict[str, Any]:
     }
 
 
-def lived(fate: Fate) -> dict[str, Any]:
+def lived(history: History, fate: Fate) -> dict[str, Any]:
     world = World()
     with world.running():
-        a_set(world, fate)
+        history(world, fate)
         world.rest()
     return outcome(world)
 
 
 @lru_cache
-def calm() -> tuple[Script, dict[str, Any]]:
+def calm(history: History) -> tuple[Script, dict[str, Any]]:
     script = Script()
-    return script, lived(script)
+    return script, lived(history, script)
 
 
 def test_a_set_is_late_and_mended_and_told_once() -> None:
-    _, expected = calm()
+    _, expected = calm(a_set)
 
     log = expected["log"]
     assert expected["rows"] == [("north.csv", 1), ("south.csv", 2)]
@@ -110,13 +130,23 @@ def test_a_set_is_late_and_mended_and_told_once() -> None:
     assert len(expected["taken"]) == len(log) - len([one for one in log if "onboarded" in one]) - 1
 
 
+def test_a_set_is_told_of_when_the_files_of_its_list_are_there() -> None:
+    _, expected = calm(a_listed_set)
+
+    assert expected["rows"] == [("north.csv", 1), ("south.csv", 1)]
+    assert expected["set"][1:3] == ((), True)
+    assert expected["log"].count(PRODUCT_UPDATED) == 1
+    assert sorted(expected["verdicts"].values()) == ["accepted"] * 4
+
+
+@pytest.mark.parametrize("history", [a_set, a_listed_set], ids=lambda made: made.__name__)
 @pytest.mark.parametrize("what", ["kill", "fail", "twice"])
-def test_something_happens_at_every_effect_in_turn(what: str) -> None:
-    script, expected = calm()
+def test_something_happens_at_every_effect_in_turn(what: str, history: History) -> None:
+    script, expected = calm(history)
 
     for at in script.chances(what):
         told = f"{what} {script.passed[at - 1]} (effect {at} of {len(script.passed)})"
-        assert lived(Script(at=at, what=what)) == expected, told
+        assert lived(history, Script(at=at, what=what)) == expected, told
 
 
 def both_files(world: World) -> None:
@@ -148,12 +178,24 @@ def a_correction_and_the_whole_file(world: World) -> None:
     world.drop(f"{DAY}/south.csv", SOUTH)
 
 
+def the_list_and_the_last_file(world: World) -> None:
+    world.become(begun())
+    world.drop(f"{DAY}/files.txt", LIST)
+    world.drop(f"{DAY}/south.csv", SOUTH)
+
+
 Files = Callable[[World], None]
 
 
 @pytest.mark.parametrize(
     "files",
-    [both_files, the_last_file_twice, two_corrections, a_correction_and_the_whole_file],
+    [
+        both_files,
+        the_last_file_twice,
+        two_corrections,
+        a_correction_and_the_whole_file,
+        the_list_and_the_last_file,
+    ],
     ids=lambda files: files.__name__,
 )
 def test_two_workers_meet(files: Files) -> None:
