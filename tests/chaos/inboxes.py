@@ -16,6 +16,9 @@ from typing import Any, Self
 
 from tests.chaos.consumers import Told
 
+LATER_S = 20
+"""Who says `later` wants to be told again after so many seconds."""
+
 
 @dataclass(kw_only=True)
 class Inboxes:
@@ -25,7 +28,7 @@ class Inboxes:
     comes after five seconds, the third after five minutes.
 
     Attributes:
-        moods: what a path may do at a first attempt: a status, `reset`, `slow` or `lost`.
+        moods: what a path may do at a first attempt: a status, `reset`, `slow`, `lost`, or `later`.
         told: all that was received, in order.
     """
 
@@ -101,6 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
         if mood == "slow":
             time.sleep(2)  # a slow receiver is slow; nothing waits for this
             mood = "204"
+        if mood == "later":
+            self._send(429, ("Retry-After", str(LATER_S)))
+            return
         self._send(int(mood))
 
     def _body(self) -> bytes | None:

@@ -7,27 +7,22 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
-import httpx
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.servicebus.management import ServiceBusAdministrationClient
 from azure.storage.blob import BlobServiceClient
 
 from mesh.model.names import ProductId
-from tests.chaos.consumers import Told
-from tests.chaos.evidence import Evidence, Landed, Story, Wish
+from tests.chaos.api_clients import PATIENCE_S, ApiClients, path_of
+from tests.chaos.evidence import Evidence, Landed, Story
 from tests.chaos.faults import Proxy
 from tests.chaos.files import some_file
-from tests.chaos.inboxes import Inboxes
-from tests.chaos.processes import Stack
 from tests.chaos.promise import broken
-from tests.chaos.simulation import QUARANTINED, SPLIT
+from tests.chaos.simulation import QUARANTINED
 from tests.chaos.stored import (
     QUEUES,
     TAP,
@@ -38,41 +33,30 @@ from tests.chaos.stored import (
 )
 from tests.chaos.storm import Storm
 from tests.chaos.uploads import blob_created, upload
-from tests.conftest import EVERYTHING, easy_auth
-from tests.unit.conftest import contract, declaration
 
 T = TypeVar("T")
-PATIENCE_S = 300.0
 OBJECT = "countries"
-UNDER_WAY = timedelta(seconds=30)
-"""What an attempt may take that began before an agreement ended: its limit, frozen in between."""
+A_FILE_S = 0.3
+"""How long it takes to drop one, more or less."""
 
 
 @dataclass(kw_only=True)
-class Campaign:
+class Campaign(ApiClients):
     """Histories on one stack, one after the other, each with products of its own.
 
     Attributes:
-        happened: what did, for the report.
-        ended: by which time who was barred is told of nothing more, by the wish's id.
+        published: all that the topic handed on.
+        pulled: what each topic subscription held, by its name.
     """
 
-    stack: Stack
     proxy: Proxy
-    inboxes: Inboxes
-    happened: Counter[str] = field(default_factory=Counter)
-    landed: list[Landed] = field(default_factory=list)
-    wishes: dict[str, Wish] = field(default_factory=dict)
     published: list[dict[str, Any]] = field(default_factory=list)
-    arrived: list[Told] = field(default_factory=list)
-    ended: dict[str, datetime] = field(default_factory=dict)
     pulled: defaultdict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
     def __post_init__(self) -> None:
-        # Nobody checks tokens here: these are the headers that a checked one would have become.
-        self.api = httpx.Client(base_url=self.stack.api, headers=easy_auth(EVERYTHING), timeout=60)
+        super().__post_init__()
         storage = self.stack.storage.ready["connection_string"]
         self.blobs = BlobServiceClient.from_connection_string(storage, retry_total=0)
         self.bus = ServiceBusClient.from_connection_string(self.stack.settings["SERVICE_BUS"])
@@ -100,6 +84,7 @@ class Campaign:
         for product, split in zip(products, (False, True), strict=True):
             self.onboard(product, split=split)
             self._subscribers(product)
+        self._guests(products, files)
         with Storm(self.stack, self.proxy, random.Random(seed), self.happened):
             self._drop_all(chance, products, files)
         self.come_to_rest()
@@ -110,7 +95,7 @@ class Campaign:
         """Receivers mend; who is not told any more is told again, of all that was missed."""
         self.inboxes.moods.clear()
         for wish in self.wishes.values():
-            path = _path(wish)
+            path = path_of(wish)
             if wish.is_pulled or wish.last is not None:
                 continue
             if self.api.get(path).json()["state"] != "active":
@@ -123,7 +108,6 @@ class Campaign:
         first = len(self.landed)
         leaver = self.subscribe(products[0], "leaver")
         sleeper = self.subscribe(products[1], "sleeper")
-        self.subscribe(products[0], "transit", subscriber="transit")
         for number in range(files):
             product = chance.choice(products)
             name = f"{product}/v1/{OBJECT}/{chance.randint(1, max(3, files // 4))}.csv"
@@ -134,20 +118,18 @@ class Campaign:
             if chance.random() < 0.2:
                 self._tell_again(chance.choice(self.landed[first:]))
             if number == files // 2:
-                self._unsubscribe(leaver)
-                self._revoke(products[0], "transit")
+                self.unsubscribe(leaver)
+                self.revoke(products[0], "transit")
+                self.expire(products[1], "charter")
             if number in {files // 3, files * 2 // 3}:
-                self._hold(sleeper, number == files // 3)
+                self.hold(sleeper, number == files // 3)
             time.sleep(chance.choice((0, 0, 0.1, 0.8)))
 
-    def onboard(self, product: ProductId, *, split: bool) -> None:
-        files = declaration(product, contract(product, more=SPLIT if split else None))
-        asked = self.api.post("/onboardings", json={"files": files}).json()
-        saga = self._until(
-            lambda: self.api.get(f"/onboardings/{asked['id']}").json(),
-            lambda saga: saga["status"] != "running",
-        )
-        assert saga["status"] == "registered", saga
+    def _guests(self, products: list[ProductId], files: int) -> None:
+        """Domains that may consume for a while, with retries on their way when that is over."""
+        self.subscribe(products[0], "transit", "later", "500", "204", subscriber="transit")
+        self.lend(products[1], "charter", timedelta(seconds=3 + files * A_FILE_S / 2))
+        self.subscribe(products[1], "charter", "later", "500", "204", subscriber="charter")
 
     def _subscribers(self, product: ProductId) -> None:
         self.subscribe(product, "steady")
@@ -156,102 +138,15 @@ class Campaign:
         self.subscribe(product, "lawyer", "204", "500", types=QUARANTINED)
         asked = {"subscriber": "shipping"}
         made = self.api.post(f"/products/{product}/subscriptions", json=asked).json()
-        self._remember(product, made, frozenset())
+        self.remember(product, made, frozenset())
         theirs = self.stack.theirs
-        self._deliver_to(product, "service_bus", theirs.queue)
-        self._deliver_to(product, "event_grid", theirs.topic)
-        self._deliver_to(product, "inbox", theirs.inbox)
-
-    def _deliver_to(self, product: ProductId, member: str, target: str) -> None:
-        asked = {"subscriber": "press", member: target}
-        path = f"/products/{product}/subscriptions"
-        made = self.api.post(path, json=asked)
-        if made.status_code == 403:
-            token = self._until(partial(self._token, target), lambda found: found is not None)
-            made = self.api.post(path, json={**asked, "token": token})
-        assert made.status_code == 201, made.text
-        # What arrives there names its product, and not the subscription.
-        there = f"{made.json()['target']}#{product.key}"
-        self._remember(product, {**made.json(), "target": there}, frozenset())
-
-    def _token(self, target: str) -> str | None:
-        """What came there to prove that it is its subscriber's, once it has."""
-        self.arrived += self.stack.theirs.arrived()
-        return self.stack.theirs.tokens.get(target)
-
-    def subscribe(
-        self,
-        product: ProductId,
-        name: str,
-        *moods: str,
-        types: frozenset[str] = frozenset(),
-        subscriber: str = "aviation",
-    ) -> Wish:
-        url = self.inboxes.url(f"/{product}/{name}", *moods)
-        asked = {"subscriber": subscriber, "webhook": url, "filter": {"types": sorted(types)}}
-        made = self.api.post(f"/products/{product}/subscriptions", json=asked)
-        assert made.status_code == 201, made.text
-        return self._remember(product, made.json(), types)
-
-    def _remember(
-        self,
-        product: ProductId,
-        made: Mapping[str, Any],
-        types: frozenset[str],
-    ) -> Wish:
-        wish = Wish(
-            id=made["id"],
-            partition=product.key,
-            target=made["target"],
-            types=types,
-            secret=made["secret"],
-            is_pulled=made["channel"] == "pull",
-            first=len(self.landed) + 1,
-            subscriber=made["subscriber"],
-        )
-        self.wishes[wish.id] = wish
-        return wish
-
-    def _unsubscribe(self, wish: Wish) -> None:
-        self._until(lambda: self._status("DELETE", _path(wish)), lambda told: told in {204, 404})
-        self.wishes[wish.id] = replace(wish, last=len(self.landed))
-
-    def _hold(self, wish: Wish, is_held: bool) -> None:
-        """Suspend a subscription, or have it told of all that was held; 409 when that was done."""
-        what, why = "resumption", {"held": "replay"}
-        if is_held:
-            what, why = "suspension", {"reason": "Asleep."}
-        path = f"{_path(wish)}/{what}"
-        self._until(lambda: self._status("POST", path, why), lambda told: told in {200, 409})
-        self.happened[what] += 1
-
-    def _revoke(self, product: ProductId, consumer: str) -> None:
-        """End a domain's agreement; requests that were under way then may still arrive."""
-        path = f"/products/{product}/agreements/{consumer}/decision"
-        why = {"decision": "revoke", "reason": "It was enough."}
-        self._until(lambda: self._status("POST", path, why), lambda told: told in {200, 409})
-        self.happened["agreements ended"] += 1
-        for wish in list(self.wishes.values()):
-            if (wish.partition, wish.subscriber) == (product.key, consumer):
-                self.wishes[wish.id] = replace(wish, last=len(self.landed))
-                self.ended[wish.id] = datetime.now(UTC) + UNDER_WAY
-
-    def _barred(self) -> None:
-        """Count what came before an agreement's end was known everywhere."""
-        for name, until in self.ended.items():
-            wish = self.wishes[name]
-            early = sum(one.url == wish.target and one.at <= until for one in self.inboxes.told)
-            self.wishes[name] = replace(wish, barred_after=early)
-
-    def _status(self, method: str, path: str, body: Mapping[str, str] | None = None) -> int:
-        try:
-            return self.api.request(method, path, json=body).status_code
-        except httpx.TransportError:
-            return 0
+        self.deliver_to(product, "service_bus", theirs.queue)
+        self.deliver_to(product, "event_grid", theirs.topic)
+        self.deliver_to(product, "inbox", theirs.inbox)
 
     def drop(self, name: str, data: bytes, product: ProductId, *, misplaced: bool = False) -> None:
         """Upload a file, once."""
-        etag = upload(self.blobs.get_blob_client("landing", name), data, self._until)
+        etag = upload(self.blobs.get_blob_client("landing", name), data, self.until)
         self.landed.append(
             Landed(
                 partition=product.key,
@@ -312,7 +207,7 @@ class Campaign:
         )
 
     def broken(self) -> list[str]:
-        self._barred()
+        self.count_barred()
         self.arrived += self.stack.theirs.arrived()
         self.published += drain(self.bus, self.admin, TAP)
         for wish in self.wishes.values():
@@ -321,16 +216,3 @@ class Campaign:
         kills = sum(part.kills for part in self.stack.parts)
         story = Story(landed=self.landed, wishes=list(self.wishes.values()), kills=kills)
         return broken(story, self.evidence())
-
-    @staticmethod
-    def _until(ask: Callable[[], T], enough: Callable[[T], bool]) -> T:
-        deadline = time.monotonic() + PATIENCE_S
-        while not enough(answer := ask()):
-            assert time.monotonic() < deadline, f"still {answer}"
-            time.sleep(0.1)
-        return answer
-
-
-def _path(wish: Wish) -> str:
-    domain, _, product = wish.partition.partition(".")
-    return f"/products/{domain}/{product}/subscriptions/{wish.id}"

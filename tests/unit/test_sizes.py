@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCREEN, SITTING = 40, 300
-FOLDERS = ("mesh", "handlers", "cli", "local", "scripts", "examples")
+FOLDERS = ("mesh", "handlers", "cli", "local", "scripts", "examples", "tests/chaos")
 
 
 def bodies(text: str) -> Iterator[tuple[str, int]]:
