@@ -16,6 +16,7 @@ from cli.answers.subscriptions import (
     DeadLetter,
     Replayed,
     Resumed,
+    SettledLetter,
     Subscribed,
     Subscription,
 )
@@ -235,14 +236,14 @@ class MeshClient:
         found: list[DeadLetter] = self._ask("GET", "dead-letters", query=query)["dead_letters"]
         return found
 
-    def resubmit(self, source: str, number: int) -> DeadLetter:
+    def resubmit(self, source: str, number: int) -> SettledLetter:
         body = {"source": source, "number": number}
-        found: DeadLetter = self._ask("POST", "dead-letters/resubmissions", body=body)
+        found: SettledLetter = self._ask("POST", "dead-letters/resubmissions", body=body)
         return found
 
-    def discard(self, source: str, number: int, *, reason: str) -> DeadLetter:
+    def discard(self, source: str, number: int, *, reason: str) -> SettledLetter:
         body = {"source": source, "number": number, "reason": reason}
-        found: DeadLetter = self._ask("POST", "dead-letters/discards", body=body)
+        found: SettledLetter = self._ask("POST", "dead-letters/discards", body=body)
         return found
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.answers.subscriptions import DeadLetter
+from cli.answers.subscriptions import DeadLetter, SettledLetter
 from cli.failures import ExitCode, Failed
 from cli.options import AsJson, State, mesh_at
 from cli.output import say, show, table, write_json
@@ -68,7 +68,7 @@ def resubmit(source: Source, number: Number, state: State = None, as_json: AsJso
     if as_json:
         write_json(done)
     else:
-        say(f"Message {number} of {source} is worked on again.")
+        say(f"Message {number} of {source} {_since(done)}is worked on again.")
 
 
 @app.command("discard")
@@ -85,7 +85,13 @@ def discard(
     if as_json:
         write_json(done)
     else:
-        say(f"Message {number} of {source} is discarded.")
+        say(f"Message {number} of {source} {_since(done)}is discarded.")
+
+
+def _since(done: SettledLetter) -> str:
+    if not done["repeated"]:
+        return ""
+    return f"was {done['settlement']} at {done['settled_at']} already, and "
 
 
 def _row(letter: DeadLetter) -> tuple[object, ...]:

@@ -26,7 +26,7 @@ def list_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
 def resubmit_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
     asked = schemas.parse(req.get_body(), "requests/resubmission.v1")
     done = dead_letters.resubmit(backbone(), asked["source"], asked["number"])
-    return answer(shown.dead_letter(done))
+    return answer(shown.settled_letter(done))
 
 
 @blueprint.function_name("discard_dead_letter")
@@ -37,4 +37,4 @@ def discard_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
     done = dead_letters.discard(
         backbone(), asked["source"], asked["number"], reason=asked["reason"]
     )
-    return answer(shown.dead_letter(done))
+    return answer(shown.settled_letter(done))

@@ -18,6 +18,6 @@ def file_landed(message: func.ServiceBusMessage) -> None:
     landing.receive(
         backbone(),
         dropped,
-        message=message.message_id,
+        message=str(message.sequence_number),
         delivery=message.delivery_count or 1,
     )

@@ -1,19 +1,22 @@
 """Messages that were given up: see why, let them be worked on again, or put them away.
 
-Nothing is edited: what is resubmitted is what was given up.
+Nothing is edited: what is resubmitted is what was given up. What was decided about a message is
+kept, so that the same command again ends the same, and another one is told of it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mesh import fan_out
 from mesh.backbone import Backbone
 from mesh.errors import NotFound, Rejected
-from mesh.model.dead_letter import DeadLetter
+from mesh.model.dead_letter import DeadLetter, SettledLetter, Settlement
 from mesh.model.events import ReceivedEvent
+from mesh.model.timestamps import rfc3339
 from mesh.ports import Message
 
 QUEUES = ("landed-files", "onboarding", "notifications", "notifications-slow")
@@ -37,8 +40,8 @@ def found(backbone: Backbone, *, source: str | None, limit: int) -> Sequence[Dea
     ][:limit]
 
 
-def resubmit(backbone: Backbone, source: str, number: int) -> DeadLetter:
-    """Let a message be worked on again.
+def resubmit(backbone: Backbone, source: str, number: int) -> SettledLetter:
+    """Let a message be worked on again; once that was done, nothing more is done.
 
     An event that could not be fanned out is fanned out now: sent to the topic, it would be told to
     pull subscribers that have it.
@@ -46,7 +49,7 @@ def resubmit(backbone: Backbone, source: str, number: int) -> DeadLetter:
     Raises:
         NotFound: there is no such message, or source.
         Rejected: it cannot be worked on whatever happens: it is no JSON object, or no event; or it
-            is a pull subscriber's, who alone can read it again.
+            is a pull subscriber's, who alone can read it again; or it was discarded.
     """
 
     def again(letter: DeadLetter) -> None:
@@ -67,14 +70,17 @@ def resubmit(backbone: Backbone, source: str, number: int) -> DeadLetter:
             f"Messages of {source} are a pull subscriber's, who reads its dead letters itself."
         )
         raise Rejected(message, problem="not-resubmittable", status=409)
-    return _taken(source, number, backbone.dead_letters.take(source, number, again))
+    return _settle(backbone, source, number, Settlement.RESUBMITTED, again)
 
 
-def discard(backbone: Backbone, source: str, number: int, *, reason: str) -> DeadLetter:
+def discard(backbone: Backbone, source: str, number: int, *, reason: str) -> SettledLetter:
     """Put a message away for good; the log keeps what it was, and why.
+
+    Once that was done, nothing more is done.
 
     Raises:
         NotFound: there is no such message, or source.
+        Rejected: it was resubmitted.
     """
 
     def away(letter: DeadLetter) -> None:
@@ -87,7 +93,36 @@ def discard(backbone: Backbone, source: str, number: int, *, reason: str) -> Dea
             reason,
         )
 
-    return _taken(source, number, backbone.dead_letters.take(_known(source), number, away))
+    return _settle(backbone, _known(source), number, Settlement.DISCARDED, away)
+
+
+def _settle(
+    backbone: Backbone,
+    source: str,
+    number: int,
+    settlement: Settlement,
+    handle: Callable[[DeadLetter], None],
+) -> SettledLetter:
+    """Handle a message, keep that it was, and take it away: in this order, for each may fail."""
+    made: list[SettledLetter] = []
+
+    def once(letter: DeadLetter) -> None:
+        if backbone.dead_letters.settled(source, number) is None:
+            handle(letter)
+            made.append(SettledLetter(letter=letter, settlement=settlement, at=backbone.now()))
+            backbone.dead_letters.settle(made[0])
+
+    taken = backbone.dead_letters.take(source, number, once)
+    if made:
+        return made[0]
+    known = backbone.dead_letters.settled(source, number)
+    if known is None:
+        message = f"There is no message {number} among the dead letters of {source}."
+        raise NotFound(message, problem="unknown-dead-letter")
+    if known.settlement is not settlement:
+        message = f"Message {number} of {source} was {known.settlement} at {rfc3339(known.at)}."
+        raise Rejected(message, problem="dead-letter-settled", status=409)
+    return replace(known, letter=taken or known.letter, repeated=True)
 
 
 def _event(letter: DeadLetter, document: Mapping[str, Any]) -> ReceivedEvent:
@@ -107,10 +142,3 @@ def _known(source: str) -> str:
         "product-events/SUBSCRIPTION."
     )
     raise NotFound(message, problem="unknown-source")
-
-
-def _taken(source: str, number: int, letter: DeadLetter | None) -> DeadLetter:
-    if letter is None:
-        message = f"There is no message {number} among the dead letters of {source}."
-        raise NotFound(message, problem="unknown-dead-letter")
-    return letter

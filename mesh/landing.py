@@ -35,7 +35,7 @@ def receive(
     crash may have left in the outbox is published; if another message brought it, that is counted.
 
     Args:
-        message: id of the message that tells of the file.
+        message: names the message that tells of the file, and no other.
         delivery: how often it was handed out; 1 for the first time.
     """
     place = _own_place(backbone, dropped)

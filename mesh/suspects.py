@@ -69,7 +69,7 @@ class Attempt:
     """An attempt at one delivery of the message about a drop, from its beginning to its end.
 
     Args:
-        message: its id.
+        message: names it, and no other.
         delivery: how often it was handed out; 1 for the first time.
 
     Attributes:

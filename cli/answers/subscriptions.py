@@ -88,3 +88,19 @@ class DeadLetter(TypedDict):
     description: str
     deliveries: int
     body: str
+
+
+class SettledLetter(TypedDict):
+    """A message that was resubmitted or discarded; without a body when that was said again."""
+
+    source: str
+    number: int
+    message_id: str
+    enqueued_at: str | None
+    reason: str
+    description: str
+    deliveries: int
+    body: str | None
+    settlement: str
+    settled_at: str
+    repeated: bool

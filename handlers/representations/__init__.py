@@ -4,7 +4,13 @@ from handlers.representations.access import agreement, audit_entry, caller, read
 from handlers.representations.drops import drop, file_set, journey
 from handlers.representations.notices import notice
 from handlers.representations.products import onboarding, product, profile, summary, template
-from handlers.representations.subscriptions import attempt, dead_letter, subscribed, subscription
+from handlers.representations.subscriptions import (
+    attempt,
+    dead_letter,
+    settled_letter,
+    subscribed,
+    subscription,
+)
 
 __all__ = [
     "agreement",
@@ -20,6 +26,7 @@ __all__ = [
     "product",
     "profile",
     "read_access",
+    "settled_letter",
     "subscribed",
     "subscription",
     "summary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from handlers.representations.times import time
-from mesh.model.dead_letter import DeadLetter
+from mesh.model.dead_letter import DeadLetter, SettledLetter
 from mesh.model.notification import RecordedAttempt
 from mesh.model.subscription import Subscription
 from mesh.subscriptions import Subscribed
@@ -68,3 +68,9 @@ def dead_letter(letter: DeadLetter) -> dict[str, Any]:
         "deliveries": letter.deliveries,
         "body": letter.body.decode(errors="replace"),
     }
+
+
+def settled_letter(settled: SettledLetter) -> dict[str, Any]:
+    body = settled.letter.body.decode(errors="replace") or None
+    told = {"settlement": settled.settlement, "settled_at": time(settled.at)}
+    return {**dead_letter(settled.letter), "body": body, **told, "repeated": settled.repeated}

@@ -1,19 +1,27 @@
-"""The dead-letter queues of Service Bus."""
+"""The dead-letter queues of Service Bus, and, in the table `deadletters`, what was decided.
+
+The PartitionKey is the source, the RowKey the message's number, which no other ever gets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from azure.data.tables import UpdateMode
 
 from mesh.azure.clients import Clients
 from mesh.azure.failures import unavailable
+from mesh.azure.rows import get, noun, row, row_key
 from mesh.errors import NotFound
-from mesh.model.dead_letter import DeadLetter
+from mesh.model.dead_letter import DeadLetter, SettledLetter
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceiver
 
+TABLE = "deadletters"
 BATCH = 100
 MOST_LOOKED_AT = 2000
 """Messages that are locked while one of them is looked for: Service Bus gives them in order."""
@@ -66,6 +74,17 @@ class ServiceBusDeadLetters:
                 for message in others:
                     receiver.abandon_message(message)
 
+    def settled(self, source: str, number: int) -> SettledLetter | None:
+        found = get(self._clients.table(TABLE), row_key(source), _key(number))
+        return None if found is None else noun(SettledLetter, found)
+
+    def settle(self, settled: SettledLetter) -> None:
+        letter = replace(settled.letter, body=b"")
+        kept = replace(settled, letter=letter)
+        with unavailable(f"Noting what was decided about a dead letter of {letter.source}"):
+            made = row(row_key(letter.source), _key(letter.number), kept)
+            self._clients.table(TABLE).upsert_entity(made, mode=UpdateMode.REPLACE)
+
     def _find(self, receiver: ServiceBusReceiver, number: int, others: list[Any]) -> Any:
         while len(others) < MOST_LOOKED_AT:
             page = receiver.receive_messages(max_message_count=BATCH, max_wait_time=WAIT_SECONDS)
@@ -98,6 +117,10 @@ def _existing(source: str) -> Iterator[None]:
     except MessagingEntityNotFoundError:
         message = f"There is no queue or subscription {source}."
         raise NotFound(message, problem="unknown-source") from None
+
+
+def _key(number: int) -> str:
+    return f"{number:019d}"
 
 
 def _letter(source: str, message: Any) -> DeadLetter:

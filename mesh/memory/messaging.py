@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from mesh.errors import Rejected
 from mesh.model.broker_rules import rules_for
-from mesh.model.dead_letter import DeadLetter
+from mesh.model.dead_letter import DeadLetter, SettledLetter
 from mesh.model.delivery import DeliveryAttempt
 from mesh.model.destination import parse_destination
 from mesh.model.names import ProductId
@@ -94,6 +94,7 @@ class DeadLetters:
 
     def __init__(self) -> None:
         self.letters: list[DeadLetter] = []
+        self._settled: dict[tuple[str, int], SettledLetter] = {}
         self._lock = threading.Lock()
 
     def peek(self, source: str, *, limit: int) -> Sequence[DeadLetter]:
@@ -110,6 +111,13 @@ class DeadLetters:
                     self.letters.remove(letter)
                     return letter
             return None
+
+    def settled(self, source: str, number: int) -> SettledLetter | None:
+        return self._settled.get((source, number))
+
+    def settle(self, settled: SettledLetter) -> None:
+        letter = replace(settled.letter, body=b"")
+        self._settled[letter.source, letter.number] = replace(settled, letter=letter)
 
 
 class PullSubscriptions:

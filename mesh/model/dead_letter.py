@@ -6,7 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
+
+
+class Settlement(StrEnum):
+    """What was decided about a dead letter."""
+
+    RESUBMITTED = "resubmitted"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,3 +47,18 @@ class DeadLetter:
         except ValueError:
             return None
         return found if isinstance(found, dict) else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettledLetter:
+    """A dead letter that somebody has decided about.
+
+    Attributes:
+        letter: as it was; what is kept of it has no body.
+        repeated: whether it had been decided before the call that is answered.
+    """
+
+    letter: DeadLetter
+    settlement: Settlement
+    at: datetime
+    repeated: bool = False

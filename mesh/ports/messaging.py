@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from mesh.model.dead_letter import DeadLetter
+from mesh.model.dead_letter import DeadLetter, SettledLetter
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
 
@@ -67,6 +67,12 @@ class DeadLetters(Protocol):
         Raises:
             NotFound: there is no such source.
         """
+
+    def settled(self, source: str, number: int) -> SettledLetter | None:
+        """What was decided about one, whether it is still there or not; it has no body."""
+
+    def settle(self, settled: SettledLetter) -> None:
+        """Keep what was decided about one, over what was kept before; its body is left out."""
 
 
 class PullSubscriptions(Protocol):

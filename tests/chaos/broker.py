@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ class Waiting:
     """A message in a queue.
 
     Attributes:
+        number: that no other message has.
         deliveries: how often it was handed out.
         locked: whether a worker has it.
     """
@@ -27,6 +28,7 @@ class Waiting:
     id: str
     body: str
     due: datetime | None = None
+    number: int = 0
     deliveries: int = 0
     locked: bool = False
 
@@ -65,7 +67,8 @@ class Broker:
         if (queue, identity) in self._seen:
             return
         self._seen.add((queue, identity))
-        self.waiting.append(Waiting(queue=queue, id=identity, body=json.dumps(body), due=due))
+        made = Waiting(queue=queue, id=identity, body=json.dumps(body), due=due)
+        self.waiting.append(replace(made, number=len(self._seen)))
 
     def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
         for event in events:

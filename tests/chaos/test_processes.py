@@ -72,7 +72,7 @@ def test_a_deadly_file_is_quarantined_and_a_bug_is_seen_on_processes(tmp_path: P
         evidence = history.evidence()
 
         found = {entry["file"]: entry for entry in evidence.ledger["geography.countries"]}
-        assert deaths == [2]
+        assert deaths == [2], found
         assert found["deadly.csv"]["verdict"] == "rejected"
         assert b'"rule":"poison"' in evidence.blob(found["deadly.csv"]["receipt"])
         assert found["mild.csv"]["verdict"] == "accepted"

@@ -197,6 +197,7 @@ def _as_given(message: Waiting) -> ServiceBusMessage:
     return ServiceBusMessage(
         body=message.body.encode(),
         message_id=message.id,
+        sequence_number=message.number,
         delivery_count=message.deliveries,
         application_properties={},
         user_properties={},

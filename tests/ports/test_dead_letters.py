@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from azure.servicebus import ServiceBusMessage
@@ -13,8 +15,9 @@ from mesh import memory
 from mesh.azure.clients import Clients
 from mesh.azure.dead_letters import ServiceBusDeadLetters
 from mesh.azure.topic_subscriptions import TOPIC, TopicSubscriptions
+from mesh.backbone import Backbone
 from mesh.errors import NotFound
-from mesh.model.dead_letter import DeadLetter
+from mesh.model.dead_letter import DeadLetter, SettledLetter, Settlement
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter
 from mesh.ports import DeadLetters
@@ -134,6 +137,21 @@ def test_one_that_cannot_be_handled_stays(either: tuple[DeadLetters, str, GiveUp
 
     assert texts(letters, source) == ["a"]
     assert letters.take(source, letter.number, lambda _: None) is not None
+
+
+def test_what_was_decided_is_kept_without_what_it_held(ports: Backbone) -> None:
+    letters, source = ports.dead_letters, f"product-events/{uuid.uuid4().hex}"
+    assert letters.settled(source, 7) is None
+    at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    letter = given_up(source, 7, "a")
+
+    for settlement in Settlement:
+        letters.settle(SettledLetter(letter=letter, settlement=settlement, at=at))
+        kept = SettledLetter(letter=replace(letter, body=b""), settlement=settlement, at=at)
+        assert letters.settled(source, 7) == kept
+
+    assert letters.settled(source, 70) is None
+    assert letters.settled("product-events/other", 7) is None
 
 
 def test_those_of_a_subscription(messaging: Clients) -> None:

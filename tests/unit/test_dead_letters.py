@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from mesh import dead_letters, notifications, subscriptions
-from mesh.errors import NotFound, Rejected
+from mesh.errors import NotFound, Rejected, Unavailable
 from mesh.model.dead_letter import DeadLetter
 from mesh.model.names import ProductId
 from mesh.model.subscription import Filter, webhook
+from tests.chaos.effects import Killed, Worker, with_effects, working
 
 COUNTRIES = ProductId(domain="geography", product="countries")
 PLACE = "geography/countries/v1/countries"
@@ -49,7 +54,8 @@ def test_a_message_is_worked_on_again_under_another_id(world):
 
     done = dead_letters.resubmit(world.backbone, "notifications", 5)
 
-    assert done == letter("notifications", 5)
+    assert done.letter == letter("notifications", 5)
+    assert (done.settlement, done.repeated) == ("resubmitted", False)
     assert world.dead_letters.letters == []
     [message] = world.queues.waiting("notifications")
     assert (message.id, message.body, message.traceparent) == ("m5-again-5", {"a": 1}, TRACE)
@@ -105,5 +111,55 @@ def test_a_message_is_put_away_with_a_reason(world, caplog):
     assert world.dead_letters.letters == []
     assert "discarded message 1 (m1) of onboarding" in caplog.text
     assert "MaxDeliveryCountExceeded: Not one of ours." in caplog.text
-    with pytest.raises(NotFound, match="There is no message 1 among the dead letters of onboard"):
-        dead_letters.discard(world.backbone, "onboarding", 1, reason="x")
+    with pytest.raises(NotFound, match="There is no message 2 among the dead letters of onboard"):
+        dead_letters.discard(world.backbone, "onboarding", 2, reason="x")
+
+
+@pytest.mark.parametrize("command", ["resubmit", "discard"])
+def test_a_command_that_is_repeated_ends_the_same_and_says_so(world, command):
+    settle, other = commands(world.backbone, command)
+    world.dead_letters.letters.append(letter("notifications", 5))
+
+    first, second = settle(5), settle(5)
+
+    assert (first.repeated, second.repeated) == (False, True)
+    assert second.letter == replace(first.letter, body=b"")
+    assert (second.settlement, second.at) == (first.settlement, first.at)
+    assert len(world.queues.waiting("notifications")) == (command == "resubmit")
+    with pytest.raises(Rejected, match=rf"Message 5 of notifications was {first.settlement} at "):
+        other(5)
+    with pytest.raises(NotFound, match="There is no message 6 among the dead letters of notific"):
+        settle(6)
+
+
+@pytest.mark.parametrize("command", ["resubmit", "discard"])
+@pytest.mark.parametrize("what", ["kill", "fail"])
+def test_whatever_happens_at_any_effect_the_same_command_again_ends_the_same(world, what, command):
+    """Between sending it, keeping that, and taking it away."""
+    whole = with_effects(world.backbone)
+    passed = 0
+    for number in itertools.count(1):
+        world.dead_letters.letters.append(letter("notifications", number))
+        settle, _ = commands(whole, command)
+        worker = Worker(fate=lambda at, _, number=number: what if at == number else "live")
+        with suppress(Killed, Unavailable), working(worker):
+            settle(number)
+            passed = len(worker.passed)
+            break
+        done = settle(number)
+        assert done.letter.number == number
+        assert done.settlement.startswith(command)
+        assert world.dead_letters.letters == []
+
+    assert passed >= 6
+    sent = {message.id for message in world.queues.waiting("notifications")}
+    assert len(sent) == (number if command == "resubmit" else 0)
+
+
+def commands(backbone, command):
+    """The command and the other one."""
+    both = {
+        "resubmit": partial(dead_letters.resubmit, backbone, "notifications"),
+        "discard": partial(dead_letters.discard, backbone, "notifications", reason="Not ours."),
+    }
+    return both.pop(command), *both.values()

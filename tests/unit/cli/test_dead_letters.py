@@ -34,6 +34,12 @@ def test_a_message_from_its_list_to_its_end(run, world):
     done = run("dlq", "discard", "onboarding", "8", "--reason", "Not ours.")
     assert "Message 8 of onboarding is discarded." in done.stdout
     assert world.dead_letters.letters == []
+    again = run("dlq", "resubmit", "landed-files", "7")
+    assert "Message 7 of landed-files was resubmitted at 20" in again.stdout
+    assert "already, and is worked on again." in " ".join(again.stdout.split())
+    refused = run("dlq", "resubmit", "onboarding", "8")
+    assert refused.exit_code == 1
+    assert "Message 8 of onboarding was discarded at 20" in refused.stderr
 
 
 @pytest.mark.parametrize("action", [("show",), ("resubmit",), ("discard", "--reason", "x")])
