@@ -66,12 +66,12 @@ def _receive(
         why = _no_product(place)
         return _unplaced(backbone, dropped, why, received_at, hop, attempt)
     if decided is not None:
-        return _come_again(backbone, head, decided, hop, attempt)
+        return _come_again(backbone, head, decided, hop, is_another=attempt.is_first)
     if _is_superseded(versions, dropped):
         judgement = supersede(backbone, dropped, place)
     else:
         judgement = _judged(backbone, head, dropped, place, attempt)
-    return _committed(backbone, head, dropped, judgement, received_at, hop)
+    return _committed(backbone, head, dropped, judgement, received_at, hop, attempt)
 
 
 def _unplaced(
@@ -87,12 +87,12 @@ def _unplaced(
     versions = backbone.registry.versions(head.id, dropped.blob_key)
     decided = _decision(versions, dropped)
     if decided is not None:
-        return _come_again(backbone, head, decided, hop, attempt)
+        return _come_again(backbone, head, decided, hop, is_another=attempt.is_first)
     if _is_superseded(versions, dropped):
         judgement = supersede(backbone, dropped, why)
     else:
         judgement = refuse(backbone, dropped, None, rule="unplaced", why=why)
-    return _committed(backbone, head, dropped, judgement, received_at, hop)
+    return _committed(backbone, head, dropped, judgement, received_at, hop, attempt)
 
 
 def _own_place(backbone: Backbone, dropped: DroppedFile) -> Place | Misplaced:
@@ -144,12 +144,12 @@ def _refuse_for_good(
 
 
 def _come_again(
-    backbone: Backbone, head: Head, decided: LedgerEntry, hop: telemetry.Hop, attempt: Attempt
+    backbone: Backbone, head: Head, decided: LedgerEntry, hop: telemetry.Hop, *, is_another: bool
 ) -> LedgerEntry:
     """Publish what the one who decided may have left; count another message, not the same again."""
     hop.came_again(head.id)
     outbox.relay(backbone, head.id)
-    if not attempt.is_first:
+    if not is_another:
         return decided
 
     def decide(current: Head) -> Commit | None:
@@ -224,6 +224,7 @@ def _committed(
     judgement: Judgement,
     received_at: datetime,
     hop: telemetry.Hop,
+    attempt: Attempt,
 ) -> LedgerEntry:
     """Commit the judgement, unless another worker has decided the same, or a newer version."""
     decided: LedgerEntry | None = None
@@ -243,9 +244,8 @@ def _committed(
     done = commit(backbone, head.id, decide, first=head)
     if done is None:
         assert decided is not None  # that is why there was nothing to commit
-        hop.came_again(head.id)
-        outbox.relay(backbone, head.id)  # it may have been us, and the answer was lost
-        return decided
+        is_another = attempt.is_first and decided.received_at != received_at  # or we decided it
+        return _come_again(backbone, head, decided, hop, is_another=is_another)
     assert done.entry is not None  # `decide` gives each commit its entry
     hop.decided(head.id, done.entry)
     outbox.publish(backbone, head.id, done.events)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -129,6 +130,28 @@ def test_two_workers_with_one_file_commit_one_decision(countries):
     ours = landing.receive(countries.backbone, dropped)
 
     assert ours == others[0]
+    assert types(countries).count("product.updated.v1") == 1
+
+
+@pytest.mark.parametrize(("delivery", "counted"), [(1, 1), (2, 0)])
+def test_a_duplicate_that_is_judged_at_the_same_time_is_counted(countries, delivery, counted):
+    """Not so the same message, delivered again."""
+    dropped = countries.drop(f"{PLACE}/all.csv", GOOD)
+    registry = countries.backbone.registry
+    commit, others = registry.commit, []
+
+    def overtaken(change):
+        if not others:
+            others.append(None)
+            countries.clock.advance(timedelta(milliseconds=1))
+            others[0] = landing.receive(countries.backbone, dropped)
+        commit(change)
+
+    registry.commit = overtaken
+    ours = landing.receive(countries.backbone, dropped, delivery=delivery)
+
+    assert ours == replace(others[0], duplicates=counted)
+    assert registry.entry(COUNTRIES, dropped.id) == ours
     assert types(countries).count("product.updated.v1") == 1
 
 
