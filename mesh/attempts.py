@@ -55,7 +55,10 @@ def _push(
     headers = backbone.signing.headers(
         subscription=subscription.id,
         generations=live_generations(
-            subscription.generation, previous_until=subscription.previous_until, now=at
+            subscription.generation,
+            previous_until=subscription.previous_until,
+            now=at,
+            oldest=subscription.oldest,
         ),
         webhook_id=notification.webhook_id,
         at=at,

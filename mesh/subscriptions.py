@@ -13,6 +13,7 @@ from mesh.catalogue import find_stream
 from mesh.consumers import checked_uses
 from mesh.errors import NotFound, Rejected
 from mesh.model.broker_rules import rules_for
+from mesh.model.delivery import live_generations
 from mesh.model.lanes import begins_slow
 from mesh.model.names import SLUG_RULE, ProductId, is_slug
 from mesh.model.product import DataProduct
@@ -143,6 +144,8 @@ def rotate_secret(
 ) -> Subscribed:
     """Give a webhook subscription a new secret; the old one signs too for `BOTH_SECRETS_LIVE`.
 
+    One that was rotated less than that ago, and still signs, goes on signing as long.
+
     Args:
         command: that asks for it; again, it is told the secret that it made.
 
@@ -157,11 +160,18 @@ def rotate_secret(
             raise Rejected(message, problem="no-secret", status=409)
         if command and found.rotated_by == command:
             return found
+        live = live_generations(
+            found.generation,
+            previous_until=found.previous_until,
+            now=backbone.now(),
+            oldest=found.oldest,
+        )
         return replace(
             found,
             generation=found.generation + 1,
             rotated_by=command,
             previous_until=backbone.now() + BOTH_SECRETS_LIVE,
+            oldest=live[-1],
         )
 
     rotated = change(backbone, product, identity, decide)

@@ -102,14 +102,21 @@ def longest_schedule(schedule: Sequence[timedelta]) -> timedelta:
     return sum((max(pause, LONGEST_PAUSE) * (1 + JITTER) for pause in schedule), timedelta(0))
 
 
+MOST_LIVE = 5
+"""Generations of one secret that sign at once."""
+
+
 def live_generations(
-    generation: int, *, previous_until: datetime | None, now: datetime
+    generation: int, *, previous_until: datetime | None, now: datetime, oldest: int = 0
 ) -> tuple[int, ...]:
     """The generations of a signing secret to sign with, newest first.
 
     Rotating a secret raises its generation; the one before stays live until `previous_until`, so
-    that a receiver can change its secret without missing a notification.
+    that a receiver can change its secret without missing a notification. So do those before it
+    from `oldest` on: a receiver may still hold the first, when a new secret was lost and the secret
+    rotated once more.
     """
-    if previous_until is not None and now < previous_until and generation > 1:
-        return (generation, generation - 1)
-    return (generation,)
+    if previous_until is None or now >= previous_until:
+        return (generation,)
+    first = max(oldest or generation - 1, generation - MOST_LIVE + 1, 1)
+    return tuple(range(generation, first - 1, -1))

@@ -40,6 +40,7 @@ def once_more(anew: Subscription, known: Subscription) -> Subscription:
         generation=known.generation,
         made_with=known.made_with,
         previous_until=known.previous_until,
+        oldest=known.oldest,
         resumed_at=anew.created_at,
         round=known.round + 1,
         settled=known.settled,

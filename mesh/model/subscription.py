@@ -193,7 +193,7 @@ class Subscription:
         generation: of the signing secret; rotating the secret raises it.
         made_with: the generation that it was made with: one that no subscription of this id had.
         rotated_by: the command that rotated its secret last (`mesh.audit`).
-        previous_until: how long the generation before it still signs too.
+        previous_until: how long the generations before it, from `oldest` on, still sign too.
         suspended_at: when telling it ended; None while it is told. What happens from then on is
             held for it: it stands in the product's log.
         resumed_at: when it was last resumed; attempts before that have no consequences any more.
@@ -228,6 +228,7 @@ class Subscription:
     made_with: int = 1
     rotated_by: str = ""
     previous_until: datetime | None = None
+    oldest: int = 0
     suspended_at: datetime | None = None
     resumed_at: datetime | None = None
     was: State = State.ACTIVE

@@ -306,6 +306,25 @@ def test_while_a_secret_is_rotated_both_verify(countries):
     assert signatures(after) == {sign(rotated, after)}
 
 
+def test_a_secret_that_was_lost_and_rotated_again_takes_none_from_the_receiver(countries):
+    made = subscribe(countries)
+    identity = made.subscription.id
+    for _ in range(2):
+        rotated = subscriptions.rotate_secret(countries.backbone, COUNTRIES, identity)
+        countries.clock.advance(subscriptions.BOTH_SECRETS_LIVE / 2)
+    countries.land(f"{PLACE}/all.csv", GOOD)
+    countries.deliver()
+    countries.clock.advance(subscriptions.BOTH_SECRETS_LIVE)
+    subscriptions.rotate_secret(countries.backbone, COUNTRIES, identity)
+    countries.land(f"{PLACE}/more.csv", GOOD)
+    countries.deliver()
+
+    during, after = countries.webhooks.requests
+    assert {sign(made, during), sign(rotated, during)} < signatures(during)
+    assert sign(rotated, after) in signatures(after)
+    assert (len(signatures(during)), len(signatures(after))) == (3, 2)
+
+
 def signatures(request):
     return set(request.headers["webhook-signature"].split())
 

@@ -95,17 +95,21 @@ LATER = NOW + timedelta(days=1)
 
 
 @pytest.mark.parametrize(
-    ("generation", "until", "live"),
+    ("generation", "until", "oldest", "live"),
     [
-        (1, None, (1,)),
-        (3, None, (3,)),
-        (3, LATER, (3, 2)),
-        (3, NOW, (3,)),
-        (3, NOW - timedelta(days=1), (3,)),
-        (1, LATER, (1,)),
+        (1, None, 0, (1,)),
+        (3, None, 0, (3,)),
+        (3, LATER, 0, (3, 2)),
+        (3, NOW, 0, (3,)),
+        (3, NOW - timedelta(days=1), 1, (3,)),
+        (1, LATER, 0, (1,)),
+        (3, LATER, 1, (3, 2, 1)),
+        (9, LATER, 1, (9, 8, 7, 6, 5)),
     ],
 )
-def test_the_generation_before_lives_until_its_end(
-    generation: int, until: datetime | None, live: tuple[int, ...]
+def test_the_generations_before_live_until_their_end(
+    generation: int, until: datetime | None, oldest: int, live: tuple[int, ...]
 ) -> None:
-    assert live_generations(generation, previous_until=until, now=NOW) == live
+    found = live_generations(generation, previous_until=until, now=NOW, oldest=oldest)
+
+    assert found == live
