@@ -101,6 +101,6 @@ class SettledLetter(TypedDict):
     description: str
     deliveries: int
     body: str | None
-    settlement: str
+    settlement: Literal["resubmitted", "discarded"]
     settled_at: str
     repeated: bool
