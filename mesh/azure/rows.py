@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +45,9 @@ _LONGEST_PART = 200
 _PLAIN = re.compile(r"[A-Za-z0-9._@=+-]*", re.ASCII)
 
 _Noun = TypeVar("_Noun")
+
+_preparing = threading.Lock()
+_prepared: set[Any] = set()
 
 FIRST, LAST = "", "~~"
 """Every key that `row_key` makes lies between these."""
@@ -105,11 +109,26 @@ def from_json(kind: type[_Noun], text: str, *, what: str) -> _Noun:
     """
     import msgspec
 
+    _prepare(kind)
     try:
         return msgspec.convert(json.loads(text), kind)
     except (ValueError, MeshError) as wrong:
         message = f"{what} cannot be read as {kind.__name__}: {wrong}"
         raise Unavailable(message) from None
+
+
+def _prepare(kind: Any) -> None:
+    """Let msgspec learn a kind of noun before threads use it at once.
+
+    What it knows of a class it keeps at the class, before that is whole: a thread that needs it
+    while another one learns it ends the process (msgspec 0.22).
+    """
+    import msgspec
+
+    if kind not in _prepared:
+        with _preparing:
+            msgspec.json.Decoder(kind)
+            _prepared.add(kind)
 
 
 def noun(kind: type[_Noun], entity: Mapping[str, Any]) -> _Noun:
