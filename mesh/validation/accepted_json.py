@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,7 @@ from mesh.validation.arrow_types import TypedColumn
 from mesh.validation.json_values import parse_json
 
 _DECODER = json.JSONDecoder(parse_float=Decimal)
-_TELLING = re.compile(rb"[:,\[]\s*(?:-?[0-9.]{16}|-?[0-9.]+[eE]|-0\.?0*[^.0-9])")
+_TELLING = r"[:,\[]\s*(?:-?[0-9.]{16}|-?[0-9.]+[eE]|-0\.?0*[^.0-9])"
 """What may be a number that a double comes only near to, or minus zero."""
 
 
@@ -41,7 +40,7 @@ class JsonBlocks:
         fields = [(column.name, _read_as(column)) for column in self._columns]
         kinds = [kind for _, kind in fields]
         self._failed = None in kinds
-        if self._failed or (pa.float64() in kinds and _TELLING.search(data)):
+        if self._failed or (pa.float64() in kinds and _is_telling(data)):
             return None
         try:
             table = arrow_json.read_json(
@@ -78,6 +77,16 @@ class _Fields:
         if self._read is None:
             self._read = _by_python(self._data)
         return self._read.values(name)
+
+
+def _is_telling(data: bytes) -> bool:
+    """Whether some number has to be looked at; Arrow's automaton takes a tenth of `re`'s time."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    offsets = pa.array([0, len(data)], pa.int64()).buffers()[1]
+    whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(data)])
+    return bool(compute.match_substring_regex(whole, _TELLING)[0].as_py())
 
 
 def _by_python(data: bytes) -> Rows:

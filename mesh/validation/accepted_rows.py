@@ -97,7 +97,8 @@ class CsvBlocks:
     def rows(self, data: bytes) -> Rows:
         """The records of one block of whole lines."""
         # To Arrow a lone CR ends a line; to RFC 4180 it does not.
-        if self._is_plain and data.count(b"\r") == data.count(b"\r\n"):
+        lone = b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
+        if self._is_plain and not lone:
             table = self._table(data)
             if table is not None:
                 quoted = str(self._plan.dialect.quote).encode() in data
