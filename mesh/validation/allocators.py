@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import sys
 
 _M_MMAP_THRESHOLD = -3
@@ -26,7 +27,12 @@ def give_blocks_back() -> bool:
 
 @functools.cache
 def give_columns_back() -> str:
-    """Have Arrow take the allocator that returns most; its name."""
+    """Have Arrow take the allocator that returns most; its name.
+
+    What Arrow does by itself, reading text for one, asks the environment when Arrow is loaded.
+    """
+    named = "system" if sys.platform == "win32" else "jemalloc"
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", named)
     import pyarrow as pa
 
     try:

@@ -72,7 +72,7 @@ class SeenDigests:
 
     def _begin(self) -> None:
         self._filter: Filter | None = None
-        self._blocks: list[Numbers] = []
+        self._records: Numbers | None = None
         self._count = 0
 
     @property
@@ -140,33 +140,43 @@ class SeenDigests:
 
     def _known(self, asked: Numbers) -> dict[tuple[int, int], int]:
         """The first rows of those digests that have the upper half of one of these."""
-        import numpy as np
-
         highs, _, masks = asked
         found: dict[tuple[int, int], int] = {}
-        for block in self._blocks if len(highs) else ():
-            near = block[:, np.isin(block[0], highs)]
-            found |= {(high, low): row for high, low, row in near.T.tolist()}
-        for file in self._files() if len(highs) else ():
-            for records in file.near(highs, masks):
-                found |= {(high, low): row for high, low, row in records.tolist()}
+        if not len(highs):
+            return found
+        for records in self._near(highs, masks):
+            found |= {(high, low): row for high, low, row in records.tolist()}
         return found
+
+    def _near(self, highs: Numbers, masks: Numbers) -> Iterator[Numbers]:
+        """Records here that have the upper half of one of those digests."""
+        import numpy as np
+
+        if self._records is not None:
+            held = self._records[: self._count]
+            yield held[np.isin(held[:, 0], highs)]
+        for file in self._files():
+            yield from file.near(highs, masks)
 
     def _keep(self, digests: Numbers, rows: Numbers) -> None:
         import numpy as np
 
-        if self._filter is None:
-            self._filter = Filter(self._spilled, _FILTER_BITS)
-        highs, lows, masks = digests
-        self._filter.add(highs, masks)
-        self._blocks.append(np.stack((highs, lows, rows)))
-        self._count += len(rows)
-        if self._count >= self._spilled:
-            blocks = self._blocks
-            self._begin()  # first, for both would be much at once
-            records = np.concatenate(blocks, axis=1)
-            blocks.clear()
-            self._spill(in_order(records.T))
+        taken = 0
+        while taken < len(rows):
+            if self._records is None or self._filter is None:
+                self._records = np.empty((self._spilled, 3), np.uint64)
+                self._filter = Filter(self._spilled, _FILTER_BITS)
+            here = slice(taken, taken + self._spilled - self._count)
+            highs, lows, masks = digests[:, here]
+            self._filter.add(highs, masks)
+            to = self._records[self._count : self._count + len(highs)]
+            to[:, 0], to[:, 1], to[:, 2] = highs, lows, rows[here]
+            taken += len(highs)
+            self._count += len(highs)
+            if self._count == self._spilled:
+                records = self._records
+                self._begin()
+                self._spill(records)
 
     def _filters(self) -> Iterator[Filter]:
         if self._filter:
@@ -177,7 +187,7 @@ class SeenDigests:
         return [run for tier in self._tiers for run in tier]
 
     def _spill(self, records: Numbers) -> None:
-        made = RunOnDisk(iter([records]), len(records))
+        made = RunOnDisk(in_order(records), len(records))
         for tier in self._tiers:
             tier.append(made)
             if len(tier) < _MERGED:

@@ -27,7 +27,7 @@ _PAGE = 64
 """Records that are read at once at the least."""
 _PAGES = 1 << 12
 """Pages that are looked at together: 6 MiB."""
-_SLICE = 1 << 17
+_SLICE = 1 << 16
 """Records that are sorted at once when runs become one."""
 _FILTER_BITS = 12
 _PROBES = 4
@@ -173,11 +173,13 @@ def _merged(runs: Sequence[RunOnDisk], count: int) -> Iterator[Numbers]:
             run.records(places[start], places[stop])
             for run, places in zip(runs, numbers, strict=True)
         ]
-        yield in_order(np.concatenate(parts))
+        yield from in_order(np.concatenate(parts))
 
 
-def in_order(records: Numbers) -> Numbers:
-    """The same records, sorted by their upper halves."""
+def in_order(records: Numbers) -> Iterator[Numbers]:
+    """The same records, sorted by their upper halves, in slices."""
     import numpy as np
 
-    return records[np.argsort(records[:, 0])]
+    order = np.argsort(records[:, 0])
+    for start in range(0, len(order), _SLICE):
+        yield records[order[start : start + _SLICE]]

@@ -192,15 +192,22 @@ class TypedParquet:
         if held:
             self._beside.do(partial(self._write_group, held))
 
-    def _write_group(self, held: Sequence[bytes | ColumnRows]) -> None:
-        text = b"".join(part for part in held if isinstance(part, bytes))  # it comes first
-        reads = self._csv or self._json
-        blocks: list[Rows] = [reads.rows(text)] if text else []
-        blocks += [Columns(part.batch()) for part in held if not isinstance(part, bytes)]
+    def _write_group(self, held: list[bytes | ColumnRows]) -> None:
+        blocks = self._blocks(held)
         if count := sum(rows.count for rows in blocks):
             pairs = zip(self._columns, self._converters, strict=True)
             arrays = [self._array(made, blocks, column.name) for column, made in pairs]
+            blocks.clear()  # what is let go of need not be in memory with what is written
             self._write(arrays, count)
+
+    def _blocks(self, held: list[bytes | ColumnRows]) -> list[Rows]:
+        """The rows of a group, of which nothing else is kept."""
+        text = b"".join(part for part in held if isinstance(part, bytes))  # it comes first
+        columns = [part for part in held if not isinstance(part, bytes)]
+        held.clear()
+        reads = self._csv or self._json
+        blocks: list[Rows] = [reads.rows(text)] if text else []
+        return blocks + [Columns(part.batch()) for part in columns]
 
     def _array(self, made: Converter, blocks: Sequence[Rows], name: str) -> Any:
         """The array of one column; widens the column as far as its values need it."""
