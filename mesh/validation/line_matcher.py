@@ -32,7 +32,7 @@ class LineFinders:
     def __init__(self, processors: int, block: int) -> None:
         self.block = block
         self._threads = ThreadPoolExecutor(processors + 1, thread_name_prefix="lines")
-        self.depth = processors + 2
+        self.depth = processors + 1
 
     def close(self) -> None:
         """Let what is under way end, and take no more questions."""

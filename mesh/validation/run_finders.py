@@ -27,7 +27,7 @@ from mesh.validation.report import Limits
 if TYPE_CHECKING:
     from mesh.validation.seen_runs import Numbers
 
-_BLOCKS = 3
+_BLOCKS = 2
 """Blocks that polars looks at together: each call has its price."""
 
 

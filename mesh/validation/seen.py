@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mesh.validation.seen_runs import Numbers
 
 IN_MEMORY = 1 << 18
-_DIGESTS = 2
+_DIGESTS = 1
 """How many digests may stand in memory for each key that might: they are smaller."""
 _BATCH = 1 << 18
 _LONGEST = 64

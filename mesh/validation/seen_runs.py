@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,9 @@ _PAGES = 1 << 12
 """Pages that are looked at together: 6 MiB."""
 _SLICE = 1 << 16
 """Records that are sorted at once when runs become one."""
-_FILTER_BITS = 12
+_FILTER_BITS = ((1 << 20, 12), (1 << 23, 10), (1 << 64, 6))
+"""Bits of a filter per digest, for runs of up to so many: one in 150, 80 or 18 new ones is looked
+up in the file."""
 _PROBES = 4
 _SPACE = 1 << 64
 
@@ -85,7 +87,7 @@ class RunOnDisk:
         """Take records, of which there are `count`, in slices: each sorted, and after the last."""
         import numpy as np
 
-        self.filter = Filter(count, _FILTER_BITS)
+        self.filter = Filter(count, next(bits for most, bits in _FILTER_BITS if count <= most))
         fences: list[Numbers] = []
         self._count = 0
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in the next line, in the end
@@ -105,32 +107,39 @@ class RunOnDisk:
         """The records here that have the upper half of one of those digests."""
         import numpy as np
 
-        perhaps = np.sort(highs[self.filter.may_have(highs, masks)])
-        if not len(perhaps):
+        asked = highs[self.filter.may_have(highs, masks)]
+        if not len(asked):
             return
         # A digest that is the first of a page may also be the last one of the page before it.
-        places = [np.searchsorted(self._fences, perhaps, side) for side in ("left", "right")]
-        pages = (
-            np.unique(np.maximum(np.concatenate(places), 1) - 1).tolist() if len(perhaps) else []
-        )
+        sides = [np.searchsorted(self._fences, asked, side) for side in ("left", "right")]
+        first, last = (np.maximum(places, 1) - 1 for places in sides)
+        asked = np.concatenate((asked, asked[first < last]))
+        pages = np.concatenate((first, last[first < last]))
         for start in range(0, len(pages), _PAGES):
-            some = pages[start : start + _PAGES]
-            read = self._records((page * _PAGE, (page + 1) * _PAGE) for page in some)
-            yield read[np.isin(read[:, 0], perhaps)]
+            here = slice(start, start + _PAGES)
+            read = self._read(pages[here].tolist())
+            yield read[read[:, :, 0] == asked[here, None]]
+
+    def _read(self, pages: Sequence[int]) -> Numbers:
+        """Whole pages; what is beyond the last record repeats a record before it."""
+        import numpy as np
+
+        read = np.empty((len(pages), _PAGE, 3), np.uint64)
+        whole = read.data.cast("B")
+        size, file = _PAGE * _RECORD, self._file.fileno()
+        for number, page in enumerate(pages):
+            got = os.preadv(file, [whole[number * size : (number + 1) * size]], page * size)
+            if got < size:
+                read[number, got // _RECORD :] = read[number, 0]
+        return read
 
     def records(self, start: int, stop: int) -> Numbers:
         """Some of the records, by their number."""
-        return self._records([(start, stop)])
-
-    def _records(self, ranges: Iterable[tuple[int, int]]) -> Numbers:
         import numpy as np
 
-        file = self._file.fileno()
-        read = [
-            os.pread(file, (min(stop, self._count) - start) * _RECORD, start * _RECORD)
-            for start, stop in ranges
-        ]
-        return np.frombuffer(b"".join(read), np.uint64).reshape(-1, 3)
+        size = (min(stop, self._count) - start) * _RECORD
+        read = os.pread(self._file.fileno(), size, start * _RECORD)
+        return np.frombuffer(read, np.uint64).reshape(-1, 3)
 
     def numbers(self, bounds: Sequence[int]) -> list[int]:
         """Of each upper half, the number of the first record that does not lie before it."""

@@ -28,7 +28,7 @@ from mesh.validation.report import (
 )
 from mesh.validation.writable import Writable
 
-_GROUP_BYTES = 8 << 20
+_GROUP_BYTES = 6 << 20
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
 _REPEATED = 4
