@@ -6,6 +6,7 @@ from typing import Any
 
 MOST_DISTINCT = 1000
 _TEXT = 256
+_REPEATED = 4
 _FIRST = 1 << 13
 """Values that mostly tell whether a column has more distinct ones than are counted."""
 
@@ -80,3 +81,18 @@ def _shown(value: Any, kind: Any) -> str | None:
     else:
         text = str(value)
     return text if len(text) <= _TEXT else None
+
+
+def repetitive(table: Any) -> list[str] | bool:
+    """The columns whose values are worth a dictionary; True where their parts cannot be named.
+
+    A dictionary of values that hardly repeat costs time and space, until the writer gives it up.
+    """
+    from pyarrow import compute, types
+
+    if any(map(types.is_nested, table.schema.types)):
+        return True
+    some = table.slice(0, _FIRST)
+    most = some.num_rows // _REPEATED
+    names: list[str] = table.schema.names
+    return [name for name in names if compute.count_distinct(some.column(name)).as_py() <= most]

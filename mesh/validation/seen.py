@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mesh.validation.seen_runs import Numbers
 
 IN_MEMORY = 1 << 18
-_DIGESTS = 1
-"""How many digests may stand in memory for each key that might: they are smaller."""
 _BATCH = 1 << 18
 _LONGEST = 64
 _SCANS = 16
@@ -101,7 +99,7 @@ class Seen:
         if self._made is None:
             from mesh.validation.seen_digests import SeenDigests
 
-            self._made = SeenDigests(_DIGESTS * self._in_memory)
+            self._made = SeenDigests(self._in_memory)
         return self._made
 
     def _first(self, key: bytes) -> int | None:

@@ -9,7 +9,6 @@ Records are arrays of `uint64` in the shape (count, 3): upper half, lower half, 
 
 from __future__ import annotations
 
-import os
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
@@ -90,18 +89,22 @@ class RunOnDisk:
         self.filter = Filter(count, next(bits for most, bits in _FILTER_BITS if count <= most))
         fences: list[Numbers] = []
         self._count = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed in the next line, in the end
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed below, in the end
         self.close = weakref.finalize(self, self._file.close)
         for records in slices:
-            self._file.write(np.ascontiguousarray(records).data)
+            self._write(records)
             fences.append(records[-self._count % _PAGE :: _PAGE, 0].copy())
             self.filter.add(records[:, 0], masks_of(records[:, 1]))
             self._count += len(records)
-        self._file.flush()
         self._fences = np.concatenate(fences)
 
     def __len__(self) -> int:
         return self._count
+
+    def _write(self, records: Numbers) -> None:
+        left = records.data.cast("B")
+        while left:
+            left = left[self._file.write(left) :]
 
     def near(self, highs: Numbers, masks: Numbers) -> Iterator[Numbers]:
         """The records here that have the upper half of one of those digests."""
@@ -125,21 +128,27 @@ class RunOnDisk:
         import numpy as np
 
         read = np.empty((len(pages), _PAGE, 3), np.uint64)
-        whole = read.data.cast("B")
-        size, file = _PAGE * _RECORD, self._file.fileno()
         for number, page in enumerate(pages):
-            got = os.preadv(file, [whole[number * size : (number + 1) * size]], page * size)
-            if got < size:
-                read[number, got // _RECORD :] = read[number, 0]
+            got = self._read_into(read[number], page * _PAGE)
+            if got < _PAGE:
+                read[number, got:] = read[number, 0]
         return read
+
+    def _read_into(self, records: Numbers, start: int) -> int:
+        """Fill an array with records from one on; how many there were."""
+        self._file.seek(start * _RECORD)
+        view, got = records.data.cast("B"), 0
+        while more := self._file.readinto(view[got:]):
+            got += more
+        return got // _RECORD
 
     def records(self, start: int, stop: int) -> Numbers:
         """Some of the records, by their number."""
         import numpy as np
 
-        size = (min(stop, self._count) - start) * _RECORD
-        read = os.pread(self._file.fileno(), size, start * _RECORD)
-        return np.frombuffer(read, np.uint64).reshape(-1, 3)
+        read = np.empty((min(stop, self._count) - start, 3), np.uint64)
+        self._read_into(read, start)
+        return read
 
     def numbers(self, bounds: Sequence[int]) -> list[int]:
         """Of each upper half, the number of the first record that does not lie before it."""

@@ -14,7 +14,7 @@ from mesh.validation.allocators import give_columns_back
 from mesh.validation.arrow_types import typed_columns
 from mesh.validation.arrow_values import Converter, TooNarrowError
 from mesh.validation.beside import Beside
-from mesh.validation.column_statistics import ColumnStatistics
+from mesh.validation.column_statistics import ColumnStatistics, repetitive
 from mesh.validation.file_format import FileFormat
 from mesh.validation.partitions import PublishedPart, Target, write_parts
 from mesh.validation.plan import Plan
@@ -31,8 +31,6 @@ from mesh.validation.writable import Writable
 _GROUP_BYTES = 6 << 20
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
-_REPEATED = 4
-_SAMPLE = 1 << 13
 
 
 class PublishingSink:
@@ -89,7 +87,7 @@ class PublishingSink:
 class TypedParquet:
     """Takes accepted records as they came, and writes them as Parquet.
 
-    Blocks of about 8 MiB of text become row groups, each written beside while the next one comes.
+    Blocks of about 6 MiB of text become row groups, each written beside while the next one comes.
     The file grows in memory up to 8 MiB, then on the temporary disk, since a column that turns out
     too narrow for a value is widened in what is already written.
     """
@@ -244,7 +242,7 @@ class TypedParquet:
 
         table = pa.Table.from_arrays(list(arrays), schema=self._schema())
         if not self._rows:
-            self._repetitive = _repetitive(table)
+            self._repetitive = repetitive(table)
         self._opened().write_table(table)
         self._rows += rows
         for told, array in zip(self._statistics, arrays, strict=True):
@@ -285,21 +283,6 @@ def _part(made: Converter, rows: Rows, name: str) -> Any:
         return array
     values = rows.values(name)
     return pa.nulls(rows.count, made.type) if values is None else made.array(values)
-
-
-def _repetitive(table: Any) -> list[str] | bool:
-    """The columns whose values are worth a dictionary; True where their parts cannot be named.
-
-    A dictionary of values that hardly repeat costs time and space, until the writer gives it up.
-    """
-    from pyarrow import compute, types
-
-    if any(map(types.is_nested, table.schema.types)):
-        return True
-    some = table.slice(0, _SAMPLE)
-    most = some.num_rows // _REPEATED
-    names: list[str] = table.schema.names
-    return [name for name in names if compute.count_distinct(some.column(name)).as_py() <= most]
 
 
 def _temporary() -> IO[bytes]:
