@@ -107,7 +107,8 @@ def _settle(
     made: list[SettledLetter] = []
 
     def once(letter: DeadLetter) -> None:
-        if backbone.dead_letters.settled(source, number) is None:
+        known = backbone.dead_letters.settled(source, number)
+        if known is None or not known.letter.is_same(letter):
             handle(letter)
             made.append(SettledLetter(letter=letter, settlement=settlement, at=backbone.now()))
             backbone.dead_letters.settle(made[0])

@@ -39,6 +39,18 @@ class DeadLetter:
     body: bytes = field(repr=False)
     traceparent: str | None = None
 
+    def is_same(self, other: DeadLetter) -> bool:
+        """Whether it is the same message: one in a queue that was made anew may have its number.
+
+        How often it was tried is counted on while it is looked at, and says nothing.
+        """
+        return (self.source, self.number, self.message_id, self.enqueued_at) == (
+            other.source,
+            other.number,
+            other.message_id,
+            other.enqueued_at,
+        )
+
     @property
     def document(self) -> Mapping[str, Any] | None:
         """The body as a JSON object; None when it is none."""

@@ -132,6 +132,19 @@ def test_a_command_that_is_repeated_ends_the_same_and_says_so(world, command):
         settle(6)
 
 
+def test_a_queue_that_was_made_anew_counts_anew(world):
+    """What was decided about a message is not taken for what is decided about another."""
+    world.dead_letters.letters.append(letter("notifications", 5))
+    dead_letters.discard(world.backbone, "notifications", 5, reason="Not ours.")
+    other = replace(letter("notifications", 5), message_id="another")
+    world.dead_letters.letters.append(other)
+
+    done = dead_letters.resubmit(world.backbone, "notifications", 5)
+
+    assert (done.letter, done.repeated) == (other, False)
+    assert len(world.queues.waiting("notifications")) == 1
+
+
 @pytest.mark.parametrize("command", ["resubmit", "discard"])
 @pytest.mark.parametrize("what", ["kill", "fail"])
 def test_whatever_happens_at_any_effect_the_same_command_again_ends_the_same(world, what, command):
