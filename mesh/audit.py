@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from mesh import entitlement
+from mesh import entitlement, schemas
 from mesh.backbone import Backbone
 from mesh.entitlement import Call
 from mesh.errors import Rejected
+from mesh.model.addresses import without_query
 from mesh.model.audit import MESH, UNSEEN, AuditEntry, Deed, Intent
 from mesh.model.entitlement import DECISIONS
+from mesh.model.names import ProductId
 from mesh.model.principal import Caller, Principal
 from mesh.model.timestamps import rfc3339
 
@@ -156,13 +158,41 @@ def _conclude_count(backbone: Backbone, intent: Intent) -> bool:
 
 
 def _deed(backbone: Backbone, principal: Principal, call: Call, outcome: str, reason: str) -> Deed:
+    declared = _declared(backbone, call)
+    about = {"product": str(declared)} if declared else {**_said(call), **call.parts}
     return Deed(
-        log=entitlement.concerned(backbone, call),
+        log=entitlement.concerned(backbone, call, declared),
         at=backbone.now(),
         operation=call.operation,
         by=principal.id,
         name=principal.name,
-        about={name: part[:200] for name, part in call.parts.items()},
+        about={name: part[:200] for name, part in about.items()},
         outcome=outcome,
         reason=reason[:LONGEST_REASON],
     )
+
+
+def _declared(backbone: Backbone, call: Call) -> ProductId | None:
+    """The product that is to be onboarded, if that is what is asked for, and can be read."""
+    if call.operation != "request_onboarding":
+        return None
+    try:
+        return entitlement.declared(backbone, call)
+    except Rejected:
+        return None
+
+
+def _said(call: Call) -> dict[str, str]:
+    """What the body says of what is decided."""
+    members = DECISIONS.get(call.operation, ())
+    try:
+        asked = schemas.read(call.body) if members else {}
+    except Rejected:
+        return {}
+    told = {}
+    for name in members:
+        said = asked.get(name) if isinstance(asked, dict) else None
+        if isinstance(said, str | int):
+            text = said if isinstance(said, str) else json.dumps(said)
+            told[name] = without_query(text) if name == "webhook" else text
+    return told

@@ -120,17 +120,27 @@ def asked_shown_to(caller: Caller, notice: Notice) -> list[Asked]:
     return [one for one in notice.asked if caller.holds({Role.CONSUMER}, one.domain)]
 
 
-def concerned(backbone: Backbone, call: Call) -> str:
-    """The domain in whose audit log a call belongs; `mesh` when it concerns no one domain."""
-    domain = call.parts.get("domain", "")
+def concerned(backbone: Backbone, call: Call, product: ProductId | None) -> str:
+    """The domain in whose audit log a call belongs; `mesh` when it concerns no one domain.
+
+    Args:
+        product: that is to be onboarded, if that is what is asked for.
+    """
+    domain = call.parts.get("domain", "") if product is None else product.domain
     if "onboarding" in call.parts:
         domain = _domain(backbone, Of.ONBOARDING, call) or ""
-    elif call.operation == "request_onboarding":
-        try:
-            domain = _domain(backbone, Of.DECLARATION, call) or ""
-        except Rejected:
-            domain = ""
     return domain if is_slug(domain) else MESH
+
+
+def declared(backbone: Backbone, call: Call) -> ProductId | None:
+    """The product whose onboarding is asked for; None when its declaration cannot be read.
+
+    Raises:
+        Rejected: the body is not as its schema says.
+    """
+    asked = schemas.parse(call.body, "requests/onboarding.v1")
+    declaration = read_declaration(asked["files"], variables=backbone.policy.variables)
+    return declaration.product.id if isinstance(declaration, Declaration) else None
 
 
 def _fulfils(backbone: Backbone, caller: Caller, need: Need, call: Call) -> bool:
@@ -152,9 +162,8 @@ def _domain(backbone: Backbone, of: Of, call: Call) -> str | None:
     if of is Of.PRODUCT:
         return _of_product(backbone, call)
     if of is Of.DECLARATION:
-        asked = schemas.parse(call.body, "requests/onboarding.v1")
-        declaration = read_declaration(asked["files"], variables=backbone.policy.variables)
-        return declaration.product.id.domain if isinstance(declaration, Declaration) else None
+        product = declared(backbone, call)
+        return None if product is None else product.domain
     if of is Of.ONBOARDING:
         saga = backbone.onboardings.get(call.parts["onboarding"])
         return "" if saga is None or saga.product is None else saga.product.domain

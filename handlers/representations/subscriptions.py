@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from handlers.representations.times import time
+from mesh.model.addresses import without_query
 from mesh.model.dead_letter import DeadLetter, SettledLetter
 from mesh.model.notification import RecordedAttempt
 from mesh.model.subscription import Subscription
@@ -39,9 +40,8 @@ def subscribed(made: Subscribed) -> dict[str, Any]:
 
 
 def target(wants: Subscription) -> str:
-    """What others may know of it: the query of a webhook may hold a key."""
-    shown, query, _ = wants.target.partition("?")
-    return f"{shown}?…" if query else shown
+    """What others may know of it."""
+    return without_query(wants.target)
 
 
 def attempt(made: RecordedAttempt) -> dict[str, Any]:

@@ -54,3 +54,9 @@ def parse_product_address(text: str) -> ProductId:
         message = f"{text!r} is not the address of a product. Write urn:mesh:DOMAIN:PRODUCT."
         raise Rejected(message, problem="invalid-name")
     return ProductId(domain=parts[0], product=parts[1])
+
+
+def without_query(url: str) -> str:
+    """What others may know of a webhook's URL: its query may hold a key."""
+    shown, query, _ = url.partition("?")
+    return f"{shown}?…" if query else shown

@@ -26,7 +26,7 @@ class Deed:
         log: the domain that it concerns, or `MESH`.
         operation: of the HTTP API.
         by, name: object id and name of who did it.
-        about: what it was about, by the names of parts of the path.
+        about: what it was about, by the names of parts of the path and members of the body.
         outcome: `done`, or the problem that it was refused with; `unseen` when it was begun, and
             nobody came back to say how it ended.
         reason: as it was given; empty when none was.

@@ -127,23 +127,27 @@ domains, subscriptions, agreements and who is asked by a notice to its own and t
 products.
 """
 
-DECISIONS = frozenset(
-    {
-        "request_onboarding",
-        "decide_onboarding",
-        "register_template",
-        "subscribe",
-        "unsubscribe",
-        "rotate_secret",
-        "suspend",
-        "resume",
-        "replay",
-        "request_agreement",
-        "decide_agreement",
-        "acknowledge_notice",
-        "read_snapshot",
-        "resubmit_dead_letter",
-        "discard_dead_letter",
-    }
-)
-"""Operations that are put into the audit log when they are done; what a rule refuses always is."""
+DECISIONS: Mapping[str, tuple[str, ...]] = {
+    "request_onboarding": (),
+    "decide_onboarding": ("decision", "approver"),
+    "register_template": ("name", "version"),
+    "subscribe": (
+        *("subscriber", "webhook", "event_grid", "service_bus", "inbox"),
+        *("copies", "ordered", "signature"),
+    ),
+    "unsubscribe": (),
+    "rotate_secret": (),
+    "suspend": (),
+    "resume": ("held",),
+    "replay": ("sequence", "time", "event", "last"),
+    "request_agreement": ("consumer",),
+    "decide_agreement": ("decision", "days"),
+    "acknowledge_notice": (),
+    "read_snapshot": (),
+    "resubmit_dead_letter": ("source", "number"),
+    "discard_dead_letter": ("source", "number"),
+}
+"""Operations that are put into the audit log when they are done; what a rule refuses always is.
+
+Of each, the members of its body that say what is decided, and about what; never a secret.
+"""

@@ -15,11 +15,13 @@ from mesh.announced_data import all_locations
 from mesh.backbone import replace_backbone
 from mesh.entitlement import Call
 from mesh.errors import NotFound, Unavailable
+from mesh.model.dead_letter import DeadLetter
 from mesh.model.entitlement import DECISIONS, RULES
 from mesh.model.names import ProductId
 from mesh.model.policy import Policy
 from mesh.model.principal import Principal
 from mesh.model.rate import Buckets, Rate
+from mesh.schemas import openapi
 from tests.unit.test_entitlement import PRODUCT, ROOT, SUBSCRIBE, refused
 
 COUNTRIES = ProductId(domain="geography", product="countries")
@@ -92,7 +94,63 @@ def test_owners_read_their_domains_log(api):
 
 
 def test_each_decision_has_a_rule():
-    assert set(RULES) > DECISIONS
+    assert set(RULES) > set(DECISIONS)
+
+
+@pytest.mark.parametrize("operation", DECISIONS)
+def test_what_a_decision_says_of_itself_is_in_its_body(operation):
+    said = DECISIONS[operation]
+    if said:
+        described = [
+            one["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            for one in openapi()["paths"].values()
+            if one.get("post", {}).get("operationId") == operation
+        ]
+        [name] = (reference.rpartition("/")[2] for reference in described)
+        members = openapi()["components"]["schemas"][name]["properties"]
+        assert set(said) <= set(members) - {"token", "files"}
+
+
+def test_the_log_tells_what_was_decided_and_no_secret(api, countries):
+    wish = {"subscriber": "fleet", "webhook": "https://fleet.example/hook?key=s3cret"}
+    made = api("POST", PRODUCT + "/subscriptions", wish, by="fleet").json
+    asked = {"consumer": "fleet", "purpose": "To fly."}
+    api("POST", PRODUCT + "/agreements", asked, by="fleet")
+    revoked = {"decision": "revoke", "reason": "No."}
+    api("POST", PRODUCT + "/agreements/fleet/decision", revoked, by="geography=owner")
+    letter = DeadLetter(
+        source="onboarding",
+        number=7,
+        message_id="m",
+        enqueued_at=None,
+        reason="Expired",
+        description="",
+        deliveries=1,
+        body=b"{}",
+    )
+    countries.dead_letters.letters.append(letter)
+    discarded = {"source": "onboarding", "number": 7.0, "reason": "Junk."}
+    api("POST", "/dead-letters/discards", discarded, by="ops=ops")
+
+    told = {entry["operation"]: entry["about"] for entry in (*log(api), *log(api, "mesh"))}
+    address = {"domain": "geography", "product": "countries"}
+    assert made["secret"]
+    assert told == {
+        "subscribe": {
+            **address,
+            "subscriber": "fleet",
+            "webhook": "https://fleet.example/hook?…",
+        },
+        "request_agreement": {**address, "consumer": "fleet"},
+        "decide_agreement": {**address, "consumer": "fleet", "decision": "revoke"},
+        "discard_dead_letter": {"source": "onboarding", "number": "7"},
+    }
+
+
+def test_the_log_names_the_product_that_was_to_be_onboarded(api, declare):
+    api("POST", "/onboardings", {"files": declare()}, by="geography")
+
+    assert log(api)[0]["about"] == {"product": "geography/countries"}
 
 
 class Failing:
