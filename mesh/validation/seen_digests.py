@@ -3,7 +3,7 @@
 Digests come from polars' hash with random seeds, so that nobody can aim at them: two keys of a file
 of a hundred million are taken for one with a probability of 10⁻²². Some stand in memory; more
 go to a temporary file, sorted. A filter knows most new keys to be new: of 64 bits a key while they
-are in memory, of 12 on disk. Eight files become one, so that there are few to look at.
+are in memory, of 16 or less on disk. Eight files become one, so that there are few to look at.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MERGED = 8
 _FILTER_BITS = 64
+_FEW = 16
 _REPEATED = 1 << 16
 """Keys that were repeated and are looked up first: most of them will be again."""
 
@@ -126,7 +127,7 @@ class SeenDigests:
             perhaps |= each.may_have(highs, masks)
         ordered = np.sort(highs)
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
-        return perhaps | np.isin(highs, twice) if len(twice) else perhaps
+        return perhaps | _among(highs, twice)
 
     def _firsts(self, asked: Numbers) -> dict[tuple[int, int], int]:
         """The first rows of digests that are here."""
@@ -150,11 +151,10 @@ class SeenDigests:
 
     def _near(self, highs: Numbers, masks: Numbers) -> Iterator[Numbers]:
         """Records here that have the upper half of one of those digests."""
-        import numpy as np
-
-        if self._records is not None:
-            held = self._records[: self._count]
-            yield held[np.isin(held[:, 0], highs)]
+        if self._filter is not None and self._records is not None:
+            asked = highs[self._filter.may_have(highs, masks)]
+            held = self._records[:, : self._count]
+            yield held[:, _among(held[0], asked)].T
         for file in self._files():
             yield from file.near(highs, masks)
 
@@ -164,19 +164,19 @@ class SeenDigests:
         taken = 0
         while taken < len(rows):
             if self._records is None or self._filter is None:
-                self._records = np.empty((self._spilled, 3), np.uint64)
+                self._records = np.empty((3, self._spilled), np.uint64)
                 self._filter = Filter(self._spilled, _FILTER_BITS)
             here = slice(taken, taken + self._spilled - self._count)
             highs, lows, masks = digests[:, here]
             self._filter.add(highs, masks)
-            to = self._records[self._count : self._count + len(highs)]
-            to[:, 0], to[:, 1], to[:, 2] = highs, lows, rows[here]
+            to = self._records[:, self._count : self._count + len(highs)]
+            to[0], to[1], to[2] = highs, lows, rows[here]
             taken += len(highs)
             self._count += len(highs)
             if self._count == self._spilled:
                 records = self._records
                 self._begin()
-                self._spill(records)
+                self._spill(records.T)
 
     def _filters(self) -> Iterator[Filter]:
         if self._filter:
@@ -195,6 +195,19 @@ class SeenDigests:
             made = one_of(tier)
             tier.clear()
         self._tiers.append([made])
+
+
+def _among(highs: Numbers, asked: Numbers) -> NDArray[np.bool_]:
+    """Which of many upper halves are among others, few or many."""
+    import numpy as np
+    import polars as pl
+
+    if len(asked) > _FEW:
+        return pl.Series(highs).is_in(pl.Series(asked).implode()).to_numpy()
+    found = np.zeros(len(highs), np.bool_)
+    for each in asked:
+        found |= highs == each
+    return found
 
 
 def _pairs(digests: Numbers) -> Iterator[tuple[int, int]]:
