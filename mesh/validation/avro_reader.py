@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mesh.validation.arrow_text import json_text
-from mesh.validation.avro_blocks import check_size, check_unpacked
+from mesh.validation.avro_blocks import (
+    bound_decimals,
+    check_head,
+    check_listed,
+    check_size,
+    check_unpacked,
+)
+from mesh.validation.avro_schema import refuse_unsound
 from mesh.validation.file_columns import FileColumn, compare_columns
 from mesh.validation.origins import AvroRows
 from mesh.validation.plan import Plan
@@ -14,6 +21,8 @@ from mesh.validation.record_lines import RecordLines
 from mesh.validation.report import FileRefusedError
 
 _RECORDS = 1000
+_TEXT = 4 << 20
+"""Characters of JSON of so many records at a time, if they are long."""
 _SYNC = 16
 _MAGIC = b"Obj\x01"
 _LOGICAL: Mapping[str, tuple[str, str | None]] = {
@@ -53,19 +62,20 @@ def avro_blocks(plan: Plan, pieces: Iterable[bytes]) -> Iterator[RecordLines]:
     names = compare_columns(plan, [file_field(field) for field in schema["fields"]])
     wanted = set(names)
     kept: list[dict[str, Any]] = []
+    texts: list[str] = []
+    size = 0
     for record in _guarded(reader):
         kept.append(record)
-        if len(kept) >= _RECORDS:
-            yield _lines(kept, wanted, reader)
-            kept = []
+        texts.append(json_text({name: record[name] for name in record if name in wanted}))
+        size += len(texts[-1])
+        if len(kept) >= _RECORDS or size >= _TEXT:
+            yield _lines(kept, texts, reader)
+            kept, texts, size = [], [], 0
     if kept:
-        yield _lines(kept, wanted, reader)
+        yield _lines(kept, texts, reader)
 
 
-def _lines(records: list[dict[str, Any]], wanted: set[str], reader: Any) -> RecordLines:
-    texts = [
-        json_text({name: record[name] for name in record if name in wanted}) for record in records
-    ]
+def _lines(records: list[dict[str, Any]], texts: list[str], reader: Any) -> RecordLines:
     origin = AvroRows(
         records=records, schema=reader.metadata["avro.schema"], codec=str(reader.codec)
     )
@@ -85,21 +95,31 @@ def _opened(stream: _Stream) -> Any:
     import fastavro
 
     source: Any = stream  # it asks for nothing but `read`
+    bound_decimals()
     try:
-        return fastavro.reader(source)
+        return fastavro.block_reader(source)
     except Exception as error:  # noqa: BLE001 - the library raises whatever broken bytes lead it to
         raise _unreadable(error, "at its head") from None
 
 
+def _records(reader: Any) -> Iterator[dict[str, Any]]:
+    has_lists, row = refuse_unsound(reader.writer_schema), 1
+    for block in reader:
+        if has_lists:
+            check_listed(block, reader.writer_schema, row)
+        yield from block
+        row += block.num_records
+
+
 def _guarded(reader: Any) -> Iterator[dict[str, Any]]:
-    records, row = iter(reader), 0
+    records, row = _records(reader), 0
     while True:
         try:
             record = next(records)
         except StopIteration:
             return
         except FileRefusedError:
-            raise  # of the compression around it
+            raise  # of the compression around it, or of what would take too much
         except Exception as error:  # noqa: BLE001 - as above
             raise _unreadable(error, f"after row {row}") from None
         row += 1
@@ -149,27 +169,35 @@ def _named(schema: Any) -> str:
 class _Stream:
     """Pieces as something to read from, forwards only."""
 
-    codec = "null"
+    codec: str | None = None
     """Of the blocks, once the head has been read."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
         self._held = bytearray()
+        self._taken = 0
 
     def peek(self, size: int) -> bytes:
         self._fill(size)
         return bytes(self._held[:size])
+
+    def tell(self) -> int:
+        """How many bytes have been read."""
+        return self._taken
 
     def read(self, size: int = -1) -> bytes:
         if size < 0:
             self._held += b"".join(self._pieces)
             size = len(self._held)
         check_size(size)
+        if self.codec is None:
+            check_head(self._taken + size)
         self._fill(size)
         taken = bytes(self._held[:size])
+        self._taken += len(taken)
         del self._held[:size]
-        if size > _SYNC and self.codec != "null":
-            check_unpacked(self.codec, taken)
+        if size > _SYNC and self.codec not in {None, "null"}:
+            check_unpacked(str(self.codec), taken)
         return taken
 
     def _fill(self, size: int) -> None:

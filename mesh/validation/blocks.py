@@ -13,6 +13,8 @@ from mesh.validation.signatures import GZIP, ZSTD, refuse_other
 BLOCK = 1 << 20
 _MOST_EXPANDED = 250
 _HARMLESS = 16 << 20
+_PACKED_PIECE = 1 << 16
+"""So much at a time is unpacked: of a bomb no more than what is harmless, however it comes."""
 _ZSTD_PIECE = 1 << 10
 """A block of four bytes may unpack to 128 KiB: 32 MiB at most come out of one piece."""
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -35,8 +37,10 @@ def plain_chunks(
     def counted() -> Iterator[bytes]:
         nonlocal packed
         for chunk in chunks:
-            packed += len(chunk)
-            yield chunk
+            for start in range(0, len(chunk), _PACKED_PIECE):
+                piece = chunk[start : start + _PACKED_PIECE]
+                packed += len(piece)
+                yield piece
 
     for piece in _gunzip(counted()) if compression == "gzip" else _unzstd(counted()):
         unpacked += len(piece)

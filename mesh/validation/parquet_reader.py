@@ -20,6 +20,8 @@ from mesh.validation.report import FileRefusedError, Limits
 from mesh.validation.spool import spooled
 
 MOST_GROUP = 2 << 30
+MOST_FOOTER = 16 << 20
+"""It takes some fifteen times as much in memory."""
 _BATCH_BYTES = 16 << 20
 _BATCH_ROWS = 1 << 13
 _ENCRYPTED = b"PARE"
@@ -78,8 +80,10 @@ def _opened(file: IO[bytes]) -> Any:
     from pyarrow import parquet
 
     head = file.read(4)
-    file.seek(max(file.seek(0, 2) - 4, 0))
-    tail = file.read(4)
+    size = file.seek(0, 2)
+    file.seek(max(size - 8, 0))
+    end = file.read(8)
+    tail = end[-4:]
     file.seek(0)
     if _ENCRYPTED in {head, tail}:
         raise FileRefusedError(
@@ -97,11 +101,22 @@ def _opened(file: IO[bytes]) -> Any:
             "The Parquet file is cut short: its end is missing.",
             "Send the whole file again.",
         )
+    _refuse_described(int.from_bytes(end[:4], "little"), size)
     try:
         # What is buffered ahead is not given back, and memory would grow with the file.
         return parquet.ParquetFile(file, pre_buffer=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(error) from None
+
+
+def _refuse_described(size: int, most: int) -> None:
+    if MOST_FOOTER < size <= most:  # what claims more than there is is damaged
+        raise FileRefusedError(
+            "recordSize",
+            f"The description of columns and row groups at the end of the Parquet file has "
+            f"{size:,} bytes; the most is {MOST_FOOTER:,}.",
+            "Write fewer and larger row groups, and only the columns of the contract.",
+        )
 
 
 def _refuse_huge(metadata: Any) -> None:

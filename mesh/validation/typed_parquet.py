@@ -183,7 +183,11 @@ class TypedParquet:
     def close(self) -> None:
         """Let go of the temporary file."""
         self._beside.close()
-        self._file.close()
+        try:
+            if self._writer is not None:  # or it would write its end when it is collected
+                self._writer.close()
+        finally:
+            self._file.close()
 
     def _flush(self) -> None:
         held, self._held, self._size = self._held, [], 0

@@ -1,6 +1,9 @@
-"""Files that are meant to do harm, at their real size: how long, and how much memory, each takes.
+"""Files that are meant to do harm, at their real size: what processor time and memory each takes.
 
-Each is judged in a process of its own, whose peak of memory is counted; it is made on the fly.
+Each is judged in a process of its own, whose peak of memory is counted; it is made on the fly, by
+another process. All is done that landing does with a file: its
+good rows as Parquet, its reject file, and the list of violations are written to the temporary disk.
+`scripts/bench hostile`, or of one file: `python -m scripts.bench_parts.hostile NAME`.
 """
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, suppress
+from tempfile import TemporaryFile
 
 _MEGABYTE = 1 << 20
 _GIGABYTE = 1 << 30
 _ROWS = 1_000_000
+_LISTED = 1_000_000
 _CONTRACT = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -69,6 +75,11 @@ def _columns(count: int) -> Iterator[bytes]:
     for start in range(0, count, 100_000):
         yield ",".join(f"c{n}" for n in range(start, start + 100_000)).encode() + b","
     yield b"a,b\n"
+
+
+def _fields(count: int) -> Iterator[bytes]:
+    for start in range(0, count, 100_000):
+        yield "".join(f', "c{n}": 1' for n in range(start, start + 100_000)).encode()
 
 
 def _array() -> Iterator[bytes]:
@@ -152,13 +163,19 @@ _FILES = {
         [b"a,b\n"], _bad_rows("x{0},y\n")) for piece in part),
     "a million bad rows.jsonl": lambda: _bad_rows('{{"a": "x{0}"}}\n'),
     "a million bad rows.json": _array,
+    "two million violations, each another.jsonl": lambda: _bad_rows(
+        '{{"a": "x{0}", "c{0}": {0}}}\n'),
+    "ten million fields in a record.jsonl": lambda: (piece for part in (
+        [b'{"a": 1'], _fields(10_000_000), [b"}\n"]) for piece in part),
+    "a value nested a million times.jsonl": lambda: iter(
+        [b'{"a": ' + b"[" * _ROWS + b"]" * _ROWS + b"}\n"]),
     "a million bad rows.avro": _avro_rows,
     "a million rows of other columns.parquet": _parquet_rows,
 }  # fmt: skip
 
 
 def measure() -> dict[str, float]:
-    """Seconds and peak MB of each file; what is said of it goes to standard error."""
+    """Seconds of processor time and peak MB of each; what is said of it goes to standard error."""
     numbers: dict[str, float] = {}
     for name in _FILES:
         command = [sys.executable, "-m", "scripts.bench_parts.hostile", name]
@@ -171,18 +188,50 @@ def measure() -> dict[str, float]:
 
 def _judge(name: str, chunks: Iterable[bytes]) -> dict[str, object]:
     from mesh.model.contract import DataContract
-    from mesh.validation import FileFormat, NullSink, compile_object, validate
+    from mesh.validation import (
+        FileFormat,
+        PublishingSink,
+        RejectFile,
+        StreamSink,
+        compile_object,
+        validate,
+    )
 
     plan = compile_object(DataContract.from_json_schema(_CONTRACT, name="r"), "r")
     file_format = FileFormat.from_name(name)
     assert isinstance(file_format, FileFormat)
-    started = time.perf_counter()
-    report = validate(plan, chunks, file_format=file_format, sink=NullSink())
+    started = time.process_time()
+    with ExitStack() as files:
+        native, lines, listed = (files.enter_context(TemporaryFile()) for _ in range(3))
+        rejects = RejectFile(plan, file_format, native=native, lines=lines)
+        streams = StreamSink(rejects=rejects, violations=listed, most=_LISTED)
+        sink = files.enter_context(closing(PublishingSink(streams, plan, file_format)))
+        report = validate(plan, chunks, file_format=file_format, sink=sink)
+        rejects.finish()
     problems = [f"{one.rule}: {one.message[:120]}" for one in report.problems]
-    said = "; ".join(problems) or f"{report.rejected:,} of {report.rows:,} rows are bad"
+    counted = f"{report.rejected:,} of {report.rows:,} rows are bad; {report.violations:,} "
+    counted += f"violations, {streams.listed:,} listed"
+    said = "; ".join(problems) or counted
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"said": said, "seconds": time.perf_counter() - started, "peak": peak}
+    return {"said": said, "seconds": time.process_time() - started, "peak": peak}
+
+
+def _made(name: str) -> Iterator[bytes]:
+    """A file from a process that makes it."""
+    command = [sys.executable, "-m", "scripts.bench_parts.hostile", name, "--make"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as making:
+        assert making.stdout
+        yield from iter(lambda: making.stdout.read1(_MEGABYTE), b"")  # type: ignore[union-attr]
+
+
+def _make(name: str) -> None:
+    with suppress(BrokenPipeError):
+        for piece in _FILES[name]():
+            sys.stdout.buffer.write(piece)
 
 
 if __name__ == "__main__":
-    print(json.dumps(_judge(sys.argv[1], _FILES[sys.argv[1]]())))
+    if sys.argv[2:] == ["--make"]:
+        _make(sys.argv[1])
+    else:
+        print(json.dumps(_judge(sys.argv[1], _made(sys.argv[1]))))

@@ -259,6 +259,13 @@ def test_a_row_group_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Row group 1 of the Parquet file has" in message
 
 
+def test_a_description_of_columns_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesh.validation.parquet_reader.MOST_FOOTER", 10)
+    rule, message = problem(GOOD_PARQUET, "rows.parquet")
+    assert rule == "recordSize"
+    assert message.startswith("The description of columns and row groups at the end")
+
+
 def test_a_file_beyond_the_spool() -> None:
     with pytest.raises(FileRefusedError) as refused:
         spool.spooled([b"x" * 6, b"x" * 5], most=10)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import json
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +56,25 @@ TYPES = [
         "map<string, date32[day]>",
     ),
 ]
+
+
+def test_what_is_begun_and_not_published_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_GROUP_BYTES", 1)
+    plan = plan_of(contract([{"name": "a", "logicalType": "integer"}]))
+    layout = FileFormat.from_name("rows.csv")
+    assert isinstance(layout, FileFormat)
+    unraised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+
+    sink = PublishingSink(NullSink(), plan, layout)
+    validate(plan, [b"a\n1\n", b"2\nx\n"], file_format=layout, sink=sink)
+    sink.close()
+    del sink
+    gc.collect()
+
+    assert unraised == []
 
 
 def publish(
