@@ -86,7 +86,7 @@ def _notify(
     recorded = next((one for one in made if one.number == notification.attempt), None)
     if recorded is None:
         told = earlier is not None and earlier.is_delivered and not notification.again
-        if told or (made and made[-1].outcome != "retry"):
+        if told or (made and made[-1].next_at is None):
             turns.settled(backbone, subscription, notification)
             return None
         recorded = _in_its_place(backbone, notification, subscription, lane)
@@ -153,14 +153,15 @@ def _attempt(
     at = backbone.now()
     made = attempts.attempt(backbone, notification, subscription, at=at, limit=limit)
     pause = None
-    if made.outcome == "retry":
+    has_failed = made.outcome in {"retry", "refused"}
+    if has_failed:
         pause = next_attempt(
             backbone.policy.schedule,
             notification.attempt,
             retry_after=made.retry_after,
             jitter=random.random(),  # noqa: S311 - it spreads load, it guards nothing
         )
-    exhausted = made.outcome == "retry" and pause is None
+    exhausted = has_failed and pause is None
     return RecordedAttempt(
         product=notification.event.product,
         sequence=notification.event.sequence,

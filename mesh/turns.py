@@ -1,7 +1,7 @@
 """A subscription that asks for order is told of one event after the other.
 
 Which event's turn it is follows from the record: it is the first after the last that was settled
-(delivered, or given up). What comes too early ends, and reminds of the one whose turn it is; what
+(delivered, or skipped). What comes too early ends, and reminds of the one whose turn it is; what
 is settled calls the next. So no message has to wait for another, and none that is lost stops the
 others for good (docs/decisions/0015).
 """

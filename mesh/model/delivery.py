@@ -14,7 +14,7 @@ Outcome = Literal["delivered", "retry", "gone", "refused"]
 
 `delivered`: the receiver answered 2xx. `retry`: it did not, and may do so later. `gone`: it
 answered 410, and wants no more. `refused`: it is no receiver that we talk to (its URL points
-inside the network, or it redirects); trying again without a change of the URL is pointless.
+inside the network, or it redirects), which may be for a while only: it is tried again, too.
 """
 
 STANDARD_SCHEDULE = (

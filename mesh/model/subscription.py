@@ -49,7 +49,7 @@ class Route:
             pull.
         copies: whether an inbox gets the data too, beside the event that points at it.
         signature: how webhooks are signed.
-        ordered: whether each event waits until the one before it is delivered, or given up.
+        ordered: whether each event waits until the one before it is delivered.
     """
 
     channel: Channel = Channel.PULL
@@ -207,7 +207,7 @@ class Subscription:
             same request again is told the secret again.
         is_slow: whether it took too long lately; its notifications wait in a lane of their own.
         ordered: whether it is told of one event after the other, in the order of their sequences.
-        settled: with order, sequence of the last event that it was told of, or that was given up.
+        settled: with order, sequence of the last event that it was told of, or that was skipped.
         alert: what its owner was told last, or is to be told.
         again_until: with order, up to which sequence it is told again of what it was told before.
         until: when the domain's agreement ends; None when it needs none.

@@ -70,6 +70,24 @@ def test_a_failure_to_the_end_of_the_schedule_is_told_on_the_way_and_suspends(co
     assert countries.told() == []
 
 
+def test_who_redirects_to_the_end_of_the_schedule_is_suspended_too(countries):
+    """Nothing is lost to who has moved, and its owner is told."""
+    identity = subscribe(countries)
+    refused = replace(FAILED, outcome="refused", status=302, reason="302.")
+    countries.webhooks.answers.extend([refused] * len(countries.backbone.policy.schedule))
+    land(countries, "failing")
+    seen = [state(countries, identity).failing]
+    while countries.webhooks.answers:
+        countries.clock.advance(timedelta(hours=30))
+        countries.deliver()
+        seen.append(state(countries, identity).failing)
+
+    assert seen == [0, 0, 0, 0, 50, 50, 70, 70, 90, 100]
+    assert state(countries, identity).state is State.SUSPENDED
+    delivery = countries.backbone.deliveries.get(COUNTRIES, countries.updates()[0], identity)
+    assert [one.outcome for one in delivery.attempts] == ["refused"] * 9 + ["exhausted"]
+
+
 @pytest.mark.parametrize(("held", "which"), [("replay", [0, 1, 2]), ("last", [2]), ("skip", [])])
 def test_what_was_held_is_told_as_asked(countries, held, which):
     identity = subscribe(countries)
