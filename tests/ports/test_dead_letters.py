@@ -119,6 +119,7 @@ def test_one_is_taken_and_the_others_stay(either: tuple[DeadLetters, str, GiveUp
 
     assert [letter.message_id for letter in handled] == ["b"]
     assert done == handled[0]
+    assert done.is_same(second)
     assert texts(letters, source) == ["a", "c"]
     assert letters.take(source, second.number, handled.append) is None
     assert len(handled) == 1

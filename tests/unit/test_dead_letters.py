@@ -142,6 +142,7 @@ def test_a_queue_that_was_made_anew_counts_anew(world):
     done = dead_letters.resubmit(world.backbone, "notifications", 5)
 
     assert (done.letter, done.repeated) == (other, False)
+    assert other.is_same(replace(other, deliveries=11)), "looking at it counts"
     assert len(world.queues.waiting("notifications")) == 1
 
 
