@@ -166,10 +166,9 @@ class ApiClients:
         called = f"{self.stack.host.ready['url']}/admin/functions/check_agreements"
         try:
             httpx.post(called, headers={"x-functions-key": KEY}, json={}, timeout=60)
-            found = self.api.get(path)
-        except httpx.TransportError:
+            return str(self.api.get(path).json().get("standing", ""))
+        except (httpx.TransportError, ValueError):
             return ""
-        return str(found.json().get("standing", ""))
 
     def _end(self, product: ProductId, consumer: str, at: datetime) -> None:
         for wish in list(self.wishes.values()):

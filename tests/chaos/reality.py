@@ -128,7 +128,7 @@ class Campaign(ApiClients):
     def _guests(self, products: list[ProductId], files: int) -> None:
         """Domains that may consume for a while, with retries on their way when that is over."""
         self.subscribe(products[0], "transit", "later", "500", "204", subscriber="transit")
-        self.lend(products[1], "charter", timedelta(seconds=3 + files * A_FILE_S / 2))
+        self.lend(products[1], "charter", timedelta(seconds=8 + files * A_FILE_S / 2))
         self.subscribe(products[1], "charter", "later", "500", "204", subscriber="charter")
 
     def _subscribers(self, product: ProductId) -> None:
