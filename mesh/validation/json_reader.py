@@ -92,14 +92,12 @@ class JsonLinesReader(RunReader[JsonExpressions]):
 
     def _looked_into(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
         """The same where keys stand within fields: each record is read."""
-        odd: dict[int, list[Fault]] = {}
-        for number, line in enumerate(data[start : stop - 1].split(b"\n")):
-            record = parse_json(line.decode())
-            self._quality.add({name: [record.get(name)] for name in self._quality.fields})
-            faults = self._key_faults(record, self._tally.rows + 1 + number)
-            if faults:
-                odd[number] = faults
-        return odd
+        records = [parse_json(line.decode()) for line in data[start : stop - 1].split(b"\n")]
+        self._quality.add(
+            {name: [one.get(name) for one in records] for name in self._quality.fields}
+        )
+        most = self._limits.violations_per_record
+        return self._keys.nested.faults(records, self._tally.rows + 1, most=most)
 
     def _learn(self, record: dict[str, Any]) -> None:
         """Take the order of a good record's keys for that of the next ones."""

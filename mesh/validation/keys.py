@@ -65,7 +65,7 @@ class KeyIndex:
             for first in self.repeated(number, [[part] for part in parts], row).values():
                 value = ", ".join(shown(record[name]) for name in key.fields)
                 found.append(self.fault(key, value, first))
-        return [*found, *self.nested.faults(record, row, most=most)]
+        return [*found, *self.nested.faults([record], row, most=most).get(0, ())]
 
     def repeated(self, number: int, columns: Sequence[Parts], row: int) -> dict[int, int]:
         """Remember one key of many rows; which of them (from 0) an earlier row has, and which row.
@@ -123,23 +123,33 @@ class UniqueValues:
         self._seen = [Seen() for _ in self.paths]
         self._sensitive = plan.sensitive
 
-    def faults(self, record: Mapping[str, Any], row: int, *, most: int) -> list[Fault]:
-        """A fault for each value that stood there before; all are remembered, so many are told."""
-        found: list[Fault] = []
+    def faults(
+        self, records: Sequence[Mapping[str, Any]], row: int, *, most: int
+    ) -> dict[int, list[Fault]]:
+        """Faults of the records (from 0) with a value that stood there before.
+
+        All values are remembered; of each record so many faults are told.
+
+        Args:
+            row: Of the first of them.
+        """
+        found: dict[int, list[Fault]] = {}
         for path, seen in zip(self.paths, self._seen, strict=True):
-            here: dict[bytes, Place] = {}
-            for place, value in values_at(record, path.steps):
-                if value is None:
-                    continue
-                key = canonical(value)
-                first = seen.add(key, row)
-                if first is None:
-                    here[key] = place
-                elif len(found) < most:
-                    where = f"row {first}" if first > 0 else "the file that this one mends"
-                    if key in here:
-                        where = f"{field_path(here[key])} of the same row"
-                    found.append(self._fault(path.pointer, place, value, where))
+            values = [
+                (index, place, value, canonical(value))
+                for index, record in enumerate(records)
+                for place, value in values_at(record, path.steps)
+                if value is not None
+            ]
+            here: dict[bytes, tuple[int, Place]] = {}
+            firsts = seen.firsts([key for *_, key in values])
+            for (index, place, value, key), first in zip(values, firsts, strict=True):
+                if first is None and key not in here:
+                    here[key] = index, place
+                elif len(told := found.setdefault(index, [])) < most:
+                    where = _first_place(first, here.get(key), index, row)
+                    told.append(self._fault(path.pointer, place, value, where))
+            seen.take(list(here), [row + index for index, _ in here.values()])
         return found
 
     def _fault(self, pointer: str, place: Place, value: Any, where: str) -> Fault:
@@ -152,6 +162,16 @@ class UniqueValues:
             value=MASK if secret else shown(value),
             message=f"{label} must be unique in the file; {what} is already in {where}.",
         )
+
+
+def _first_place(first: int | None, here: tuple[int, Place] | None, index: int, row: int) -> str:
+    """Where a value stood first: a row of before, or a record that is looked at now."""
+    if first is None:
+        assert here
+        if here[0] == index:
+            return f"{field_path(here[1])} of the same row"
+        first = row + here[0]
+    return f"row {first}" if first > 0 else "the file that this one mends"
 
 
 def joined(parts: Parts) -> bytes | None:

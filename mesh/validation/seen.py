@@ -64,6 +64,22 @@ class Seen:
         self._take(keys, row)
         return True
 
+    def firsts(self, keys: Sequence[bytes]) -> list[int | None]:
+        """Of each of these keys the row that had it first; all are asked for at once."""
+        short = list(map(_short, keys))
+        known = self._new if self._at is None else self._at.keys()
+        found = [self._in_hand(key) if key in known else None for key in short]
+        lost = [at for at, row in enumerate(found) if row is None]
+        if self._old and lost:
+            for at, row in zip(lost, self._old.rows([short[at] for at in lost]), strict=True):
+                found[at] = row
+        return found
+
+    def take(self, keys: Sequence[bytes], rows: Sequence[int]) -> None:
+        """Add different keys, each with its row, that are known not to be here."""
+        for key, row in zip(keys, rows, strict=True):
+            self._take([_short(key)], row)
+
     def unknown(self, keys: Iterable[bytes]) -> set[bytes]:
         """Those of these keys that have not been added."""
         short = {_short(key): key for key in keys}
@@ -103,13 +119,12 @@ class Seen:
         return self._made
 
     def _first(self, key: bytes) -> int | None:
-        if self._at is not None:
-            row = self._at.get(key)
-        elif key in self._new:
-            row = self._looked_up(key)
-        else:
-            row = None
+        known = self._new if self._at is None else self._at.keys()
+        row = self._in_hand(key) if key in known else None
         return row if row is not None or not self._old else self._old.rows([key])[0]
+
+    def _in_hand(self, key: bytes) -> int:
+        return self._looked_up(key) if self._at is None else self._at[key]
 
     def _looked_up(self, key: bytes) -> int:
         if key in self._found:

@@ -52,3 +52,17 @@ def test_whether_a_key_is_there_is_told_of_any_number() -> None:
     keys = [b"%d" % number for number in range(20_000)]
     assert seen.unknown(keys) == set(keys[10_000:])
     assert seen.unknown([b"x" * 100, b"x" * 99]) == {b"x" * 99}
+
+
+@settings(max_examples=examples(60))
+@given(st.lists(st.lists(st.integers(0, 40), max_size=12), max_size=8))
+def test_keys_are_asked_for_and_taken_many_at_once(blocks: list[list[int]]) -> None:
+    seen, told = Seen(in_memory=8), dict[bytes, int]()
+    for block, numbers in enumerate(blocks):
+        keys = [b"%d" % number * (40 if number % 7 == 0 else 1) for number in numbers]
+
+        assert seen.firsts(keys) == [told.get(key) for key in keys]
+
+        new = {key: 100 * block + at for at, key in enumerate(keys) if key not in told}
+        seen.take(list(new), list(new.values()))
+        told |= new
