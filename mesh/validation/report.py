@@ -126,7 +126,8 @@ class Limits:
         helpers: How many threads or processes look for good records in a large file, beside the
             one that judges; None for as many as there are processors.
         lines: Whether polars, where it is installed, does that in threads; else processes do.
-        large: From how many bytes on (decompressed) a file is large.
+        large: From how many bytes on (decompressed) a file is large; where polars is loaded
+            already, from its second block on.
         block_bytes: How much of a text is looked at at a time.
     """
 

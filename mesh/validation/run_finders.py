@@ -9,6 +9,7 @@ nothing else.
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from bisect import bisect_right
 from collections import deque
@@ -158,7 +159,7 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
         reader.feed(block)
         seen += len(block)
         expressions = reader.expressions
-        if asked or not expressions or seen <= limits.large:
+        if asked or not expressions or seen <= _small(expressions, limits):
             continue
         asked = True
         give_blocks_back()
@@ -166,6 +167,12 @@ def feed_all(reader: BlockReader, blocks: Iterable[bytes], limits: Limits) -> No
             whole.size = finders.block
             with closing(finders), ahead(each) as following:
                 _feed_with(reader, following, finders)
+
+
+def _small(expressions: Expressions, limits: Limits) -> int:
+    """Up to how many bytes a file is not worth helpers; those that are loaded cost little."""
+    loaded = limits.lines and expressions.lines and "polars" in sys.modules
+    return min(limits.large, limits.block_bytes) if loaded else limits.large
 
 
 def _feed_with(reader: BlockReader, blocks: Iterator[bytes], finders: RunFinders) -> None:
