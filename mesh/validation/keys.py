@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Any, cast
 
 from mesh.model.relationships import RULE
@@ -15,6 +16,9 @@ from mesh.validation.seen import Seen
 from mesh.validation.sentences import clipped, field_path, shown
 
 Parts = Sequence[bytes | None]
+
+_AT_ONCE = 1 << 16
+"""Values within fields, which a record may have by the million."""
 
 
 class KeyIndex:
@@ -135,21 +139,23 @@ class UniqueValues:
         """
         found: dict[int, list[Fault]] = {}
         for path, seen in zip(self.paths, self._seen, strict=True):
-            values = [
+            values = (
                 (index, place, value, canonical(value))
                 for index, record in enumerate(records)
                 for place, value in values_at(record, path.steps)
                 if value is not None
-            ]
-            here: dict[bytes, tuple[int, Place]] = {}
-            firsts = seen.firsts([key for *_, key in values])
-            for (index, place, value, key), first in zip(values, firsts, strict=True):
-                if first is None and key not in here:
-                    here[key] = index, place
-                elif len(told := found.setdefault(index, [])) < most:
-                    where = _first_place(first, here.get(key), index, row)
-                    told.append(self._fault(path.pointer, place, value, where))
-            seen.take(list(here), [row + index for index, _ in here.values()])
+            )
+            while some := list(islice(values, _AT_ONCE)):
+                here: dict[bytes, tuple[int, Place]] = {}
+                keys = list(dict.fromkeys(key for *_, key in some))
+                firsts = dict(zip(keys, seen.firsts(keys), strict=True))
+                for index, place, value, key in some:
+                    if firsts[key] is None and key not in here:
+                        here[key] = index, place
+                    elif len(told := found.setdefault(index, [])) < most:
+                        where = _first_place(firsts[key], here.get(key), index, row)
+                        told.append(self._fault(path.pointer, place, value, where))
+                seen.take(list(here), [row + index for index, _ in here.values()])
         return found
 
     def _fault(self, pointer: str, place: Place, value: Any, where: str) -> Fault:
@@ -171,6 +177,8 @@ def _first_place(first: int | None, here: tuple[int, Place] | None, index: int, 
         if here[0] == index:
             return f"{field_path(here[1])} of the same row"
         first = row + here[0]
+    if first == row + index:
+        return "the same row"
     return f"row {first}" if first > 0 else "the file that this one mends"
 
 

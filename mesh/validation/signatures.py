@@ -33,8 +33,9 @@ def refuse_other(data: bytes, *, wide: bool) -> None:
         if data.startswith(mark):
             raise FileRefusedError(
                 "compression",
-                f"The file is compressed with {name}, and its name does not say so.",
-                f"Give its name the ending {ending}, once for each time that it was compressed.",
+                f"The file is compressed with {name}, where text is due.",
+                f"Give its name the ending {ending}, once for each time that it was compressed, or "
+                f"say so in the contract's fileDialect.",
             )
     found = _format(data)
     if found:

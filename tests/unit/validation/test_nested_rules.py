@@ -176,6 +176,18 @@ def test_a_record_of_repetitions_is_summed_up() -> None:
     assert report.by_rule == {"unique": Limits().violations_per_record + 1}
 
 
+def test_values_are_looked_up_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesh.validation.keys._AT_ONCE", 2)
+    found = nested(
+        {"logicalType": "array", "items": {**TEXT, "unique": True}}, '["x", "y", "x", "z", "z"]'
+    )
+
+    assert [one["message"] for one in found.violations] == [
+        "a[2] must be unique in the file; 'x' is already in the same row.",
+        "a[4] must be unique in the file; 'z' is already in the same row.",
+    ]
+
+
 def test_good_rows_of_a_file_that_is_mended_count() -> None:
     plan = plan_of(contract(PROPERTIES))
     kept = Kept(file=io.BytesIO(written("jsonl", ROWS[:2])), kind="jsonl", separator=None, rows=2)
