@@ -18,7 +18,7 @@ from azure.storage.blob import BlobServiceClient
 
 from mesh.model.names import ProductId
 from tests.chaos.api_clients import PATIENCE_S, ApiClients, path_of
-from tests.chaos.evidence import Evidence, Landed, Story
+from tests.chaos.evidence import Evidence, Landed, Story, Wish
 from tests.chaos.faults import Proxy
 from tests.chaos.files import some_file
 from tests.chaos.promise import broken
@@ -84,9 +84,9 @@ class Campaign(ApiClients):
         for product, split in zip(products, (False, True), strict=True):
             self.onboard(product, split=split)
             self._subscribers(product)
-        self._guests(products, files)
+        leaver, sleeper = self._guests(products, files)
         with Storm(self.stack, self.proxy, random.Random(seed), self.happened):
-            self._drop_all(chance, products, files)
+            self._drop_all(chance, products, files, leaver, sleeper)
         self.come_to_rest()
         self._resume_all()
         return self.broken()
@@ -104,10 +104,15 @@ class Campaign(ApiClients):
                 self.happened["resumed"] += 1
         self.come_to_rest()
 
-    def _drop_all(self, chance: random.Random, products: list[ProductId], files: int) -> None:
+    def _drop_all(
+        self,
+        chance: random.Random,
+        products: list[ProductId],
+        files: int,
+        leaver: Wish,
+        sleeper: Wish,
+    ) -> None:
         first = len(self.landed)
-        leaver = self.subscribe(products[0], "leaver")
-        sleeper = self.subscribe(products[1], "sleeper")
         for number in range(files):
             product = chance.choice(products)
             name = f"{product}/v1/{OBJECT}/{chance.randint(1, max(3, files // 4))}.csv"
@@ -125,11 +130,17 @@ class Campaign(ApiClients):
                 self.hold(sleeper, number == files // 3)
             time.sleep(chance.choice((0, 0, 0.1, 0.8)))
 
-    def _guests(self, products: list[ProductId], files: int) -> None:
-        """Domains that may consume for a while, with retries on their way when that is over."""
+    def _guests(self, products: list[ProductId], files: int) -> tuple[Wish, Wish]:
+        """Who leaves, who sleeps for a while; and domains that may consume until midway.
+
+        There are retries on their way to the latter when that is over.
+        """
+        leaver = self.subscribe(products[0], "leaver")
+        sleeper = self.subscribe(products[1], "sleeper")
         self.subscribe(products[0], "transit", "later", "500", "204", subscriber="transit")
         self.lend(products[1], "charter", timedelta(seconds=8 + files * A_FILE_S / 2))
         self.subscribe(products[1], "charter", "later", "500", "204", subscriber="charter")
+        return leaver, sleeper
 
     def _subscribers(self, product: ProductId) -> None:
         self.subscribe(product, "steady")
