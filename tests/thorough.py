@@ -1,7 +1,7 @@
 """How much is tried of what has no end: a share of it each time, all of it where time allows.
 
-What is drawn differs from run to run, so the share adds up; `MESH_THOROUGH=1` tries all at once, as
-the nightly workflow does.
+What is drawn differs from run to run, so the share adds up, but for CI, which draws the same for a
+change as for the one before; `MESH_THOROUGH=1` tries all at once, as the nightly workflow does.
 """
 
 from __future__ import annotations
