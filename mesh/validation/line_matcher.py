@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LINE_END = 10
+_MOST_LINES = 1 << 18
+"""Lines of a block that are looked at together: each takes some 64 bytes beside its text."""
 
 
 class LineFinders:
@@ -105,16 +107,21 @@ def _is_good(expressions: LineExpressions) -> pl.Expr:
     return good
 
 
-def _lines(text: bytes) -> tuple[pl.DataFrame, NDArray[np.uint64]]:
-    """Each line with its end, and where each begins, and the last one ends; nothing is copied."""
+def _lines(text: bytes) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """Each line with its end, and where each begins, and the last one ends; nothing is copied.
+
+    No line where there are so many that looking at them together takes too much memory.
+    """
     import numpy as np
     import polars as pl
     import pyarrow as pa
 
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE_END)
-    starts = np.zeros(len(ends) + 1, np.uint64)
-    starts[1:] = ends + 1
-    offsets = pa.py_buffer(starts.astype(np.int64))
-    buffers = [None, offsets, pa.py_buffer(text)]
-    lines = pa.Array.from_buffers(pa.large_string(), len(ends), buffers)
+    is_end = np.frombuffer(text, np.uint8) == _LINE_END
+    count = int(np.count_nonzero(is_end))
+    count = count if count <= _MOST_LINES else 0
+    starts = np.zeros(count + 1, np.int64)
+    if count:
+        np.add(np.flatnonzero(is_end), 1, out=starts[1:])
+    buffers = [None, pa.py_buffer(starts), pa.py_buffer(text)]
+    lines = pa.Array.from_buffers(pa.large_string(), count, buffers)
     return pl.DataFrame({"line": pl.from_arrow(lines)}), starts

@@ -138,6 +138,14 @@ def test_polars_finds_whole_lines_that_the_expression_matches(lines: list[str], 
         at = end
 
 
+def test_too_many_lines_are_left_to_the_reader() -> None:
+    assert LINED
+    assert LINED.lines
+    few, many = (b"x,1\n" * lines for lines in (1000, 1 << 19))
+    assert list(line_runs(LINED.lines, few).bounds) == [0, len(few)]
+    assert not line_runs(LINED.lines, many).bounds
+
+
 def _answered(found: Found) -> Future[Found]:
     answer: Future[Found] = Future()
     answer.set_result(found)
