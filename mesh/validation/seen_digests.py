@@ -105,15 +105,15 @@ class SeenDigests:
             self._keep(digests, rows)
             return {}
         told: dict[int, int] = {}
-        asked = digests[:, perhaps]
+        asked, numbers = digests[:, perhaps], rows[perhaps].tolist()
         first = self._firsts(asked)
-        for pair, row in zip(_pairs(asked), rows[perhaps].tolist(), strict=True):
+        for pair, row in zip(_pairs(asked), numbers, strict=True):
             had = first.setdefault(pair, row)
             if had != row:
                 told[row] = had
                 if len(self._repeated) < _REPEATED:
                     self._repeated[pair] = had
-        perhaps[perhaps] = [row in told for row in rows[perhaps].tolist()]
+        perhaps[perhaps] = [row in told for row in numbers]
         self._keep(digests[:, ~perhaps], rows[~perhaps])
         return told
 
@@ -135,8 +135,9 @@ class SeenDigests:
 
         if not self._repeated:
             return self._known(asked)
-        found = {pair: self._repeated[pair] for pair in _pairs(asked) if pair in self._repeated}
-        rest = np.array([pair not in found for pair in _pairs(asked)], np.bool_)
+        pairs = list(_pairs(asked))
+        found = {pair: self._repeated[pair] for pair in pairs if pair in self._repeated}
+        rest = np.array([pair not in found for pair in pairs], np.bool_)
         return self._known(asked[:, rest]) | found
 
     def _known(self, asked: Numbers) -> dict[tuple[int, int], int]:
