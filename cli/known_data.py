@@ -58,7 +58,7 @@ def samples_of(
 ) -> list[KnownData]:
     """The good samples beside the contracts that relationships lead to, as known data."""
     from mesh.known_data import KnownData
-    from mesh.model.relationships import find_target
+    from mesh.model.relationship_targets import find_target
 
     found = {}
     for one in (one for item in contract.objects.values() for one in item.relationships):

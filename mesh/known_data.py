@@ -9,8 +9,11 @@ from typing import IO, Any
 from mesh.errors import Rejected
 from mesh.model.contract import DataContract
 from mesh.model.contract_profile import Dialect
-from mesh.model.relationships import Relationship, Target, find_target
+from mesh.model.relationship_targets import Target, find_target
+from mesh.model.relationships import Relationship
+from mesh.model.value_paths import schema_at
 from mesh.validation import FileFormat, FileProblem, Plan, Reference, compile_object, good_rows
+from mesh.validation.plan import Column, reading_of
 
 Opened = Callable[[], Iterable[bytes]]
 
@@ -115,11 +118,13 @@ def _plan(plan: Plan, one: Relationship, owner: DataContract | None, target: Tar
     """How to read the data: by its own contract, or else as the fields that point at it."""
     if owner is not None and target is not None:
         return compile_object(owner, target.object_name)
-    own = {column.name: column for column in plan.columns}
     columns = []
-    for name, column in zip(one.properties, (own[at] for at in one.fields), strict=True):
-        schema = _kind(column.schema)
-        columns.append(replace(column, name=name, required=False, nullable=True, schema=schema))
+    for name, steps in zip(one.properties, one.steps, strict=True):
+        schema = _kind(schema_at(plan.record, steps))
+        reading = reading_of(schema, plan.record)
+        columns.append(
+            Column(name=name, reading=reading, nullable=True, required=False, schema=schema)
+        )
     record = {
         "type": "object",
         "properties": {column.name: column.schema for column in columns},
@@ -140,18 +145,19 @@ def _plan(plan: Plan, one: Relationship, owner: DataContract | None, target: Tar
     )
 
 
-def _kind(schema: Any) -> Any:
+def _kind(schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """What a schema says of the kind of its values, without their bounds."""
     kept = ("type", "format", "dateTimeFormat", "multipleOf")
-    return {name: schema[name] for name in kept if name in schema}
+    return {name: schema[name] for name in kept if schema and name in schema}
 
 
 def _filled(
     plan: Plan, one: Relationship, data: KnownData, reading: Plan, target: Target | None
 ) -> Reference:
     columns = target.columns if target else one.properties
+    ways = target.steps if target else [(name,) for name in one.properties]
     label = f"{data.product} {one.object_name} ({', '.join(columns)}), in {data.file}"
-    reference = Reference(plan, one, label=label, columns=columns)
+    reference = Reference(plan, one, label=label, columns=ways)
     with _rows(data, reading) as rows:
         reference.fill_from(rows)
     if reference.is_empty:

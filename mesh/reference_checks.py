@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mesh.backbone import Backbone
-from mesh.model.contract import DataContract, SchemaObject
+from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.findings import Finding
-from mesh.model.relationships import Relationship, Target, find_target
+from mesh.model.relationship_targets import Target, find_target
+from mesh.model.relationships import Relationship
 from mesh.referring import address_of, target_of
 
 _ALIKE = {"integer": "number"}
@@ -28,7 +29,7 @@ def wrong_references(
         for item in contract.objects.values()
         for one in item.relationships
         if not one.obstacle
-        for finding in _wrong(backbone, declaration, declared, item, one)
+        for finding in _wrong(backbone, declaration, declared, one)
     ]
 
 
@@ -53,7 +54,6 @@ def _wrong(
     backbone: Backbone,
     declaration: Declaration,
     declared: DeclaredContract,
-    item: SchemaObject,
     one: Relationship,
 ) -> Iterator[Finding]:
     found = _target(backbone, declaration, declared, one)
@@ -76,13 +76,13 @@ def _wrong(
             f"{found.object_name} is published in folders by {column}: its files do not hold it.",
             "Point at another key of it.",
         )
-    types = {field.name: field.logical_type for field in item.fields}
-    for field, column, kind in zip(one.fields, found.columns, found.types, strict=True):
-        if not _same(types[field], kind):
+    wholes = zip(one.fields, one.types, found.columns, found.types, strict=True)
+    for field, own, column, kind in wholes:
+        if not _same(own, kind):
             yield _finding(
                 declared,
                 one,
-                f"{field} is of type {types[field]}, {column} of {found.object_name} of type "
+                f"{field} is of type {own}, {column} of {found.object_name} of type "
                 f"{kind}: no values are equal.",
                 "Give both the same logicalType.",
             )

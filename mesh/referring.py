@@ -13,7 +13,8 @@ from mesh.errors import Rejected, Unavailable
 from mesh.model.dropped_file import Place
 from mesh.model.names import ProductId
 from mesh.model.product import DataProduct, OutputPort
-from mesh.model.relationships import ReferredVersion, Relationship, Target, find_target
+from mesh.model.relationship_targets import Target, find_target
+from mesh.model.relationships import ReferredVersion, Relationship
 from mesh.ports import Gone
 from mesh.validation import FileProblem, Plan, Reference
 from mesh.validation.report import FileRefusedError
@@ -56,10 +57,10 @@ def references(
     for one in plan.relationships:
         if one.obstacle:
             continue
-        version, location = _version(backbone, place, one, drop) or (None, None)
+        version, columns, location = _version(backbone, place, one, drop) or (None, (), None)
         reference = None
         if version is not None:
-            reference = Reference(plan, one, label=version.label, columns=version.properties)
+            reference = Reference(plan, one, label=version.label, columns=columns)
             reference = _filled(backbone, reference, location, again)
         if version is not None and reference is not None:
             found[one.pointer], versions[one.pointer] = reference, version
@@ -101,8 +102,8 @@ _OWN_ROWS: tuple[str, ...] = ()
 
 def _version(
     backbone: Backbone, place: Place, relationship: Relationship, drop: str
-) -> tuple[ReferredVersion, tuple[str, ...]] | None:
-    """What is pointed at, and where its rows lie; None when nothing is published."""
+) -> tuple[ReferredVersion, tuple[tuple[str, ...], ...], tuple[str, ...]] | None:
+    """What is pointed at, the ways to it, and where its rows lie; None: nothing is published."""
     address = address_of(relationship, place.product)
     if relationship.product is None:
         relationship = replace(relationship, major=place.major)  # the contract's own
@@ -123,7 +124,7 @@ def _version(
     )
     pointed_at = (product.id, port.major, target.object_name)
     if pointed_at == (place.product, place.major, place.object_name):
-        return version, _OWN_ROWS
+        return version, target.steps, _OWN_ROWS
     for snapshot in backbone.registry.snapshots(product.id):
         if (snapshot.major, snapshot.object_name) == pointed_at[1:]:
             entry = backbone.registry.entry(product.id, snapshot.drop)
@@ -132,9 +133,9 @@ def _version(
                 version, contract=entry.contract, drop=snapshot.drop, sequence=snapshot.sequence
             )
             if snapshot.parts:
-                return version, snapshot.parts
+                return version, target.steps, snapshot.parts
             assert snapshot.parquet is not None  # it is no set
-            return version, (snapshot.parquet,)
+            return version, target.steps, (snapshot.parquet,)
     return None
 
 

@@ -17,7 +17,7 @@ from mesh.model.compatibility_promises import quality_steps, relationship_steps,
 from mesh.model.compatibility_schema import Step, schema_steps
 from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Dialect
-from mesh.model.value_paths import is_described
+from mesh.model.value_paths import schema_at
 
 Mode = Literal[
     "none",
@@ -184,10 +184,10 @@ def _unique_within(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
     before = {one.label: one for one in old.unique_paths}
     after = {one.label: one for one in new.unique_paths}
     for label, one in after.items():
-        if label not in before and is_described(old.record, one.steps):
+        if label not in before and schema_at(old.record, one.steps) is not None:
             yield Step(label, "unique", f"{label} must now be unique.", True, False)
     for label, one in before.items():
-        if label not in after and is_described(new.record, one.steps):
+        if label not in after and schema_at(new.record, one.steps) is not None:
             yield Step(label, "unique", f"{label} may now repeat.", False, True)
 
 

@@ -8,10 +8,9 @@ from typing import Any
 from mesh.model.contract_profile import REFERENCE
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_profile import profile_problems
+from mesh.model.relationship_targets import find_target
 from mesh.model.relationships import (
-    NESTED,
     Relationship,
-    find_target,
     relationship_elements,
     relationships,
 )
@@ -29,15 +28,16 @@ def relationship_problems(
 
 
 def _problems(document: Mapping[str, Any], one: Relationship) -> Iterator[Problem]:
-    if one.obstacle and one.obstacle != NESTED:
+    if one.obstacle:
         yield Problem(
             one.pointer,
             "odcs.relationship",
             f"The relationship cannot be followed: {one.obstacle}.",
             "Write `to`, and at the object `from` too, as object.property, as "
-            "schema/ID/properties/ID, or as lists of as many of them, of one object each.",
+            "schema/ID/properties/ID, or as lists of as many of them, of one object each. A "
+            "property within a list or a map has its relationships itself.",
         )
-    elif not one.obstacle and not one.product and not _is_there(document, one):
+    elif not one.product and not _is_there(document, one):
         yield Problem(
             f"{one.pointer}/to",
             "odcs.relationship",

@@ -12,17 +12,16 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mesh.model.contract_profile import REFERENCE, custom_value
 from mesh.model.contract_schema import column_name
+from mesh.model.relationship_targets import find_way, split_reference
+from mesh.model.value_paths import Steps, nested_elements
 
 RULE: Literal["relationship"] = "relationship"
-NESTED = "only fields at the top of a record can be checked"
-"""The obstacle of relationships that are right and cannot be checked all the same."""
-
+_MAP_KEY = "the keys of a map are no field"
 _SCHEME = re.compile(r"[a-z]+://[^/]*/?")
-_IDS = re.compile(r"/?schema/([^/]+)/properties/([^/]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,10 +30,14 @@ class Relationship:
 
     Attributes:
         pointer: JSON Pointer of it in the contract.
-        fields: Names, in files, of the fields that point.
+        fields: Names, in files, of the fields that point, as people read them: `customer.id`, or
+            `lines[].sku`, each entry of which points by itself.
+        steps: The way to each of them from the top of a record.
+        types: Their ODCS logical types.
         product: `DOMAIN/PRODUCT` of the contract that is pointed at; None for the same contract.
         object_name: Id or name of the object that is pointed at.
-        properties: Ids or names of its properties, one for each field.
+        properties: Ids or names of its properties, one for each field; joined by dots where they
+            are within objects.
         file: The contract that is pointed at, as the reference names it; empty for the same one.
         major: Of the output port; None takes the lowest that offers the object.
         severity: `error`: a record that points at nothing is refused. `warning`: it is reported.
@@ -44,6 +47,8 @@ class Relationship:
 
     pointer: str
     fields: tuple[str, ...]
+    steps: tuple[Steps, ...]
+    types: tuple[str | None, ...]
     product: str | None
     object_name: str
     properties: tuple[str, ...]
@@ -52,6 +57,11 @@ class Relationship:
     severity: Literal["error", "warning"] = "error"
     when_unpublished: Literal["reject", "accept"] = "reject"
     obstacle: str = ""
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether a field is within an object, a list or a map."""
+        return any(len(steps) > 1 for steps in self.steps)
 
     @property
     def target(self) -> str:
@@ -90,93 +100,51 @@ class ReferredVersion:
         return f"{self.product} {self.object_name} ({columns}), {where}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
-    """What a relationship points at, found in a contract.
-
-    Attributes:
-        columns: Names in files.
-        types: ODCS logical types.
-        is_key: Whether no two records can share the values: a primary key, or a unique field.
-        partitioned: Those of the columns whose values stand in names of folders.
-        classifications: Of the columns, in lower case.
-    """
-
-    object_name: str
-    columns: tuple[str, ...]
-    types: tuple[str | None, ...]
-    is_key: bool
-    partitioned: tuple[str, ...] = ()
-    classifications: frozenset[str] = frozenset()
-
-
 def relationships(
     element: Mapping[str, Any], pointer: str, contract: Mapping[str, Any]
 ) -> Iterator[Relationship]:
-    """The foreign keys of a schema object: its own, then those of its properties."""
+    """The foreign keys of a schema object: its own, those of its properties, those within these."""
     yield from _of(element, element, pointer, None, contract)
     for index, item in enumerate(element.get("properties") or ()):
-        at = f"{pointer}/properties/{index}"
-        yield from _of(element, item, at, (column_name(item),), contract)
-        for nested, inner in _nested(item, at):
-            yield from _of(element, inner, nested, (), contract)
+        name = column_name(item)
+        own = _Own((name,), ((name,),), (item.get("logicalType"),))
+        yield from _of(element, item, f"{pointer}/properties/{index}", own, contract)
+    for inner in nested_elements(element, pointer):
+        kind = inner.element.get("logicalType")
+        own = _Own((inner.label,), (inner.steps,), (kind,), _MAP_KEY if inner.is_key else "")
+        yield from _of(element, inner.element, inner.pointer, own, contract)
 
 
 def relationship_elements(
     element: Mapping[str, Any], pointer: str
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every relationship within a schema object, as it is written, with its pointer."""
-    for at, holder in [(pointer, element), *_nested(element, pointer)]:
+    tops = enumerate(element.get("properties") or ())
+    holders = [(pointer, element), *((f"{pointer}/properties/{at}", item) for at, item in tops)]
+    holders += [(inner.pointer, inner.element) for inner in nested_elements(element, pointer)]
+    for at, holder in holders:
         for index, entry in enumerate(holder.get("relationships") or ()):
             yield f"{at}/relationships/{index}", entry
-
-
-def find_target(
-    document: Mapping[str, Any], object_name: str, properties: Sequence[str]
-) -> Target | None:
-    """What a relationship points at, by ids or names, in a contract; None when it is not there."""
-    element = _called(document.get("schema"), object_name)
-    if element is None:
-        return None
-    items = element.get("properties") or ()
-    found = [_called(items, name) for name in properties]
-    columns = [item for item in found if item is not None]
-    if len(columns) < len(found):
-        return None
-    key = {column_name(item) for item in items if item.get("primaryKey")}
-    names = tuple(column_name(item) for item in columns)
-    return Target(
-        object_name=str(element["name"]),
-        columns=names,
-        types=tuple(item.get("logicalType") for item in columns),
-        is_key=(bool(key) and set(names) == key)
-        or any(bool(item.get("unique")) for item in columns),
-        partitioned=tuple(column_name(item) for item in columns if item.get("partitioned")),
-        classifications=frozenset(
-            str(item["classification"]).lower() for item in columns if item.get("classification")
-        ),
-    )
-
-
-def split_reference(reference: str) -> tuple[str, str, str]:
-    """File, object and property of a reference; object and property are empty if it is neither."""
-    file, _, path = reference.rpartition("#")
-    found = _IDS.fullmatch(path)
-    if found:
-        return file, found[1], found[2]
-    object_name, _, name = path.partition(".")
-    return (file, object_name, name) if name and "/" not in path else (file, "", "")
 
 
 def is_foreign_key(entry: object) -> bool:
     return isinstance(entry, Mapping) and entry.get("type", "foreignKey") == "foreignKey"
 
 
+class _Own(NamedTuple):
+    """What a relationship starts from."""
+
+    fields: tuple[str, ...] = ()
+    steps: tuple[Steps, ...] = ()
+    types: tuple[str | None, ...] = ()
+    obstacle: str = ""
+
+
 def _of(
     element: Mapping[str, Any],
     holder: Mapping[str, Any],
     pointer: str,
-    fields: tuple[str, ...] | None,
+    fields: _Own | None,
     contract: Mapping[str, Any],
 ) -> Iterator[Relationship]:
     for index, entry in enumerate(holder.get("relationships") or ()):
@@ -184,11 +152,13 @@ def _of(
             continue
         told = custom_value(entry, REFERENCE)
         targets = [split_reference(one) for one in _list(entry.get("to"))]
-        own, obstacle = (fields, "") if fields is not None else _own(element, entry)
+        own = fields or _own(element, entry)
         file = targets[0][0] if targets else ""
         yield Relationship(
             pointer=f"{pointer}/relationships/{index}",
-            fields=own,
+            fields=own.fields,
+            steps=own.steps,
+            types=own.types,
             product=told.get("product") or _product(file, contract),
             object_name=targets[0][1] if targets else "",
             properties=tuple(name for _, _, name in targets),
@@ -196,24 +166,25 @@ def _of(
             major=told.get("major"),
             severity=told.get("severity", "error"),
             when_unpublished=told.get("whenUnpublished", "reject"),
-            obstacle=obstacle or _obstacle(own, targets),
+            obstacle=own.obstacle or _obstacle(own.fields, targets),
         )
 
 
-def _own(element: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _own(element: Mapping[str, Any], entry: Mapping[str, Any]) -> _Own:
     """The fields that a relationship of the object as a whole starts from."""
     parts = [split_reference(one) for one in _list(entry.get("from"))]
     names = {element.get("id"), element.get("name")}
-    items = [_called(element.get("properties"), name) for _, _, name in parts]
     if any(name not in names for _, name, _ in parts):
-        return (), "it starts from another object"
-    found = tuple(column_name(item) for item in items if item is not None)
-    return found, "" if len(found) == len(parts) else "it starts from no field of the object"
+        return _Own(obstacle="it starts from another object")
+    ways = [way for _, _, path in parts if (way := find_way(element, path))]
+    if len(ways) < len(parts):
+        return _Own(obstacle="it starts from no field of the object")
+    steps = tuple(tuple(map(column_name, way)) for way in ways)
+    types = tuple(way[-1].get("logicalType") for way in ways)
+    return _Own(tuple(".".join(names) for names in steps), steps, types)
 
 
 def _obstacle(fields: tuple[str, ...], targets: Sequence[tuple[str, str, str]]) -> str:
-    if not fields or any("." in name for _, _, name in targets):
-        return NESTED
     if any(not name for _, _, name in targets):
         return "it does not name an object and its properties"
     if len({target[:2] for target in targets}) > 1:
@@ -232,29 +203,6 @@ def _product(file: str, contract: Mapping[str, Any]) -> str | None:
     folder = posixpath.normpath(posixpath.join(own, posixpath.dirname(path)))
     parts = [part for part in folder.split("/") if part not in {"", ".", ".."}]
     return "/".join(parts[-2:])
-
-
-def _nested(element: Mapping[str, Any], pointer: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The properties within a property, however deep, with their pointers."""
-    inner = [
-        (f"{pointer}/properties/{index}", item)
-        for index, item in enumerate(element.get("properties") or ())
-    ]
-    if isinstance(element.get("items"), Mapping):
-        inner.append((f"{pointer}/items", element["items"]))
-    for at, item in inner:
-        yield at, item
-        yield from _nested(item, at)
-
-
-def _called(elements: Any, name: str) -> Mapping[str, Any] | None:
-    """The element with this id, else the one with this name."""
-    for key in ("id", "name"):
-        for element in elements or ():
-            if element.get(key) == name:
-                assert isinstance(element, Mapping)
-                return element
-    return None
 
 
 def _list(value: object) -> list[str]:

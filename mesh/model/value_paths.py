@@ -61,16 +61,16 @@ def unique_paths(element: Mapping[str, Any], pointer: str) -> tuple[UniquePath, 
     )
 
 
-def is_described(schema: object, steps: Sequence[str | None]) -> bool:
-    """Whether a JSON Schema of ours says anything of the values at the end of a way."""
+def schema_at(schema: object, steps: Sequence[str | None]) -> Mapping[str, Any] | None:
+    """What a JSON Schema of ours says of the values at the end of a way; None: nothing."""
     for step in steps:
         if not isinstance(schema, Mapping):
-            return False
+            return None
         if step is None:
             schema = schema.get("items", schema.get("additionalProperties"))
         else:
             schema = (schema.get("properties") or {}).get(step)
-    return isinstance(schema, Mapping)
+    return schema if isinstance(schema, Mapping) else None
 
 
 def _within(

@@ -247,10 +247,10 @@ def can_judge(plan: Plan, columns: ParquetColumns) -> bool:
     Not where a rule spans fields, rows cannot be taken apart, a key has no hash or stands within a
     field, or keys have to be looked up elsewhere.
     """
-    looked_up = any(key.path in plan.references for key in plan.keys)
+    looked_up = plan.looks_within or any(key.path in plan.references for key in plan.keys)
     hashed = all(map(columns.can_be_hashed, _remembered(plan, columns)))
     apart = columns.can_be_taken and is_plain(plan)
-    return bool(columns.names) and apart and hashed and not looked_up and not plan.unique_paths
+    return bool(columns.names) and apart and hashed and not looked_up
 
 
 def _remembered(plan: Plan, columns: ParquetColumns) -> list[list[int]]:

@@ -96,7 +96,7 @@ class CsvReader(RunReader[CsvExpressions]):
     def _use(self, layout: Layout) -> None:
         self._layout = layout
         self._cells = CellReader(self._plan, layout)
-        if not self._limits.fast or self._plan.unique_paths:
+        if not self._limits.fast or self._plan.looks_within:
             return
         kept = self._plan.compiled
         key = ("csv", layout, self._grammar.separator)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from mesh.validation.csv_cells import CsvGrammar
 from mesh.validation.csv_header import Layout
 from mesh.validation.csv_values import ABSENT, CellReader
-from mesh.validation.keys import canonical
+from mesh.validation.key_bytes import canonical
 from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Column, Plan

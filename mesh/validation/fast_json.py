@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mesh.validation.json_values import parse_json
-from mesh.validation.keys import canonical
+from mesh.validation.key_bytes import canonical
 from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan

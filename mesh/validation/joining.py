@@ -12,7 +12,8 @@ from mesh.validation.blocks import text_blocks
 from mesh.validation.csv_cells import CsvGrammar, without_line_end
 from mesh.validation.csv_reader import CsvReader
 from mesh.validation.json_reader import JsonLinesReader
-from mesh.validation.keys import KeyIndex, Parts
+from mesh.validation.key_bytes import Parts
+from mesh.validation.keys import KeyIndex
 from mesh.validation.plan import Plan
 from mesh.validation.references import Reference
 from mesh.validation.report import (
@@ -61,8 +62,8 @@ class RecordedReference(Reference):
         self.label, self.unknown = "", 0
         self._rows = rows
 
-    def orphans(self, columns: Sequence[Parts], row: int) -> list[int]:
-        return [index for index in range(len(columns[0])) if row + index in self._rows]
+    def orphans(self, columns: Sequence[Parts], rows: Sequence[int]) -> list[int]:  # noqa: ARG002 - seen then
+        return [index for index, row in enumerate(rows) if row in self._rows]
 
     def warning(self) -> None:
         """Nothing: it was told before."""

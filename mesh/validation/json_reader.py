@@ -73,7 +73,7 @@ class JsonLinesReader(RunReader[JsonExpressions]):
 
     def _cut_out(self, data: bytes, start: int, stop: int) -> dict[int, list[Fault]]:
         assert self._fast
-        if self._plan.unique_paths:
+        if self._plan.looks_within:
             return self._looked_into(data, start, stop)
         if not self._fast.cut:
             return {}

@@ -63,7 +63,8 @@ class Plan:
         keys: Constraints that span records, on fields at the top of them.
         unique_paths: What is within such fields, and may not repeat in a file.
         fields: The contract's fields by name.
-        relationships: Foreign keys; each that can be checked has a key, by its path.
+        relationships: Foreign keys; each that can be checked and is of fields at the top of a
+            record has a key, by its path.
         references: What the next file's relationships are checked against, by their paths; those
             of which nothing stands here are not checked.
         compiled: What readers derive from the plan and keep for the next file.
@@ -87,6 +88,12 @@ class Plan:
     relationships: tuple[Relationship, ...] = ()
     references: Mapping[str, Reference] = field(default_factory=dict, compare=False, repr=False)
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def looks_within(self) -> bool:
+        """Whether what is within objects, lists and maps may not repeat, or must point."""
+        checked = (one.is_nested and one.pointer in self.references for one in self.relationships)
+        return bool(self.unique_paths) or any(checked)
 
     @property
     def sensitive(self) -> frozenset[str]:
@@ -115,7 +122,7 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
     columns = tuple(
         Column(
             name=name,
-            reading=_reading(json_types(schema, item.record)),
+            reading=reading_of(schema, item.record),
             nullable=admits_null(schema, item.record),
             required=name in required,
             schema=schema,
@@ -143,8 +150,9 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
     )
 
 
-def _reading(types: frozenset[str]) -> Reading:
+def reading_of(schema: Any, root: Mapping[str, Any]) -> Reading:
     """Text where text may stand; what is not of the field's grammar stays text and is refused."""
+    types = json_types(schema, root)
     if not types or "string" in types:
         return "text"
     if types & {"number", "integer"}:
@@ -167,6 +175,6 @@ def _keys(item: SchemaObject) -> list[Key]:
     keys += [
         Key(rule=RULE, fields=one.fields, path=one.pointer)
         for one in item.relationships
-        if not one.obstacle
+        if not one.obstacle and not one.is_nested
     ]
     return keys

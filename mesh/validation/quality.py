@@ -15,7 +15,7 @@ from typing import Any
 from mesh.model.contract_quality import QualityRule, is_checked
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
 from mesh.validation.exact import exact
-from mesh.validation.keys import canonical, joined
+from mesh.validation.key_bytes import canonical, joined
 from mesh.validation.nested_values import values_at
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileProblem

@@ -11,8 +11,11 @@ from decimal import Decimal
 from typing import IO, Any
 
 from mesh.model.relationships import Relationship
+from mesh.model.value_paths import schema_at
 from mesh.validation.instants import instant, ticks
-from mesh.validation.keys import Parts, canonical, joined
+from mesh.validation.json_values import parse_json
+from mesh.validation.key_bytes import Parts, canonical, joined
+from mesh.validation.nested_values import values_at
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileProblem
 from mesh.validation.seen import Seen
@@ -32,7 +35,7 @@ class Reference:
         plan: Of the file that points.
         relationship: One of the plan's that can be checked.
         label: What is pointed at, for people.
-        columns: Names, in the published data, of the properties that are pointed at.
+        columns: The ways to the properties that are pointed at, in the published data.
 
     Attributes:
         unknown: How many records pointed at nothing.
@@ -40,17 +43,22 @@ class Reference:
     """
 
     def __init__(
-        self, plan: Plan, relationship: Relationship, *, label: str, columns: Sequence[str]
+        self,
+        plan: Plan,
+        relationship: Relationship,
+        *,
+        label: str,
+        columns: Sequence[Sequence[str]],
     ) -> None:
         self.label = label
         self.unknown = 0
         self.is_empty = True
         self._first: int | None = None
+        self._last: int | None = None
         self._relationship = relationship
         self._columns = list(columns)
-        schemas = {column.name: column.schema for column in plan.columns}
-        self._schemas = [schemas.get(name) for name in relationship.fields]
-        self._readings: list[Reading | None] = [None for _ in relationship.fields]
+        self._schemas = [schema_at(plan.record, steps) for steps in relationship.steps]
+        self._readings: list[Reading | None] = [None for _ in relationship.steps]
         self._seen = Seen()
 
     def fill(self, pieces: Iterable[bytes]) -> None:
@@ -68,27 +76,26 @@ class Reference:
         from pyarrow import parquet
 
         with parquet.ParquetFile(file, pre_buffer=False) as data:
-            missing = set(self._columns) - set(data.schema_arrow.names)
-            if missing:
-                raise KeyError(*sorted(missing))
-            kinds = [data.schema_arrow.field(name).type for name in self._columns]
+            kinds = [_kind(data.schema_arrow, way) for way in self._columns]
             self._readings = list(map(_reading, self._schemas, kinds))
             for batch in data.iter_batches(
-                batch_size=_BATCH_ROWS, columns=self._columns, use_threads=False
+                batch_size=_BATCH_ROWS,
+                columns=list({way[0]: None for way in self._columns}),
+                use_threads=False,
             ):
                 self._take(
                     [
-                        _parts(batch.column(name), schema)
-                        for name, schema in zip(self._columns, self._schemas, strict=True)
+                        _parts_at(batch, way, schema)
+                        for way, schema in zip(self._columns, self._schemas, strict=True)
                     ]
                 )
 
-    def orphans(self, columns: Sequence[Parts], row: int) -> list[int]:
-        """Which of these rows (from 0) point at nothing; a row with a null points nowhere.
+    def orphans(self, columns: Sequence[Parts], rows: Sequence[int]) -> list[int]:
+        """Which of these keys (from 0) point at nothing; one with a null points nowhere.
 
         Args:
-            columns: The canonical parts of each field, one per row.
-            row: Of the first of them.
+            columns: The canonical parts of each field, one per key.
+            rows: That each of them is in, in order; a row may have several.
 
         Returns:
             Those to refuse: none when the relationship only warns.
@@ -102,9 +109,11 @@ class Reference:
         if not lost:
             return []
         found = [index for index, whole in enumerate(wholes) if whole in lost]
-        self.unknown += len(found)
+        there = {rows[index] for index in found} - {self._last}
+        self.unknown += len(there)
+        self._last = rows[found[-1]]
         if self._first is None:
-            self._first = row + found[0]
+            self._first = rows[found[0]]
         return found if self._relationship.severity == "error" else []
 
     def warning(self) -> FileProblem | None:
@@ -166,16 +175,58 @@ def _reading(schema: Any, kind: Any) -> Reading | None:
         return None
 
     def read(part: bytes) -> bytes | None:
+        if not part.startswith(b"s"):
+            return None  # it is no text, and refused for that
         at = instant(part[1:].decode("utf-8", "surrogatepass"), schema)
         return None if at is None else b"t%d" % ticks(at)
 
     return read
 
 
-def _nearest(part: bytes) -> bytes:
-    """The number that is published of a number; what no float is near to stays as it is."""
-    near = float(part)
+def _nearest(part: bytes) -> bytes | None:
+    """The number that is published of a number; what no float is near to stays as it is.
+
+    What is no number points nowhere: it is refused for that.
+    """
+    try:
+        near = float(part)
+    except ValueError:
+        return None
     return _part(near) if math.isfinite(near) else part
+
+
+def _kind(schema: Any, way: Sequence[str]) -> Any:
+    """The type of a column, or of a field within it; text, where objects are published as JSON.
+
+    Raises:
+        KeyError: It is not there.
+    """
+    from pyarrow import types
+
+    held = schema
+    for name in way:
+        at = held.get_field_index(name)
+        if at < 0:
+            raise KeyError(name)
+        held = held.field(at).type
+        if not types.is_struct(held):
+            break
+    return held
+
+
+def _parts_at(batch: Any, way: Sequence[str], schema: Any) -> list[bytes | None]:
+    """The canonical parts of a column, or of a field within it."""
+    from pyarrow import compute, types
+
+    array, rest = batch.column(way[0]), way[1:]
+    while rest and types.is_struct(array.type):
+        array = compute.struct_field(array, [array.type.get_field_index(rest[0])])
+        rest = rest[1:]
+    if not rest:
+        return _parts(array, schema)
+    held = (None if text is None else parse_json(text) for text in array.to_pylist())
+    found = [value for one in held for _, value in values_at(one, rest)]
+    return [None if value is None else canonical(value) for value in found]
 
 
 def _parts(array: Any, schema: Any) -> list[bytes | None]:

@@ -51,7 +51,8 @@ def referring(published: Rows) -> Plan:
     parquet.write_table(pa.Table.from_arrays(arrays, schema=PUBLISHED), file)
     found = {}
     for one in PLAN.relationships:
-        found[one.pointer] = Reference(PLAN, one, label="o", columns=one.properties)
+        columns = [(name,) for name in one.properties]
+        found[one.pointer] = Reference(PLAN, one, label="o", columns=columns)
         file.seek(0)
         found[one.pointer].fill_from(io.BytesIO(file.getvalue()))
     return replace(PLAN, references=found)

@@ -177,7 +177,7 @@ def test_a_record_of_repetitions_is_summed_up() -> None:
 
 
 def test_values_are_looked_up_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mesh.validation.keys._AT_ONCE", 2)
+    monkeypatch.setattr("mesh.validation.nested_keys._AT_ONCE", 2)
     found = nested(
         {"logicalType": "array", "items": {**TEXT, "unique": True}}, '["x", "y", "x", "z", "z"]'
     )
