@@ -69,7 +69,7 @@ class CsvKey:
             cells = [*map(pl.col, names), cell]
         if self.quote:
             for each in cells:
-                plain &= ~each.str.contains(self.quote, literal=True)
+                plain &= ~each.str.starts_with(self.quote)
         if self.kind == "number":
             plain &= cell.str.contains(rf"\A(?:{_WHOLE})\z")
         plain &= ~cell.is_in([*self.nulls, ""])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LINE_END = 10
+_PIECE = 1 << 17
+"""Bytes in which line ends are looked for together, so that what is found stays near."""
 _MOST_LINES = 1 << 18
 """Lines of a block that are looked at together: each takes some 64 bytes beside its text."""
 
@@ -116,12 +118,21 @@ def _lines(text: bytes) -> tuple[pl.DataFrame, NDArray[np.int64]]:
     import polars as pl
     import pyarrow as pa
 
-    is_end = np.frombuffer(text, np.uint8) == _LINE_END
-    count = int(np.count_nonzero(is_end))
-    count = count if count <= _MOST_LINES else 0
-    starts = np.zeros(count + 1, np.int64)
-    if count:
-        np.add(np.flatnonzero(is_end), 1, out=starts[1:])
+    starts = _starts(np.frombuffer(text, np.uint8))
+    count = len(starts) - 1
     buffers = [None, pa.py_buffer(starts), pa.py_buffer(text)]
     lines = pa.Array.from_buffers(pa.large_string(), count, buffers)
     return pl.DataFrame({"line": pl.from_arrow(lines)}), starts
+
+
+def _starts(text: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where lines begin, and where the last one ends; zero alone where there are too many."""
+    import numpy as np
+
+    parts, count = [np.zeros(1, np.int64)], 0
+    for at in range(0, len(text), _PIECE):
+        parts.append(np.flatnonzero(text[at : at + _PIECE] == _LINE_END) + (at + 1))
+        count += len(parts[-1])
+        if count > _MOST_LINES:
+            return parts[0]
+    return np.concatenate(parts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from mesh.validation.seen_runs import Filter, RunOnDisk, in_order, masks_of, one_of
@@ -39,11 +40,15 @@ class DigestSeeds:
         import numpy as np
         import polars as pl
 
+        made = np.empty((3, len(keys)), np.uint64)
         is_text = np.array([key.startswith(b"s") for key in keys], np.bool_)
-        cells = [key[1:] if key.startswith(b"s") else key for key in keys]
-        frame = pl.DataFrame({"cell": cells}, schema={"cell": pl.Binary})
-        both = (self.of(frame, pl.col("cell"), seeds) for seeds in (self.text, self.other))
-        return np.where(is_text, *both)
+        for some, seeds in ((is_text, self.text), (~is_text, self.other)):
+            if some.any():
+                of_text = seeds is self.text
+                cells = [key[of_text:] for key in compress(keys, some)]
+                frame = pl.DataFrame({"cell": cells}, schema={"cell": pl.Binary})
+                made[:, some] = self.of(frame, pl.col("cell"), seeds)
+        return made
 
     @staticmethod
     def of(frame: pl.DataFrame, cell: pl.Expr, seeds: tuple[int, int]) -> Numbers:

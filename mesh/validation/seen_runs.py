@@ -28,8 +28,8 @@ _PAGES = 1 << 12
 """Pages that are looked at together: 6 MiB."""
 _SLICE = 1 << 16
 """Records that are sorted at once when runs become one."""
-_FILTER_BITS = ((1 << 20, 16), (1 << 23, 10), (1 << 64, 6))
-"""Bits of a filter per digest, for runs of up to so many: one in 300, 80 or 18 new ones is looked
+_FILTER_BITS = ((1 << 20, 24), (1 << 23, 10), (1 << 64, 6))
+"""Bits of a filter per digest, for runs of up to so many: one in 1,000, 80 or 18 new ones is looked
 up in the file."""
 _PROBES = 4
 _SPACE = 1 << 64
@@ -52,14 +52,30 @@ class Filter:
 
     def add(self, highs: Numbers, masks: Numbers) -> None:
         """Take digests: their upper halves, and `masks_of` their lower halves."""
+        words = self._words_of(highs)
+        while len(words):  # of digests that share a word, one is written at a time
+            self._words[words] |= masks
+            left = (self._words[words] & masks) != masks
+            words, masks = words[left], masks[left]
+
+    def add_sorted(self, highs: Numbers, masks: Numbers) -> None:
+        """The same for sorted upper halves, at least one: many may share a word."""
         import numpy as np
 
-        np.bitwise_or.at(self._words, highs // self._width, masks)
+        words = self._words_of(highs)
+        firsts = np.concatenate(([0], np.flatnonzero(words[1:] != words[:-1]) + 1))
+        self._words[words[firsts]] |= np.bitwise_or.reduceat(masks, firsts)
 
     def may_have(self, highs: Numbers, masks: Numbers) -> NDArray[np.bool_]:
         """Of each digest whether it may be here; what is here always may."""
-        found: NDArray[np.bool_] = (self._words[highs // self._width] & masks) == masks
+        found: NDArray[np.bool_] = (self._words[self._words_of(highs)] & masks) == masks
         return found
+
+    def _words_of(self, highs: Numbers) -> NDArray[np.int64]:
+        """Where to look; numpy takes signed places thrice as fast."""
+        import numpy as np
+
+        return (highs // self._width).view(np.int64)
 
 
 def masks_of(lows: Numbers) -> Numbers:
@@ -94,7 +110,7 @@ class RunOnDisk:
         for records in slices:
             self._write(records)
             fences.append(records[-self._count % _PAGE :: _PAGE, 0].copy())
-            self.filter.add(records[:, 0], masks_of(records[:, 1]))
+            self.filter.add_sorted(records[:, 0], masks_of(records[:, 1]))
             self._count += len(records)
         self._fences = np.concatenate(fences)
 
