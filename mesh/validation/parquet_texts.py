@@ -2,7 +2,7 @@
 
 A text stands in the dictionary of its column once, and each row may point at it: a megabyte makes
 gigabytes of rows that are read together. How long they are is asked of the dictionaries, which are
-read for that without being unpacked.
+read for that without being unpacked: only their lengths where all are short, as nearly always.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any
 
+from mesh.validation.parquet_dictionaries import longest_text
 from mesh.validation.report import FileRefusedError
 from mesh.validation.spool import SharedFile
 
@@ -17,6 +18,8 @@ MOST_UNPACKED = 512 << 20
 """Bytes of the texts of as many rows as are read at once, at most."""
 ROWS = 1 << 17
 """How many those are."""
+_SHORT = MOST_UNPACKED // 4 // ROWS
+"""Bytes of the texts of a row, on the average, of columns whose dictionaries are short."""
 
 
 def refuse_unfolding(file: IO[bytes], metadata: Any) -> None:
@@ -26,8 +29,9 @@ def refuse_unfolding(file: IO[bytes], metadata: Any) -> None:
         FileRefusedError: As many rows as are read at once have texts of too many bytes.
     """
     rows = unpacked = 0
-    for number, paths in _folded(metadata):
-        for count, size in _sizes(file, metadata, number, paths):
+    shared = SharedFile(file)
+    for number, paths in _folded(shared, metadata):
+        for count, size in _sizes(shared, metadata, number, paths):
             if rows + count > ROWS:
                 rows = unpacked = 0
             rows, unpacked = rows + count, unpacked + size
@@ -40,23 +44,29 @@ def refuse_unfolding(file: IO[bytes], metadata: Any) -> None:
                 )
 
 
-def _folded(metadata: Any) -> Iterator[tuple[int, list[str]]]:
+def _folded(file: SharedFile, metadata: Any) -> Iterator[tuple[int, list[str]]]:
     """The columns of each row group whose texts may unpack to too much, if any do."""
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
-        paths = []
+        paths: list[str] = []
+        room = _SHORT * group.num_rows
         for place in range(group.num_columns):
             column = group.column(place)
             if column.physical_type != "BYTE_ARRAY" or not column.has_dictionary_page:
                 continue
             longest = column.total_uncompressed_size  # as long as all of them together, at most
-            if longest * column.num_values > MOST_UNPACKED // 4:
+            if longest * column.num_values <= MOST_UNPACKED // 4:
+                continue
+            told = longest_text(file, column)
+            if told is None or told * column.num_values > room:
                 paths.append(column.path_in_schema)
+            else:
+                room -= told * column.num_values
         yield number, paths
 
 
 def _sizes(
-    file: IO[bytes], metadata: Any, number: int, paths: list[str]
+    file: SharedFile, metadata: Any, number: int, paths: list[str]
 ) -> Iterator[tuple[int, int]]:
     """Rows that follow each other, and the bytes of their texts; 0 where they are sure to fit."""
     from pyarrow import parquet
@@ -66,9 +76,7 @@ def _sizes(
         yield group.num_rows, 0
         return
     values = max(group.column(place).num_values for place in range(group.num_columns))
-    with parquet.ParquetFile(
-        SharedFile(file).view(), pre_buffer=False, read_dictionary=paths
-    ) as opened:
+    with parquet.ParquetFile(file.view(), pre_buffer=False, read_dictionary=paths) as opened:
 
         def batches(rows: int) -> Iterator[Any]:
             for batch in opened.iter_batches(

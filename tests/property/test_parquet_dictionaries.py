@@ -1,0 +1,65 @@
+"""What is told of the texts of a dictionary is true; what is not sure is not told."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from mesh.validation.parquet_dictionaries import longest_text
+from mesh.validation.spool import SharedFile
+from tests.thorough import examples
+
+TEXTS = st.lists(st.text(max_size=300) | st.text("\0\1a", max_size=9), min_size=1, max_size=20)
+
+
+def told(texts: list[str], **options: Any) -> int | None:
+    """What is told of the dictionary of a file with one column."""
+    out = io.BytesIO()
+    parquet.write_table(pa.table({"a": texts}), out, **options)
+    column = parquet.read_metadata(out).row_group(0).column(0)
+    return longest_text(SharedFile(out), column)
+
+
+@settings(max_examples=examples(150))
+@given(
+    TEXTS,
+    st.sampled_from(("none", "snappy", "gzip", "brotli", "zstd", "lz4")),
+    st.booleans(),
+    st.sampled_from(("1.0", "2.0")),
+)
+@example(["a", "\1\0\0\0b", ""] * 300, "snappy", False, "1.0")
+@example(["x" * 70_000, "y"], "zstd", True, "1.0")
+def test_what_is_told_is_true(texts: list[str], codec: str, checked: bool, pages: str) -> None:
+    found = told(texts, compression=codec, write_page_checksum=checked, data_page_version=pages)
+    assert found is None or found >= max(len(text.encode()) for text in texts)
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "zstd"])
+def test_the_longest_of_many_short_texts_is_told(codec: str) -> None:
+    texts = [f"{number:x}" * (number % 9 + 1) for number in range(1_000)] + ["x" * 255]
+    assert told(texts, compression=codec, write_page_checksum=codec == "none") == 255
+
+
+@pytest.mark.parametrize("texts", [["a" * 256, "b"], ["a", "", "b" * 255], ["\0\0\0", "b" * 255]])
+def test_what_is_not_plain_is_not_told(texts: list[str]) -> None:
+    assert told(texts) is None
+
+
+def test_few_bytes_are_not_looked_at() -> None:
+    assert told(["ab", "", "\0\0\0\0"]) == 6
+
+
+def test_a_damaged_dictionary_tells_nothing() -> None:
+    out = io.BytesIO()
+    parquet.write_table(pa.table({"a": [f"{number}" * 9 for number in range(99)]}), out)
+    column = parquet.read_metadata(out).row_group(0).column(0)
+    whole = out.getvalue()
+    for place in range(4, 40):
+        damaged = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+        assert longest_text(SharedFile(io.BytesIO(damaged)), column) in {None, 18}
