@@ -60,6 +60,12 @@ class CsvGrammar:
         found = self._cells.findall(self.separator + record)
         return [self._cell(*parts) for parts in found]
 
+    def cell(self, written: bytes) -> Cell:
+        """A cell that was cut out of a record."""
+        if self._quote and written.startswith(self._quote.encode("ascii")):
+            return self.cells(written)[0]
+        return self._cell(b"", b"", written)
+
     def _cell(self, quoted: bytes, after: bytes, plain: bytes) -> Cell:
         if not quoted:
             return Cell(self._unescaped(plain.decode(self._encoding)), quoted=False, broken=False)

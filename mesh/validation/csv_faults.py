@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from mesh.validation.csv_cells import Cell, CsvGrammar, without_line_end
 from mesh.validation.csv_header import Layout
 from mesh.validation.faults import Fault
-from mesh.validation.held import Judged
 from mesh.validation.judge import Judge
-from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError
 
 
@@ -30,11 +29,12 @@ def structure_faults(judge: Judge, layout: Layout, bare: bytes, cells: list[Cell
     return []
 
 
-def shown_record(plan: Plan, layout: Layout, grammar: CsvGrammar, told: Judged) -> str:
+def shown_record(secret: Collection[str], layout: Layout, grammar: CsvGrammar, raw: bytes) -> str:
     """The text of a record, sensitive fields masked."""
-    secret, cells = plan.sensitive, told.cells
+    bare = without_line_end(raw)
     if not secret:
-        return grammar.text(without_line_end(told.raw))
+        return grammar.text(bare)
+    cells = grammar.cells(bare)
     if len(cells) != len(layout.columns) or any(cell.broken for cell in cells):
         return MASK
     parts: list[Any] = [

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from mesh.validation.csv_cells import CsvGrammar, without_line_end
 from mesh.validation.csv_faults import no_record, open_quote, shown_record, structure_faults
 from mesh.validation.csv_header import Layout, read_header
-from mesh.validation.csv_values import CellReader
+from mesh.validation.csv_values import ABSENT, CellReader
 from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressions
 from mesh.validation.faults import Fault
 from mesh.validation.held import Judged
 from mesh.validation.keys import KeyIndex
 from mesh.validation.line_keys import csv_questions
 from mesh.validation.lines import record_too_long
+from mesh.validation.odd_cells import OddCells
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileRefusedError, Limits
 from mesh.validation.run_finders import FoundRuns
@@ -34,10 +35,11 @@ class CsvReader(RunReader[CsvExpressions]):
         keys: KeyIndex | None = None,
     ) -> None:
         super().__init__(plan, tally, limits, keys)
-        self._grammar = CsvGrammar(plan.dialect, separator)
+        self._grammar, self._secret = CsvGrammar(plan.dialect, separator), plan.sensitive
         self._layout: Layout | None = None
         self._cells: CellReader | None = None
         self._questions: CellQuestions | None = None
+        self._odd_cells: OddCells | None = None
         if not plan.dialect.header:
             self._use(Layout.of_columns(plan))
 
@@ -164,6 +166,27 @@ class CsvReader(RunReader[CsvExpressions]):
         return odd
 
     def _record(self, raw: bytes, known: Sequence[Fault] | None = None) -> None:
+        self._judged(self._odd(raw) or self._whole(raw), known)
+
+    def _odd(self, raw: bytes) -> Judged | None:
+        """A record judged by those cells that may be wrong; None if that cannot be done."""
+        if not self._fast:
+            return None
+        if self._odd_cells is None:
+            assert self._layout
+            assert self._cells
+            self._odd_cells = OddCells(self._plan, self._layout, self._grammar, self._cells)
+        values = self._odd_cells.values(raw)
+        if values is None:
+            return None
+        missing = [name for name, value in values.items() if value is ABSENT]
+        for name in missing:
+            del values[name]
+        most = self._limits.violations_per_record
+        faults = self._judge.faults(values, most=most, missing=missing)
+        return Judged(raw=raw, record=values, faults=faults)
+
+    def _whole(self, raw: bytes) -> Judged:
         assert self._cells
         assert self._layout
         bare = without_line_end(raw)
@@ -172,11 +195,11 @@ class CsvReader(RunReader[CsvExpressions]):
         if not faults:
             record = self._cells.record(cells)
             faults = self._judge.faults(record, most=self._limits.violations_per_record)
-        self._judged(Judged(raw=raw, cells=cells, record=record, faults=faults), known)
+        return Judged(raw=raw, record=record, faults=faults)
 
     def _shown(self, told: Judged) -> str:
         assert self._layout
-        return shown_record(self._plan, self._layout, self._grammar, told)
+        return shown_record(self._secret, self._layout, self._grammar, told.raw)
 
     def _open_quote(self) -> FileRefusedError:
         self._tell_held()

@@ -10,27 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from mesh.validation.cell_bytes import UTF8_NAMES, CellBytes
 from mesh.validation.csv_cells import CsvGrammar
 from mesh.validation.csv_header import Layout
 from mesh.validation.csv_values import ABSENT, CellReader
 from mesh.validation.key_bytes import canonical
 from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
-from mesh.validation.plan import Column, Plan
+from mesh.validation.plan import Plan
 from mesh.validation.quality import Quality
-from mesh.validation.types import json_types
-from mesh.validation.value_bytes import ANNOTATIONS, number_bytes, string_bytes
-from mesh.validation.writing import WIDE, Writing
+from mesh.validation.value_bytes import ANNOTATIONS
 
 _RECORD = frozenset({"type", "properties", "required", "additionalProperties"}) | ANNOTATIONS
-_ASCII = frozenset(range(128))
-_LINE_ENDS = frozenset({0, 10, 13})
-_SHAPES = frozenset({"pattern", "format", "enum", "const"})
 _REMEMBERED = 100_000
 _INTEGERS = re.compile(rb"(?:(?:-?[1-9][0-9]{0,17}|0)(?:\n|\Z))*+")
-UTF8_NAMES = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +72,7 @@ def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressi
         return None
     if plan.dialect.encoding.lower().replace("_", "-").startswith("utf-16"):
         return None
-    cells = _Cells(plan, separator)
+    cells = CellBytes(plan, separator)
     columns = {column.name: column for column in plan.columns}
     needed = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
     parts: list[bytes] = []
@@ -115,7 +110,7 @@ def _lines(
         None if index in asked else columns.get(name or "")
         for index, name in enumerate(layout.columns)
     ]
-    shaped, measured = _Cells(plan, separator, "shapes"), _Cells(plan, separator, "lengths")
+    shaped, measured = CellBytes(plan, separator, "shapes"), CellBytes(plan, separator, "lengths")
     try:
         shapes = [shaped.any_cell if each is None else shaped.good(each) for each in judged]
         lengths = [measured.any_cell if each is None else measured.good(each) for each in judged]
@@ -139,103 +134,6 @@ def is_plain(plan: Plan) -> bool:
         and set(record.get("required") or ()) <= names
         and all(isinstance(column.schema, Mapping) for column in plan.columns)
     )
-
-
-class _Cells:
-    """Expressions for the cells of one dialect."""
-
-    def __init__(
-        self, plan: Plan, separator: bytes, half: Literal["shapes", "lengths"] | None = None
-    ) -> None:
-        self._plan, self._dialect, self._half = plan, plan.dialect, half
-        quote = (self._dialect.quote or "").encode()
-        special = _LINE_ENDS | set(separator) | set(quote)
-        wide = WIDE
-        if plan.dialect.encoding.lower().replace("_", "-") not in UTF8_NAMES:
-            wide = rb"[\x80-\xff]"
-        self.separator, self._quote = re.escape(separator), re.escape(quote)
-        self._end = b"(?=" + self.separator + rb"|\r?\n)"
-        self._bare = Writing(plain=_ASCII - special, wide=wide, half=half)
-        doubled = (self._quote * 2,) if quote else ()
-        inside = _ASCII - {0, 10} - set(quote)
-        quoted = Writing(plain=inside, wide=wide, escaped=doubled, half=half)
-        self._quoted = quoted if quote else None
-        tokens = [re.escape(token.encode()) for token in self._dialect.null_tokens if token]
-        self._tokens = b"(?:" + b"|".join(tokens) + b")" if tokens else b""
-        self.any_cell = self._any_cell()
-
-    def _any_cell(self) -> bytes:
-        plain = self._bare.any_text(0, None)
-        if not self._quote:
-            return plain
-        within = b"(?:[^" + self._quote + rb"\n\0]++|" + self._quote * 2 + b")*+"
-        return b"(?:" + plain + b"|" + self._quote + within + self._quote + b")"
-
-    def cutter(self, columns: Sequence[int], count: int) -> re.Pattern[bytes]:
-        """Finds the cells of some columns in a run of records."""
-        plain = b"[^" + self.separator + rb"\r\n" + self._quote + b"]*+"
-        cell = plain
-        if self._quote:
-            within = b"(?:[^" + self._quote + b"]++|" + self._quote * 2 + b")*+"
-            cell = b"(?:" + plain + b"|" + self._quote + within + self._quote + b")"
-        parts = [b"(" + cell + b")" if i in columns else cell for i in range(columns[-1] + 1)]
-        rest = b"" if columns[-1] == count - 1 else self.separator + rb"[^\n]*+"
-        return re.compile(self.separator.join(parts) + rest + rb"\r?\n")
-
-    def record(self, parts: Sequence[bytes]) -> bytes:
-        """An expression for a record of these cells, which looks at no cell twice."""
-        ends = [self.separator] * (len(parts) - 1) + [rb"\r?\n"]
-        return b"".join(b"(?>" + part + end + b")" for part, end in zip(parts, ends, strict=True))
-
-    def usual(self, column: Column) -> bytes:
-        """An expression for such cells as most writers write them: quoted only where free text is.
-
-        It spares the matcher half of its choices.
-        """
-        free = column.reading == "text" and not column.schema.keys() & _SHAPES
-        return self.good(column, quoted=free)
-
-    def good(self, column: Column, *, quoted: bool = True) -> bytes:
-        """An expression for the cells of a column whose value the reference accepts."""
-        forms = self._forms(column)
-        forms = forms if quoted else forms[:1]
-        empty_allowed = column.nullable or not column.required
-        bare = forms[0]
-        if self._tokens and not empty_allowed and self._may_be_token(bare):
-            if self._half:
-                raise BeyondSubsetError  # lines cannot look ahead
-            bare = b"(?!" + self._tokens + self._end + b")" + bare
-        found = [bare, *forms[1:]]
-        if empty_allowed:
-            found += [self._tokens] if self._tokens else []
-            found.append(b"")
-        return b"(?:" + b"|".join(found) + b")"
-
-    def _may_be_token(self, bare: bytes) -> bool:
-        tokens = (token.encode() for token in self._dialect.null_tokens)
-        return any(re.fullmatch(bare, token) for token in tokens if token)
-
-    def _forms(self, column: Column) -> list[bytes]:
-        """The bare form, then the quoted one."""
-        if column.reading == "text":
-            bare = string_bytes(column.schema, self._bare, self._end)
-            if not self._quoted:
-                return [bare]
-            try:
-                inner = string_bytes(column.schema, self._quoted, self._quote + self._end)
-            except BeyondSubsetError:
-                return [bare]
-            return [bare, self._quote + inner + self._quote]
-        types = json_types(column.schema, self._plan.record)
-        if column.reading == "number":
-            bare = number_bytes(column.schema, types, self._dialect.decimal_mark.encode())
-        elif column.reading == "boolean" and column.schema.keys() - ANNOTATIONS == {"type"}:
-            tokens = (*self._dialect.true_tokens, *self._dialect.false_tokens)
-            written = [self._bare.literal(token) for token in tokens if token]
-            bare = b"(?:" + b"|".join(text for text in written if text) + b")"
-        else:
-            raise BeyondSubsetError
-        return [bare, self._quote + bare + self._quote] if self._quoted else [bare]
 
 
 class CellQuestions:
@@ -264,7 +162,7 @@ class CellQuestions:
 
     def value(self, position: int, cell: bytes) -> Any:
         """The JSON value of a cell, or `ABSENT`."""
-        return self._cells.value(position, self._grammar.cells(cell)[0])
+        return self._cells.value(position, self._grammar.cell(cell))
 
     def values(self, position: int, cells: Sequence[bytes]) -> list[Any]:
         """The JSON values of many cells of a column; None where there is none."""

@@ -8,7 +8,7 @@ other values is remembered. So its words are the reference's own, in the referen
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,9 +20,10 @@ from mesh.validation.value_bytes import number_bytes, string_bytes
 from mesh.validation.writing import Writing
 
 _TEXT = Writing(plain=frozenset(range(128)))
-_REMEMBERED = 50_000
+_REMEMBERED = 10_000
 _SHORT = 80
 _NUMBERS = frozenset({"number", "integer"})
+_PLACES = frozenset({"$id", "id"})
 Told = Callable[[Any, Any], Fault]
 
 
@@ -36,23 +37,35 @@ class FieldJudge:
     """
 
     def __init__(self, plan: Plan, validator: Any, told: Told) -> None:
-        self._validator, self._told = validator, told
+        self._validator, self._told, self._root = validator, told, plan.record
         self._schemas: Mapping[str, Any] = validator.schema.get("properties") or {}
+        self._written = {column.name: column.schema for column in plan.columns}
         self._rules = [rule for rule in validator.schema if rule in {"properties", "required"}]
         self._required = list(validator.schema.get("required") or ())
         self._open = validator.schema.get("additionalProperties", True) is True
-        self._good = {column.name: _certain(column.schema, plan.record) for column in plan.columns}
+        self._good: dict[str, dict[type, Any]] = {}
+        self._validators: dict[str, Any] = {}
         self._known: dict[tuple[str, type, str], tuple[Fault, ...]] = {}
         self._missing: dict[str, Fault] | None = None
 
-    def faults(self, record: Mapping[str, Any]) -> list[Fault] | None:
-        """All faults of a record; None when it holds fields that the contract does not know."""
-        if not self._open and not record.keys() <= self._schemas.keys():
-            return None
+    def faults(
+        self, record: Mapping[str, Any], missing: Collection[str] | None = None
+    ) -> list[Fault] | None:
+        """All faults of a record; None when it holds fields that the contract does not know.
+
+        Args:
+            record: The whole of it; or of its fields those that may be bad.
+            missing: In the latter case, fields that it does not have.
+        """
+        if missing is None:
+            if not self._open and not record.keys() <= self._schemas.keys():
+                return None
+            missing = [name for name in self._required if name not in record]
         found: list[Fault] = []
         for rule in self._rules:
             if rule == "required":
-                found += [self._absent(name) for name in self._required if name not in record]
+                if missing:
+                    found += [self._absent(name) for name in self._required if name in missing]
                 continue
             for name in self._schemas:
                 if name in record:
@@ -69,7 +82,7 @@ class FieldJudge:
             text = ""
         else:
             return self._asked(name, value)
-        good = self._good[name].get(kind)
+        good = self._certain(name).get(kind)
         if good and text and good(text.encode("utf-8", "surrogatepass")):
             return ()
         if len(text) > _SHORT or (kind is int and not text):
@@ -82,13 +95,28 @@ class FieldJudge:
             known = self._known[key] = self._asked(name, value)
         return known
 
+    def _certain(self, name: str) -> Mapping[type, Any]:
+        good = self._good.get(name)
+        if good is None:
+            good = self._good[name] = _certain(self._written[name], self._root)
+        return good
+
     def _asked(self, name: str, value: Any) -> tuple[Fault, ...]:
-        errors = self._validator.descend(value, self._schemas[name], path=name, schema_path=name)
         found = []
-        for error in errors:
-            error.schema_path.appendleft("properties")
+        for error in self._errors(name, value):
+            error.path.appendleft(name)
+            error.schema_path.extendleft((name, "properties"))
             found.append(self._told(error, {name: value}))
         return tuple(found)
+
+    def _errors(self, name: str, value: Any) -> Iterator[Any]:
+        schema = self._schemas[name]
+        if _PLACES & schema.keys():  # its references start from itself
+            yield from self._validator.descend(value, schema)
+            return
+        if name not in self._validators:
+            self._validators[name] = self._validator.evolve(schema=schema)
+        yield from self._validators[name].iter_errors(value)
 
     def _absent(self, name: str) -> Fault:
         if self._missing is None:

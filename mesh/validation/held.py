@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mesh.validation.csv_cells import Cell
 from mesh.validation.faults import Fault
 from mesh.validation.keys import KeyIndex
 from mesh.validation.line_keys import KeyQuestion
@@ -38,12 +37,10 @@ class Judged:
     """A record that was judged by itself: what is wrong but for its keys.
 
     Attributes:
-        cells: Of a delimited line; empty for other formats.
-        record: None when it could not be read.
+        record: What of it was read, its keys at least; None when it could not be.
     """
 
     raw: bytes
-    cells: list[Cell]
     record: Any
     faults: list[Fault]
 

@@ -29,6 +29,7 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         self, plan: Plan, tally: Tally, limits: Limits, keys: KeyIndex | None = None
     ) -> None:
         super().__init__(plan, tally, limits, keys)
+        self._secret = plan.sensitive
         self._order: tuple[str, ...] = ()
         self._lessons = 0
 
@@ -138,7 +139,7 @@ class JsonLinesReader(RunReader[JsonExpressions]):
                 raise _array()
             faults = self._faults(record)
         keyed = record if isinstance(record, dict) else None
-        self._judged(Judged(raw=raw, cells=[], record=keyed, faults=faults), known)
+        self._judged(Judged(raw=raw, record=keyed, faults=faults), known)
 
     def _tell(self, told: Judged, known: Sequence[Fault]) -> None:
         super()._tell(told, known)
@@ -153,7 +154,7 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         return self._judge.faults(record, most=self._limits.violations_per_record)
 
     def _shown(self, told: Judged) -> str:
-        secret, record = self._plan.sensitive, told.record
+        secret, record = self._secret, told.record
         if not secret:
             return told.raw.decode().strip(" \t\r\n")
         if record is None:

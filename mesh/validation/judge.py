@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any
 
@@ -42,6 +42,7 @@ class Judge:
     def __init__(self, plan: Plan, *, fast: bool = True) -> None:
         self._plan = plan
         self._sensitive = plan.sensitive
+        self._paths: dict[tuple[Any, ...], str] = {}
         if "validator" not in plan.compiled:
             from mesh.validation.reference import record_validator
 
@@ -51,10 +52,19 @@ class Judge:
         if fast and is_plain(plan):
             self._fields = FieldJudge(plan, self._validator, self._fault)
 
-    def faults(self, record: Any, *, most: int) -> list[Fault]:
-        """All faults of one record (numbers as `int` and `Decimal`), at most so many."""
+    def faults(
+        self, record: Any, *, most: int, missing: Collection[str] | None = None
+    ) -> list[Fault]:
+        """All faults of one record (numbers as `int` and `Decimal`), at most so many.
+
+        Args:
+            record: The whole of it; or, of a plan without rules that span fields, those of its
+                fields that may be bad.
+            most: How many faults.
+            missing: In the latter case, fields that it does not have.
+        """
         try:
-            found = self._fields.faults(record) if self._fields else None
+            found = self._fields.faults(record, missing) if self._fields else None
             if found is not None:
                 return found[:most]
             errors = list(islice(self._validator.iter_errors(record), most))
@@ -73,14 +83,14 @@ class Judge:
         return self._pointer([field] if field else [], rule, ())
 
     def _fault(self, error: Any, record: Any) -> Fault:
-        parts = list(error.absolute_path)
-        missing = error.validator == "required"
+        parts, rule = list(error.absolute_path), str(error.validator)
+        missing = rule == "required"
         secret = bool(self._sensitive) and not self._is_open(parts)
         label = field_path(parts)
         return Fault(
             field=label,
-            rule=str(error.validator),
-            path=self._pointer(parts, str(error.validator), error.absolute_schema_path),
+            rule=rule,
+            path=self._path(parts, rule, error.absolute_schema_path),
             value=None if missing else MASK if secret else shown(error.instance),
             message=sentence(
                 error, label, secret=secret, absent=missing and isinstance(record, dict)
@@ -90,6 +100,16 @@ class Judge:
     def _is_open(self, parts: Sequence[Any]) -> bool:
         """Whether the value at a path may be shown; an unknown field may be a misspelt secret."""
         return bool(parts) and parts[0] in self._plan.fields and parts[0] not in self._sensitive
+
+    def _path(self, parts: Sequence[Any], rule: str, schema_path: Sequence[Any]) -> str:
+        """The same, and remembered if a field itself is bad: there are no more than rules."""
+        if len(parts) != 1 or parts[0] not in self._plan.fields:
+            return self._pointer(parts, rule, schema_path)
+        place = (parts[0], rule, *schema_path)
+        known = self._paths.get(place)
+        if known is None:
+            known = self._paths[place] = self._pointer(parts, rule, schema_path)
+        return known
 
     def _pointer(self, parts: Sequence[Any], rule: str, schema_path: Sequence[Any]) -> str:
         if not self._plan.is_odcs:

@@ -10,6 +10,8 @@ from typing import Any
 
 _VALUE = 256
 _SHORT = 60
+_DIGITS = 4096
+"""Bits of an integer, more digits of which Python may refuse to write."""
 _NAMES: Mapping[str, str] = {
     "string": "text",
     "number": "a number",
@@ -121,6 +123,12 @@ def to_json(value: Any) -> str:
     """JSON of a value whose numbers may be `Decimal`, digit for digit."""
     if isinstance(value, str):
         return encode_basestring(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value if value.bit_length() <= _DIGITS else Decimal(value))
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):
@@ -128,8 +136,6 @@ def to_json(value: Any) -> str:
         return "{" + ", ".join(parts) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(to_json, value)) + "]"
-    if isinstance(value, int) and value.bit_length() > 4096:
-        return str(Decimal(value))
     return json.dumps(value, ensure_ascii=False)
 
 

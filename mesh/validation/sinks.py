@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from operator import attrgetter
 
 from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import ColumnRows, RejectedRecord, Violation
+from mesh.validation.sentences import to_json
 from mesh.validation.writable import Writable
 
 _MEMBERS = tuple(member.name for member in dataclasses.fields(Violation))
+_LINE = "{" + ", ".join(f'"{name}": %s' for name in _MEMBERS) + "}\n"
+_values = attrgetter(*_MEMBERS)
 
 
 class StreamSink:
@@ -81,6 +84,5 @@ class NullSink:
 
 def violation_line(violation: Violation) -> bytes:
     """A violation as one line of JSON."""
-    told = {name: getattr(violation, name) for name in _MEMBERS}
-    text = json.dumps(told, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
+    text = _LINE % tuple(map(to_json, _values(violation)))
+    return text.encode("utf-8", "backslashreplace")
