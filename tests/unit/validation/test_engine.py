@@ -154,15 +154,15 @@ def test_a_wrapped_json_schema_judges_by_its_own_draft() -> None:
 def test_references_of_a_field_that_has_an_id_start_from_the_field() -> None:
     part = {
         "$id": "https://example.com/part",
-        "type": "object",
-        "properties": {"n": {"$ref": "#/$defs/n"}},
+        "type": "array",
+        "items": {"$ref": "#/$defs/n"},
         "$defs": {"n": {"type": "integer", "maximum": 5}},
     }
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
               "properties": {"a": part, "b": {"type": "string"}}}  # fmt: skip
     plan = compile_object(DataContract.from_document(schema), "record")
-    outcome = judge(plan, b'{"a": {"n": 1}}\n{"a": {"n": 9}}\n', "x.jsonl")
-    assert outcome.named == [(2, "a.n", "maximum")]
+    outcome = judge(plan, b'{"a": [1, 9]}\n', "x.jsonl")
+    assert outcome.named == [(1, "a[1]", "maximum")]
 
 
 def numbered(count: int) -> Iterator[bytes]:
