@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -61,10 +61,17 @@ def lint(
 ) -> None:
     """Tell everything that is wrong with contracts. Exits with 1 when there is something."""
     values = values_of(variables)
-    findings = [asdict(found) for file in files for found in _findings(file, values)]
+    linted = [_linted(file, values) for file in files]
+    findings = [asdict(found) for wrong, _ in linted for found in wrong]
+    warnings = [asdict(found) for _, warned in linted for found in warned]
     if as_json:
-        write_json({"files": [str(file) for file in files], "findings": findings})
-    elif findings:
+        names = [str(file) for file in files]
+        write_json({"files": names, "findings": findings, "warnings": warnings})
+        raise typer.Exit(ExitCode.REFUSED if findings else 0)
+    for one in warnings:
+        told = f"Warning: {one['file']} {one['path']}: {one['message']} {one['remedy']}"
+        say(told, style="yellow")
+    if findings:
         show(findings_table(findings))
         say(f"{plural(len(findings), 'finding')} in {plural(len(files), 'file')}", style="bold red")
     else:
@@ -125,16 +132,21 @@ def diff(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _findings(file: Path, variables: Mapping[str, str]) -> list[Finding]:
+def _linted(
+    file: Path, variables: Mapping[str, str]
+) -> tuple[Sequence[Finding], Sequence[Finding]]:
+    """What is wrong with a contract, and what it says that no file is checked by."""
     from mesh.documents import read_document
-    from mesh.model.contract_check import check_contract
+    from mesh.model.contract_check import check_contract, unchecked_findings
     from mesh.query_checks import query_findings
 
     document = read_document(str(file), bytes_of(file), variables=variables)
     if not isinstance(document, dict):
-        return [document]
+        return [document], ()
     found = check_contract(document, file=str(file))
-    return found or query_findings(document, file=str(file))
+    if found:
+        return found, ()
+    return query_findings(document, file=str(file)), unchecked_findings(document, file=str(file))
 
 
 def _show_changes(changes: list[Change], broken: int, mode: Mode) -> None:

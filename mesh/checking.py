@@ -27,6 +27,7 @@ from mesh.validation import (
     Sink,
     ValidationReport,
     Writable,
+    check_ages,
     check_queries,
     compile_object,
     validate,
@@ -96,7 +97,10 @@ class Check:
             report, published = self._parted(plan, file_format, chunks, sink, parts)
         else:
             report, published = self._report(plan, file_format, chunks, sink, parquet)
-        told = None if published is None else manifest(published, judged)
+        report = check_ages(plan, report, published, at)
+        told = None
+        if published is not None and (parquet is not None or parts is not None):
+            told = manifest(published, judged)
         return receipt(report, judged, decided_at=at, manifest=told, references=known.told())
 
     @property
@@ -128,15 +132,16 @@ class Check:
         parquet: Writable | None,
     ) -> tuple[ValidationReport, PublishedFile | None]:
         limits = Limits(sample=self.violations_shown)
-        if parquet is None and not sql_rules(plan):
+        dated = any(not one.obstacle for one in plan.freshness)
+        if parquet is None and not dated and not sql_rules(plan):
             return validate(plan, chunks, file_format=file_format, sink=sink, limits=limits), None
         publishing = PublishingSink(sink, plan, file_format)
         try:
             report = validate(plan, chunks, file_format=file_format, sink=publishing, limits=limits)
             report = check_queries(plan, report, publishing.publish)
-            if parquet is None or report.verdict != "accepted":
+            if report.verdict != "accepted" or (parquet is None and not dated):
                 return report, None
-            return report, publishing.publish(parquet)
+            return report, publishing.publish(parquet or _Nowhere())
         finally:
             publishing.close()
 
@@ -162,11 +167,11 @@ class Check:
         if isinstance(published, FileProblem):
             problems = (*report.problems, published)
             return replace(report, verdict="rejected", problems=problems), None
-        return report, published if parts else None
+        return report, published
 
 
 class _Nowhere:
-    """A part that nobody asked for."""
+    """A file that nobody asked for."""
 
     def write(self, data: bytes, /) -> None:
         """Drop it."""

@@ -31,6 +31,7 @@ from mesh.validation import (
     Plan,
     PublishedFile,
     ValidationReport,
+    check_ages,
     check_queries,
     good_rows,
     validate,
@@ -94,6 +95,7 @@ def _read(
         )
         limits = Limits(sample=backbone.policy.violations_shown)
         report, published = _written(outputs, bound, pieces_of_it(), file_format, limits, kept)
+        report = check_ages(bound, report, published, dropped.landed_at)
     except Gone:
         return supersede(backbone, dropped, place)
     joined = Joined(pieces=pieces, kept=0 if kept is None else kept.rows)

@@ -9,10 +9,11 @@ from mesh.model.compatibility import compare_all
 from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.dropped_file import UNPLACED
-from mesh.model.expectation import CALENDAR, wrong_period
+from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
+from mesh.model.service_levels import service_levels
 from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
 from mesh.notice_checks import wrong_endings, wrong_notice
@@ -127,27 +128,16 @@ def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract
 def _service_level(declared: DeclaredContract) -> list[Finding]:
     """What of a contract's schedule and calendar cannot be understood."""
     findings = []
-    for place, entry in enumerate(declared.document.get("slaProperties") or ()):
-        schedule = entry.get("schedule")
-        if entry.get("property") == "frequency" and schedule and not is_schedule(schedule):
+    for level in service_levels(declared.document):
+        schedule = level.schedule
+        if level.name == "frequency" and schedule and not is_schedule(schedule):
             findings.append(
                 Finding(
                     file=declared.file,
-                    path=f"/slaProperties/{place}/schedule",
+                    path=f"{level.pointer}/schedule",
                     rule="contract.schedule",
                     message=f"{schedule!r} is no cron expression of five fields that names a time.",
                     remedy="Write minute, hour, day of month, month and day of week: 0 6 * * 1-5.",
-                )
-            )
-        wrong = wrong_period(entry)
-        if wrong:
-            findings.append(
-                Finding(
-                    file=declared.file,
-                    path=f"/slaProperties/{place}/value",
-                    rule="contract.period",
-                    message=f"{wrong}, not {entry['value']!r} {entry.get('unit') or 'd'}.",
-                    remedy="Say a longer or shorter one, or correct its unit: m, h, d or w.",
                 )
             )
     for place, custom in enumerate(declared.document.get("customProperties") or ()):

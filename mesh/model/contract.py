@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mesh.model.classification import classified
 from mesh.model.contract_profile import (
     ACCEPTANCE,
     ALL_OR_NOTHING,
@@ -20,13 +21,14 @@ from mesh.model.contract_profile import (
 from mesh.model.contract_quality import QualityRule, quality_rules
 from mesh.model.contract_schema import column_name, is_required, object_schema
 from mesh.model.file_set import FILE_SET, SetRule
+from mesh.model.freshness import Freshness, freshness
 from mesh.model.partitioning import partition_keys
 from mesh.model.pointers import pointer
 from mesh.model.relationships import Relationship, relationships
+from mesh.model.unchecked import Unchecked, unchecked, unchecked_keywords
 from mesh.model.value_paths import UniquePath, unique_paths
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_PUBLIC = frozenset({"public", "open", "internal", "unrestricted", "unclassified", "none"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,8 @@ class SchemaObject:
         quality: The rules on the whole object and on its fields.
         relationships: The foreign keys of the object and of its fields.
         unique_paths: What is `unique` within fields.
+        freshness: How new its data is promised to be.
+        unchecked: What the contract says of it and no file is checked by.
         dialect: How its delimited files are written.
         acceptance: What to do with a file that holds bad rows.
         file_set: Which files are announced together; None where each stands for itself.
@@ -79,6 +83,8 @@ class SchemaObject:
     quality: tuple[QualityRule, ...] = ()
     relationships: tuple[Relationship, ...] = ()
     unique_paths: tuple[UniquePath, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
     dialect: Dialect = RFC_4180
     acceptance: Acceptance = ALL_OR_NOTHING
     file_set: SetRule | None = None
@@ -165,11 +171,17 @@ class DataContract:
                 pointer=pointer("/properties", field),
                 logical_type=_json_type(element),
                 required=field in required,
-                **_classified(element if isinstance(element, Mapping) else {}),
+                **classified(element if isinstance(element, Mapping) else {}),
             )
             for field, element in properties.items()
         )
-        item = SchemaObject(name=name, pointer="", fields=fields, record=schema)
+        item = SchemaObject(
+            name=name,
+            pointer="",
+            fields=fields,
+            record=schema,
+            unchecked=tuple(unchecked_keywords(schema)),
+        )
         return cls(
             id=str(schema.get("$id") or name),
             version=version,
@@ -210,15 +222,19 @@ def _schema_object(
         _field(item, f"{pointer}/properties/{index}", alone=len(keys) == 1)
         for index, item in enumerate(properties)
     )
+    rules = tuple(quality_rules(element, pointer))
+    promised = tuple(freshness(contract, element["name"]))
     return SchemaObject(
         name=element["name"],
         pointer=pointer,
         fields=fields,
         primary_key=tuple(column_name(item) for item in keys),
         record=object_schema(element),
-        quality=tuple(quality_rules(element, pointer)),
+        quality=rules,
         relationships=tuple(relationships(element, pointer, contract)),
         unique_paths=unique_paths(element, pointer),
+        freshness=promised,
+        unchecked=tuple(unchecked(element, pointer, rules, promised)),
         dialect=_dialect([contract, element]),
         acceptance=_acceptance([contract, element]),
         file_set=_file_set([contract, element]),
@@ -238,34 +254,8 @@ def _field(element: Mapping[str, Any], pointer: str, *, alone: bool) -> Field:
         logical_type=element.get("logicalType"),
         required=is_required(element),
         unique=bool(element.get("unique") or (alone and element.get("primaryKey"))),
-        **_classified(element),
+        **classified(element),
     )
-
-
-def _classified(element: Mapping[str, Any]) -> dict[str, Any]:
-    label = element.get("classification")
-    return {
-        "classification": label if isinstance(label, str) else None,
-        "sensitive": any(is_sensitive(value) for value in _classifications(element)),
-    }
-
-
-def _classifications(element: object) -> Iterable[object]:
-    """The classification of an element and of everything within it."""
-    if isinstance(element, Mapping):
-        yield element.get("classification")
-        for name in ("properties", "items", "map"):
-            yield from _classifications(element.get(name))
-        for name in ("key", "value"):
-            yield from _classifications(element.get(name))
-    elif isinstance(element, Sequence) and not isinstance(element, str):
-        for item in element:
-            yield from _classifications(item)
-
-
-def is_sensitive(label: object) -> bool:
-    """Any classification that does not plainly say otherwise: a doubt is a mask."""
-    return isinstance(label, str) and bool(label.strip()) and label.strip().lower() not in _PUBLIC
 
 
 def _json_type(element: object) -> str | None:

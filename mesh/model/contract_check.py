@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mesh.model.contract import DataContract
 from mesh.model.findings import Finding
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_relationships import relationship_problems
@@ -54,6 +55,19 @@ def check_contract(document: object, *, file: str) -> list[Finding]:
             remedy=problem.remedy,
         )
         for problem in problems
+    ]
+
+
+def unchecked_findings(document: Mapping[str, Any], *, file: str) -> list[Finding]:
+    """What a contract in which nothing is wrong says, and no file is checked by.
+
+    Nothing is refused for that; receipts warn of it.
+    """
+    contract = DataContract.from_document(document)
+    found = {one: None for item in contract.objects.values() for one in item.unchecked}
+    return [
+        Finding(file=file, path=one.pointer, rule=one.rule, message=one.message, remedy=one.remedy)
+        for one in found
     ]
 
 

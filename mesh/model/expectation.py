@@ -7,27 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from mesh.model.service_levels import (
+    Element,
+    ServiceLevel,
+    is_understood,
+    known_elements,
+    service_levels,
+)
+
 DEFAULT_GRACE = timedelta(hours=1)
 """How long after the expected time an arrival is not yet late, where no `latency` says it."""
-
-SHORTEST = timedelta(minutes=1)
-LONGEST = timedelta(days=3660)
-"""Of a `frequency`; a `latency` may be shorter."""
-
-_UNITS = {
-    "m": timedelta(minutes=1),
-    "min": timedelta(minutes=1),
-    "minute": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "hour": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "day": timedelta(days=1),
-    "w": timedelta(weeks=1),
-    "week": timedelta(weeks=1),
-}
-
-_NAMES = {"frequency": "frequency", "f": "frequency", "latency": "latency", "ly": "latency"}
-"""Of the service levels that are read here, with their short forms."""
 
 CALENDAR = "arrivalCalendar"
 """The custom property with time zone and holidays (`docs/contract-profile.md`)."""
@@ -88,20 +77,15 @@ def expectations_of(
     An entry whose `element` names an object is about that object (`runways`, or `runways.id`); one
     without is about all. An object without `frequency` and `schedule` is not expected at all.
     """
-    entries = [entry for entry in document.get("slaProperties") or () if isinstance(entry, Mapping)]
-    zone, holidays = _calendar(document)
+    known = known_elements(document)
+    levels = list(service_levels(document))
+    zone, holidays = time_zone(document), _holidays(document)
     found = []
     for name in objects:
-        about = [entry for entry in entries if _is_about(entry, name)]
+        about = [level for level in levels if _is_about(level, name, known)]
         every = _period(about, "frequency")
-        schedule = next(
-            (
-                str(entry["schedule"])
-                for entry in about
-                if entry.get("property") == "frequency" and entry.get("schedule")
-            ),
-            None,
-        )
+        schedules = [level.schedule for level in about if level.name == "frequency"]
+        schedule = next(filter(None, schedules), None)
         if every is None and schedule is None:
             continue
         grace = _period(about, "latency")
@@ -120,52 +104,28 @@ def expectations_of(
     return tuple(found)
 
 
-def _is_about(entry: Mapping[str, Any], name: str) -> bool:
-    elements = str(entry.get("element") or "").replace(" ", "").split(",")
-    return elements == [""] or name in {element.partition(".")[0] for element in elements}
+def _is_about(level: ServiceLevel, name: str, known: Mapping[str, Element]) -> bool:
+    named = {known[one].object_name for one in level.elements if one in known}
+    return not level.elements or name in named
 
 
-def wrong_period(entry: Mapping[str, Any]) -> str | None:
-    """What is wrong with the period that a service level says; None when nothing is."""
-    name, period = _NAMES.get(str(entry.get("property", "")).lower()), _said(entry)
-    if name is None or period is None or _is_fit(name, period):
-        return None
-    if period > LONGEST:
-        return f"A {name} is at most {LONGEST.days} days"
-    return f"A {name} is at least {SHORTEST.total_seconds():.0f} seconds"
+def _period(levels: Iterable[ServiceLevel], name: str) -> timedelta | None:
+    fit = (level.period for level in levels if level.name == name and is_understood(level))
+    return next(fit, None)
 
 
-def _period(entries: Iterable[Mapping[str, Any]], name: str) -> timedelta | None:
-    for entry in entries:
-        if _NAMES.get(str(entry.get("property", "")).lower()) != name:
-            continue
-        period = _said(entry)
-        if period is not None and _is_fit(name, period):
-            return period
-    return None
+def time_zone(document: Mapping[str, Any]) -> str:
+    """The name of the time zone that a contract's calendar gives; UTC, where it gives none."""
+    return str(_calendar(document).get("timeZone", "UTC"))
 
 
-def _said(entry: Mapping[str, Any]) -> timedelta | None:
-    """The period that a service level says; None when it says none."""
-    unit = str(entry.get("unit") or "d").lower()
-    one = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
-    value = entry.get("value")
-    if one is None or not isinstance(value, int | float) or not value > 0:
-        return None
-    try:
-        return one * value
-    except OverflowError:
-        return timedelta.max
+def _holidays(document: Mapping[str, Any]) -> frozenset[date]:
+    return frozenset(date.fromisoformat(day) for day in _calendar(document).get("holidays", ()))
 
 
-def _is_fit(name: str, period: timedelta) -> bool:
-    return period <= LONGEST and (name != "frequency" or period >= SHORTEST)
-
-
-def _calendar(document: Mapping[str, Any]) -> tuple[str, frozenset[date]]:
+def _calendar(document: Mapping[str, Any]) -> Mapping[str, Any]:
     for custom in document.get("customProperties") or ():
         if isinstance(custom, Mapping) and custom.get("property") == CALENDAR:
-            value = custom.get("value") or {}
-            days = frozenset(date.fromisoformat(day) for day in value.get("holidays", ()))
-            return str(value.get("timeZone", "UTC")), days
-    return "UTC", frozenset()
+            value = custom.get("value")
+            return value if isinstance(value, Mapping) else {}
+    return {}

@@ -6,38 +6,52 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh.model.odcs_problem import Problem
+from mesh.model.service_levels import (
+    LONGEST,
+    SHORTEST,
+    UNITS,
+    ServiceLevel,
+    elements_of,
+    is_understood,
+    known_elements,
+    service_levels,
+)
 
 
 def service_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Elements of service levels that are none of the contract's objects and properties."""
-    known = set(_elements(document))
-    levels = document.get("slaProperties")
-    for index, entry in enumerate(levels if isinstance(levels, list) else ()):
-        text = entry.get("element") if isinstance(entry, Mapping) else None
-        for name in (part.strip() for part in text.split(",")) if isinstance(text, str) else ():
+    """Elements that are none of the contract's, and periods that say nothing."""
+    known = known_elements(document)
+    for path, text in _named(document):
+        for name in elements_of(text):
             if name not in known:
                 yield Problem(
-                    f"/slaProperties/{index}/element",
+                    path,
                     "odcs.sla.element",
                     f"The contract describes no {name!r} for the service level to be about.",
                     "Write object, or object.property; or leave `element` out for all of them.",
                 )
+    for level in service_levels(document):
+        planned = level.name == "frequency" and level.schedule
+        if not planned and not is_understood(level):
+            yield Problem(
+                f"{level.pointer}/value",
+                "contract.period",
+                f"{_wrong(level)}, not {level.said}.",
+                f"Write a number greater than 0, and its unit: {UNITS}.",
+            )
 
 
-def _elements(document: Mapping[str, Any]) -> Iterator[str]:
-    schema = document.get("schema")
-    for element in schema if isinstance(schema, list) else ():
-        if isinstance(element, Mapping):
-            yield from _within(element, "")
+def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    levels = document.get("slaProperties")
+    for index, entry in enumerate(levels if isinstance(levels, list) else ()):
+        if isinstance(entry, Mapping):
+            yield f"/slaProperties/{index}/element", entry.get("element")
+    yield "/slaDefaultElement", document.get("slaDefaultElement")
 
 
-def _within(element: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key in ("name", "physicalName"):
-        if not isinstance(element.get(key), str):
-            continue
-        name = f"{prefix}{element[key]}"
-        yield name
-        items = element.get("properties")
-        for item in items if isinstance(items, list) else ():
-            if isinstance(item, Mapping):
-                yield from _within(item, f"{name}.")
+def _wrong(level: ServiceLevel) -> str:
+    if level.period is None:
+        return f"A {level.name} is a time"
+    if level.period > LONGEST:
+        return f"A {level.name} is at most {LONGEST.days} days"
+    return f"A {level.name} is at least {SHORTEST.total_seconds():.0f} seconds"

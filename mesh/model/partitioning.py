@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mesh.model.classification import is_sensitive
 from mesh.model.contract_profile import custom_value
 from mesh.model.contract_schema import column_name
 from mesh.model.file_set import FILE_SET
@@ -56,8 +57,6 @@ def partition_problems(
 
 
 def _field_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    from mesh.model.contract import is_sensitive
-
     kind = item.get("logicalType")
     if kind not in TYPES:
         yield Problem(

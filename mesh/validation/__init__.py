@@ -4,6 +4,7 @@
 the standard library.
 """
 
+from mesh.validation.ages import check_ages
 from mesh.validation.engine import validate
 from mesh.validation.file_format import FileFormat
 from mesh.validation.good_rows import good_rows
@@ -43,6 +44,7 @@ __all__ = [
     "ValidationReport",
     "Violation",
     "Writable",
+    "check_ages",
     "check_queries",
     "compile_object",
     "good_rows",

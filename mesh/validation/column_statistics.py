@@ -12,14 +12,19 @@ _FIRST = 1 << 13
 
 
 class ColumnStatistics:
-    """What a manifest tells of one column; of a sensitive one only how many nulls it has."""
+    """What a manifest tells of one column; of a sensitive one only how many nulls it has.
 
-    def __init__(self, *, sensitive: bool) -> None:
+    Args:
+        dated: Whether the newest value is wanted, even of a sensitive column.
+    """
+
+    def __init__(self, *, sensitive: bool, dated: bool = False) -> None:
         self._nulls = 0
         self._type: Any = None
         self._bounds: tuple[Any, Any] | None = None
         self._distinct: set[Any] | None = set()
         self._is_told = not sensitive
+        self._is_dated = dated
 
     def add(self, array: Any) -> None:
         """One batch."""
@@ -29,13 +34,14 @@ class ColumnStatistics:
         kind = array.type
         changed = self._type is not None and types.is_string(self._type) != types.is_string(kind)
         self._is_told = self._is_told and not types.is_nested(kind) and not changed
+        self._is_dated = self._is_dated and not changed
         self._type = kind
-        if not self._is_told or array.null_count == len(array):
+        if not (self._is_told or self._is_dated) or array.null_count == len(array):
             return
         plain = array.cast(_counted(kind)) if types.is_temporal(kind) else array
-        if self._distinct is not None:
+        if self._distinct is not None and self._is_told:
             self._count(compute.unique(plain.slice(0, _FIRST)))
-        if self._distinct is not None and len(plain) > _FIRST:
+        if self._distinct is not None and self._is_told and len(plain) > _FIRST:
             self._count(compute.unique(plain.slice(_FIRST)))
         if not types.is_boolean(kind):
             found = compute.min_max(plain).as_py()
@@ -52,7 +58,7 @@ class ColumnStatistics:
             self._distinct = None
 
     def summary(self) -> dict[str, Any]:
-        """`nulls`, `minimum`, `maximum` and `distinct`."""
+        """`nulls`, `minimum`, `maximum`, `distinct` and `newest`."""
         least, most = self._bounds if self._is_told and self._bounds else (None, None)
         known = self._is_told and self._distinct is not None
         return {
@@ -60,6 +66,7 @@ class ColumnStatistics:
             "minimum": _shown(least, self._type),
             "maximum": _shown(most, self._type),
             "distinct": len(self._distinct or ()) if known else None,
+            "newest": self._bounds[1] if self._is_dated and self._bounds else None,
         }
 
 

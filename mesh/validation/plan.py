@@ -10,7 +10,9 @@ from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Acceptance, Dialect
 from mesh.model.contract_quality import QualityRule
 from mesh.model.file_set import SetRule
+from mesh.model.freshness import Freshness
 from mesh.model.relationships import RULE, Relationship
+from mesh.model.unchecked import Unchecked
 from mesh.model.value_paths import UniquePath
 from mesh.validation.types import admits_null, json_types
 
@@ -65,6 +67,8 @@ class Plan:
         fields: The contract's fields by name.
         relationships: Foreign keys; each that can be checked and is of fields at the top of a
             record has a key, by its path.
+        freshness: How new its data is promised to be.
+        unchecked: What the contract says and no file is checked by.
         references: What the next file's relationships are checked against, by their paths; those
             of which nothing stands here are not checked.
         compiled: What readers derive from the plan and keep for the next file.
@@ -86,6 +90,8 @@ class Plan:
     partition_keys: tuple[str, ...] = ()
     unique_paths: tuple[UniquePath, ...] = ()
     relationships: tuple[Relationship, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
     references: Mapping[str, Reference] = field(default_factory=dict, compare=False, repr=False)
     compiled: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -147,6 +153,8 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
         unique_paths=item.unique_paths,
         is_odcs=contract.api_version is not None,
         relationships=item.relationships,
+        freshness=item.freshness,
+        unchecked=item.unchecked,
     )
 
 

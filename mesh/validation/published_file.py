@@ -9,7 +9,12 @@ from mesh.validation.partitions import PublishedPart
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedColumn:
-    """What a manifest says of one column; extremes and `distinct` are left out where unknown."""
+    """What a manifest says of one column; extremes and `distinct` are left out where unknown.
+
+    Attributes:
+        newest: Of a field whose age is promised, its greatest value: days or microseconds since
+            1970, or a text; not in the manifest.
+    """
 
     name: str
     type: str
@@ -18,6 +23,7 @@ class PublishedColumn:
     distinct: int | None
     minimum: str | None
     maximum: str | None
+    newest: int | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

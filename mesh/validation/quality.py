@@ -53,12 +53,6 @@ class Quality:
 
     def __init__(self, plan: Plan) -> None:
         self._rules = [rule for rule in plan.quality if is_checked(rule)]
-        self._unchecked = [
-            rule
-            for rule in plan.quality
-            if rule.kind == "custom"
-            or (rule.kind == "library" and rule.metric and not is_checked(rule))
-        ]
         self._looked_at = [_fields(rule) for rule in self._rules]
         self._counters = [_counter(rule) for rule in self._rules]
         self._counts = [0] * len(self._rules)
@@ -83,26 +77,13 @@ class Quality:
     def verdict(self, rows: int) -> tuple[list[FileProblem], list[FileProblem]]:
         """Problems and warnings of a file of so many rows."""
         problems: list[FileProblem] = []
-        warnings = [
-            FileProblem(
-                rule="quality",
-                message=f"The {_named(rule)} at {rule.pointer} was not checked.",
-                remedy="Check it where the data is used; checked here are SQL, and metrics of the "
-                "library that have an operator.",
-            )
-            for rule in self._unchecked
-        ]
+        warnings: list[FileProblem] = []
         for number, rule in enumerate(self._rules):
             count = rows if rule.metric == "rowCount" else self._counts[number]
             found = _broken(rule, count, self._entries[number] if None in rule.steps else rows)
             if found:
                 (problems if rule.severity == "error" else warnings).append(found)
         return problems, warnings
-
-
-def _named(rule: QualityRule) -> str:
-    metric = f" {rule.metric!r}" if rule.kind == "library" else ""
-    return f"{rule.kind} quality rule{metric}"
 
 
 def _fields(rule: QualityRule) -> tuple[str, ...]:

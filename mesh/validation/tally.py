@@ -24,6 +24,12 @@ _RAW = 1024
 _OTHER = "(other fields)"
 
 
+def _unchecked(plan: Plan) -> list[FileProblem]:
+    return [
+        FileProblem(rule=one.rule, message=one.message, remedy=one.remedy) for one in plan.unchecked
+    ]
+
+
 class Tally:
     """What has been seen of one file so far.
 
@@ -126,7 +132,7 @@ class Tally:
         rows = self.rows + self._kept
         found, warnings = self.quality.verdict(rows) if not problems else ([], [])
         if not problems:
-            warnings += warnings_on_relationships(self._plan)
+            warnings = [*_unchecked(self._plan), *warnings, *warnings_on_relationships(self._plan)]
         problems = (*problems, *found)
         admitted = self._plan.acceptance.admits(rows=rows, rejected=self._rejected)
         return ValidationReport(

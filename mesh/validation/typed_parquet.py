@@ -97,8 +97,10 @@ class TypedParquet:
         self._plan, self._format = plan, file_format
         self._columns = typed_columns(plan)
         self._converters = [Converter(column) for column in self._columns]
+        dated = {one.field for one in plan.freshness if not one.obstacle}
         self._statistics = [
-            ColumnStatistics(sensitive=column.sensitive) for column in self._columns
+            ColumnStatistics(sensitive=column.sensitive, dated=column.name in dated)
+            for column in self._columns
         ]
         self._held: list[bytes | ColumnRows] = []
         self._size = 0

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh import expectations, onboarding_checks
+from mesh.model import odcs_rules
 from mesh.model.expectation import CALENDAR, expectations_of
 from mesh.model.names import ProductId
 from tests.thorough import examples
@@ -291,6 +292,7 @@ def test_what_was_published_before_that_was_refused_keeps_nothing_else_from_bein
     world, monkeypatch, entry
 ):
     monkeypatch.setattr(onboarding_checks, "_service_level", lambda _: [])
+    monkeypatch.setattr(odcs_rules, "service_problems", lambda _: [])
     onboard(world, [entry])
 
     tick(world, timedelta(days=3), step=timedelta(hours=12))
