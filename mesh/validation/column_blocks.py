@@ -118,15 +118,6 @@ class ParquetColumns:
         for batch in self._batches(self.names, repeating):
             yield ColumnBlock(batch=batch.select(self.names), schema=self._schema)
 
-    def frames(self, places: Sequence[int]) -> Iterator[pl.DataFrame]:
-        """All rows of the columns at some positions, named by them."""
-        names = [self.names[place] for place in places]
-        for batch in self._batches(names, []):
-            block = ColumnBlock(batch=batch.select(names), schema=None)
-            frame = block.frame(range(len(names)))
-            frame.columns = list(map(str, places))
-            yield frame
-
     def _batches(
         self, names: Sequence[str], repeating: Sequence[str], rows: int = 0
     ) -> Iterator[Any]:

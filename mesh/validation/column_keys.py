@@ -1,69 +1,82 @@
-"""Which rows of a file may share a key with another row: told by hashes, before rows are judged.
-
-Rows with equal keys have equal hashes, so that a row whose hash no other row has need not be
-remembered. The others, few in a good file, are looked at exactly, one by one.
-"""
+"""Which rows of a file have a key that an earlier row has, found a block at a time by digests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import operator
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mesh.validation.column_blocks import ColumnBlock, ParquetColumns
+from mesh.validation.column_blocks import ColumnBlock
+from mesh.validation.seen_digests import SeenDigests
+from mesh.validation.seen_runs import masks_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-_AT_ONCE = 1 << 23
-"""Hashes that are compared at once: 64 MiB, and as much again for their order."""
-_MOST_REPEATED = 1 << 20
+    from mesh.validation.seen_runs import Numbers
+
+_IN_MEMORY = 1 << 20
+"""Digests of all keys that stand in memory: 32 MiB with their filters."""
+_FEWEST = 1 << 16
 
 
-class RepeatedKeys:
-    """The hashes of one key that several rows have.
+def column_keys(places: Mapping[int, Sequence[int]]) -> list[ColumnKey]:
+    """The keys of the rows of a file, given the positions of each one's columns, by its number."""
+    spilled = max(_IN_MEMORY // max(len(places), 1), _FEWEST)
+    return [ColumnKey(number, each, spilled) for number, each in places.items()]
+
+
+class ColumnKey:
+    """One key of the rows of a file.
 
     Args:
-        places: Positions of the key's columns.
-        columns: The file; its key is read once per eight million rows.
+        number: Of the key, in the plan.
+        places: Positions of its columns.
+        spilled: How many digests stand in memory before they go to disk.
+
+    Attributes:
+        number: The same.
     """
 
-    def __init__(self, places: Sequence[int], columns: ParquetColumns) -> None:
+    def __init__(self, number: int, places: Sequence[int], spilled: int) -> None:
+        self.number, self._places = number, places
+        self._seen = SeenDigests(spilled)
+
+    def digests(self, block: ColumnBlock) -> tuple[Numbers, Numbers]:
+        """The digests of the rows that have the key, and their positions in the block."""
+        import numpy as np
         import polars as pl
 
-        self._places = places
-        self._all = False
-        self._hashes = pl.Series("", [], pl.UInt64)
-        passes = max(-(-columns.rows // _AT_ONCE), 1)
-        for number in range(passes):
-            parts = [_hashes(frame, places, number, passes) for frame in columns.frames(places)]
-            self._hashes = pl.concat([self._hashes, _repeated(parts)])
-            if len(self._hashes) > _MOST_REPEATED:
-                self._all = True
-                break
-
-    def among(self, block: ColumnBlock) -> pl.Series | None:
-        """Whether each row may share its key; None where no row does."""
-        import polars as pl
-
-        if self._all:
-            return pl.repeat(value=True, n=block.rows, eager=True)
-        if not len(self._hashes):
-            return None
         frame = block.frame(self._places)
-        hashes = frame.select(_hash(frame, self._places)).to_series()
-        return hashes.is_in(self._hashes.implode()).fill_null(value=False)
+        parts = [_plain(str(place), frame.schema[str(place)]) for place in self._places]
+        whole = frame.select(pl.all_horizontal([part.is_not_null() for part in parts])).to_series()
+        if not whole.all():
+            frame = frame.filter(whole)
+        high, low = self._seen.seeds.text
+        made = frame.select(high=_mixed(parts, high), low=_mixed(parts, low))
+        halves = [made[name].to_numpy() for name in ("high", "low")]
+        positions = np.flatnonzero(whole.to_numpy()).astype(np.uint64)
+        return np.stack((*halves, masks_of(halves[1]))), positions
+
+    def first_rows(self, digests: Numbers, positions: Numbers, row: int) -> dict[int, int]:
+        """Of each position whose key an earlier row has, that row.
+
+        Args:
+            digests: See `digests`.
+            positions: See `digests`.
+            row: The one at position 0.
+        """
+        import numpy as np
+
+        told = self._seen.first_rows(digests, positions + np.uint64(row))
+        return {repeated - row: first for repeated, first in told.items()}
 
 
-def _hash(frame: pl.DataFrame, places: Sequence[int]) -> pl.Expr:
-    """The hash of a key; null where a part of it is."""
-    import polars as pl
-
-    parts = [_plain(str(place), frame.schema[str(place)]) for place in places]
-    mixed = parts[0].hash(seed=0)
-    for seed, part in enumerate(parts[1:], start=1):
-        mixed = mixed.xor(part.hash(seed=seed))
-    whole = pl.all_horizontal([part.is_not_null() for part in parts])
-    return pl.when(whole).then(mixed).otherwise(None)
+def _mixed(parts: Sequence[pl.Expr], seed: int) -> pl.Expr:
+    """One hash of several columns, which do not change places."""
+    hashes = (part.hash(seed + place) for place, part in enumerate(parts))
+    return functools.reduce(operator.xor, hashes)
 
 
 def _plain(name: str, kind: pl.DataType) -> pl.Expr:
@@ -74,17 +87,3 @@ def _plain(name: str, kind: pl.DataType) -> pl.Expr:
     if kind.is_float():
         return column + 0.0  # minus zero is zero
     return column.to_physical() if kind.is_temporal() or kind.is_decimal() else column
-
-
-def _hashes(frame: pl.DataFrame, places: Sequence[int], part: int, parts: int) -> pl.Series:
-    hashes = frame.select(_hash(frame, places)).to_series().drop_nulls()
-    return hashes if parts == 1 else hashes.filter(hashes % parts == part)
-
-
-def _repeated(hashes: list[pl.Series]) -> pl.Series:
-    """Those that stand there more than once, each once."""
-    import polars as pl
-
-    whole = pl.concat(hashes) if hashes else pl.Series("", [], pl.UInt64)
-    ordered = whole.sort()
-    return ordered.filter((ordered == ordered.shift()).fill_null(value=False)).unique()

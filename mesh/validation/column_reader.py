@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mesh.validation.arrow_text import batch_lines, column_texts
 from mesh.validation.beside import ahead
 from mesh.validation.column_blocks import ColumnBlock, ParquetColumns, is_known
-from mesh.validation.column_keys import RepeatedKeys
+from mesh.validation.column_keys import column_keys
 from mesh.validation.column_questions import ColumnQuestions
 from mesh.validation.column_rules import column_rule, total
 from mesh.validation.fast_csv import is_plain
 from mesh.validation.json_values import parse_json
-from mesh.validation.line_judges import LineJudges
+from mesh.validation.line_judges import FirstRows, LineJudges
 from mesh.validation.origins import ParquetRows
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
@@ -26,7 +26,24 @@ from mesh.validation.report import FileRefusedError, Limits
 if TYPE_CHECKING:
     import polars as pl
 
+    from mesh.validation.seen_runs import Numbers
+
 _AT_ONCE = 1 << 13
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Answers:
+    """What can be told of a block without the blocks before it.
+
+    Attributes:
+        good: Of each column, by its position, which values are.
+        size: Bytes that the JSON of a row has at most.
+        keys: Of each key, what `ColumnKey.digests` says.
+    """
+
+    good: pl.DataFrame
+    size: int
+    keys: Sequence[tuple[Numbers, Numbers]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,11 +78,10 @@ class GoodRows:
 class ColumnReader:
     """Reads the rows of a file block by block and tells the tally about each.
 
-    What the rules say of a block is found out beside, while the block before it is judged and, at
-    first, while keys are looked at.
+    What the rules say of a block is found out beside, while the block before it is judged.
 
-    A row that the rules do not accept, and one whose key may stand elsewhere, too, is judged as the
-    line of JSON that it is: `JsonLinesReader` says what is wrong with it, if anything.
+    A row that the rules do not accept, and one whose key an earlier row has, is judged as the line
+    of JSON that it is: `JsonLinesReader` says what is wrong with it, if anything.
     """
 
     def __init__(
@@ -79,7 +95,7 @@ class ColumnReader:
         names = columns.names
         self._plan, self._names, self._codec = plan, names, codec
         self._columns = columns
-        self._keys: list[RepeatedKeys] = []
+        self._keys = column_keys(_remembered(plan, columns))
         self._tally, self._limits = tally, limits
         self._judges = LineJudges(plan, names, tally, limits)
         self._schemas = {column.name: column.schema for column in plan.columns}
@@ -94,27 +110,26 @@ class ColumnReader:
             FileRefusedError: One of them is longer than a record may be.
         """
         with ahead(self._answered()) as blocks:
-            keys = _remembered(self._plan, self._columns)
-            self._keys = [RepeatedKeys(places, self._columns) for places in keys]
-            for block, answers, size in blocks:
-                self._feed(block, answers, size)
+            for block, answers in blocks:
+                self._feed(block, answers)
 
-    def _answered(self) -> Generator[tuple[ColumnBlock, pl.DataFrame, int], None, None]:
+    def _answered(self) -> Generator[tuple[ColumnBlock, _Answers], None, None]:
         for block in self._columns.blocks():
-            yield block, *self._answers(block)
+            good, size = self._answers(block)
+            keys = [key.digests(block) for key in self._keys]
+            yield block, _Answers(good=good, size=size, keys=keys)
 
-    def _feed(self, block: ColumnBlock, answers: pl.DataFrame, size: int) -> None:
-        """Judge the rows of a block; `_answers` says what the arguments are."""
+    def _feed(self, block: ColumnBlock, answers: _Answers) -> None:
+        """Judge the rows of a block."""
         import polars as pl
 
         first = self._tally.rows
-        good = self._accepted(block, answers)
-        if size > self._limits.record_bytes:
-            good &= False  # a line may be too long: each has to be measured
+        repeated = self._repeated(answers, first)
+        good = self._accepted(answers, repeated)
         problem: FileRefusedError | None = None
         with self._tally.apart() as refused:
             try:
-                self._ask(block, good, answers, first)
+                self._ask(block, good, answers, repeated)
                 self._tally.rows = first + block.rows
             except FileRefusedError as error:
                 problem = error
@@ -180,30 +195,49 @@ class ColumnReader:
         codes = pl.Series(column.indices).cast(pl.UInt32).fill_null(len(values) - 1)
         return good.gather(codes), longest
 
-    def _accepted(self, block: ColumnBlock, answers: pl.DataFrame) -> pl.Series:
-        """Which rows are good in all columns, and have keys that stand nowhere else."""
+    def _repeated(self, answers: _Answers, before: int) -> Mapping[int, FirstRows]:
+        """Of each position with keys that earlier rows have, what these are.
+
+        Args:
+            answers: About the block.
+            before: How many rows stand before it.
+        """
+        found: dict[int, FirstRows] = {}
+        for key, told in zip(self._keys, answers.keys, strict=True):
+            for position, first in key.first_rows(*told, before + 1).items():
+                found[position] = (*found.get(position, ()), (key.number, first))
+        return found
+
+    def _accepted(self, answers: _Answers, repeated: Mapping[int, FirstRows]) -> pl.Series:
+        """Which rows are good in all columns, and have keys that no earlier row has."""
         import polars as pl
 
         places = [str(place) for place in range(len(self._names))]
-        good = answers.select(pl.all_horizontal(places)).to_series()
-        for key in self._keys:
-            among = key.among(block)
-            good = good if among is None else good & ~among
-        return good
+        good = answers.good.select(pl.all_horizontal(places)).to_series()
+        if answers.size > self._limits.record_bytes:
+            good &= False  # a line may be too long: each has to be measured
+        return good.scatter(list(repeated), values=False) if repeated else good
 
-    def _ask(self, block: ColumnBlock, good: pl.Series, answers: pl.DataFrame, first: int) -> None:
+    def _ask(
+        self,
+        block: ColumnBlock,
+        good: pl.Series,
+        answers: _Answers,
+        repeated: Mapping[int, FirstRows],
+    ) -> None:
         """Have the rows judged that are not sure to be good; `rows` of the tally goes with them."""
-        places = [str(place) for place in range(len(self._names))]
+        places, first = [str(place) for place in range(len(self._names))], self._tally.rows
         for part in (~good).arg_true().to_frame().iter_slices(_AT_ONCE):
             numbers = part.to_series()
             batch = block.taken(numbers)
             origin = ParquetRows(batch=batch, codec=self._codec())
             lines = batch_lines(batch, self._names).split(b"\n")[:-1]
-            told = answers[numbers].select(places).rows()
+            told = answers.good[numbers].select(places).rows()
             for index, number in enumerate(numbers.to_list()):
                 self._tally.rows = first + number
                 self._tally.place(RecordLines(data=b"", origin=origin), index)
-                self._judges.judge(lines[index] + b"\n", told[index])
+                line = lines[index] + b"\n"
+                self._judges.judge(line, told[index], repeated.get(number, ()))
 
     def _count(self, block: ColumnBlock, good: pl.Series) -> None:
         """Count good rows for the quality rules, as `JsonLinesReader` does for the others."""
@@ -248,13 +282,16 @@ def can_judge(plan: Plan, columns: ParquetColumns) -> bool:
     field, or keys have to be looked up elsewhere.
     """
     looked_up = plan.looks_within or any(key.path in plan.references for key in plan.keys)
-    hashed = all(map(columns.can_be_hashed, _remembered(plan, columns)))
+    hashed = all(map(columns.can_be_hashed, _remembered(plan, columns).values()))
     apart = columns.can_be_taken and is_plain(plan)
     return bool(columns.names) and apart and hashed and not looked_up
 
 
-def _remembered(plan: Plan, columns: ParquetColumns) -> list[list[int]]:
-    """The positions of keys that no two rows may share."""
-    keys = [key for key in plan.keys if key.rule != "relationship"]
-    found = map(columns.places, keys)
-    return [places for places in found if places is not None]
+def _remembered(plan: Plan, columns: ParquetColumns) -> dict[int, list[int]]:
+    """The positions of keys that no two rows may share, by the numbers of the keys."""
+    found = {
+        number: columns.places(key)
+        for number, key in enumerate(plan.keys)
+        if key.rule != "relationship"
+    }
+    return {number: places for number, places in found.items() if places is not None}

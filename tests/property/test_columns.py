@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -152,6 +153,51 @@ def test_columns_are_judged_and_published_as_rows_are(file: tuple[dict[str, Any]
     by_rows = published(document, data, fast=False)
     assert same_bits(by_columns[0], by_rows[0])
     assert by_columns[1] == by_rows[1]
+
+
+KEYS: tuple[tuple[str, Any, Sequence[Any]], ...] = (
+    ("string", pa.string(), ("a", "b", "", "\0", "é")),
+    ("string", pa.dictionary(pa.int8(), pa.string()), ("a", "b", "c")),
+    ("integer", pa.int32(), (0, 1, -1, 2**31 - 1)),
+    ("integer", pa.uint64(), (0, 1, 2**64 - 1)),
+    ("number", pa.float64(), (0.0, -0.0, 0.5, 1e300, float("nan"), float("inf"))),
+    ("number", pa.float32(), (0.0, -0.0, 0.1)),
+    ("number", pa.decimal128(9, 2), (Decimal("1.00"), Decimal("-1.10"))),
+    ("timestamp", pa.timestamp("ns", "UTC"), (0, 1, 2**60)),
+    ("boolean", pa.bool_(), (True, False)),
+)
+
+
+@settings(max_examples=examples(60))
+@given(st.data(), st.integers(1, 12), st.sampled_from((2, 64)))
+def test_keys_are_compared_across_blocks(data: st.DataObject, rows: int, spilled: int) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=3))
+    properties: list[dict[str, Any]] = []
+    drawn = []
+    for place, (kind, made, values) in enumerate(chosen):
+        properties.append({"name": f"k{place}", "logicalType": kind})
+        if len(chosen) == 2:
+            properties[-1] |= {"primaryKey": True, "primaryKeyPosition": place + 1}
+        else:
+            properties[-1]["unique"] = True
+        drawn.append(
+            pa.array([data.draw(st.none() | st.sampled_from(values)) for _ in range(rows)], made)
+        )
+    properties.append(
+        {"name": "odd", "logicalType": "number", "logicalTypeOptions": {"maximum": 1}}
+    )
+    odd = st.sampled_from((0.0, 2.0, float("nan")))
+    drawn.append(pa.array([data.draw(odd) for _ in range(rows)], pa.float64()))
+    sink = io.BytesIO()
+    parquet.write_table(
+        pa.Table.from_arrays(drawn, names=[item["name"] for item in properties]), sink
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mesh.validation.column_blocks._BATCH_ROWS", 3)
+        patched.setattr("mesh.validation.column_keys._IN_MEMORY", spilled)
+        patched.setattr("mesh.validation.column_keys._FEWEST", 1)
+        document = contract(properties, {"fileAcceptance": {"mode": "split"}})
+        judge(unchecked_plan_of(document), sink.getvalue(), "rows.parquet", chunk=1000)
 
 
 def same_bits(one: Any, other: Any) -> bool:
