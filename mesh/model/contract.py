@@ -25,6 +25,7 @@ from mesh.model.freshness import Freshness, freshness
 from mesh.model.partitioning import partition_keys
 from mesh.model.pointers import pointer
 from mesh.model.relationships import Relationship, relationships
+from mesh.model.server_dialect import server_dialect
 from mesh.model.unchecked import Unchecked, unchecked, unchecked_keywords
 from mesh.model.value_paths import UniquePath, unique_paths
 
@@ -266,7 +267,7 @@ def _json_type(element: object) -> str | None:
 def _dialect(elements: Iterable[Mapping[str, Any]]) -> Dialect:
     merged: dict[str, Any] = {}
     for element in elements:
-        merged |= custom_value(element, DIALECT)
+        merged |= {**server_dialect(element), **custom_value(element, DIALECT)}
     return Dialect.from_profile(merged)
 
 

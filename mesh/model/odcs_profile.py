@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh.model.contract_profile import ACCEPTANCE, DIALECT, is_profile_property
 from mesh.model.file_set import FILE_SET
 from mesh.model.odcs_problem import Problem
+from mesh.model.server_dialect import ENCODINGS, is_readable
 
 
 def profile_problems(
@@ -53,13 +53,12 @@ def _dialect_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
             "A doubled quote needs no escape character: leave `escape` out.",
         )
     encoding = value.get("encoding")
-    if isinstance(encoding, str) and not _is_readable(encoding):
+    if isinstance(encoding, str) and not is_readable(encoding):
         yield Problem(
             f"{path}/encoding",
             "profile.encoding",
             f"Files in encoding {encoding!r} cannot be read.",
-            "Use utf-8, us-ascii, a single-byte encoding such as iso-8859-1 or windows-1252, or "
-            "utf-16.",
+            ENCODINGS,
         )
 
 
@@ -80,13 +79,3 @@ def _set_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
             "The members have names, so a pattern says nothing.",
             "Leave `pattern` out, or write it as one of the members.",
         )
-
-
-def _is_readable(encoding: str) -> bool:
-    """Whether it is a text encoding whose lines can be cut, or one that is recoded first."""
-    try:
-        name = codecs.lookup(encoding).name
-        ascii_compatible = bytes(range(128)).decode(encoding) == "".join(map(chr, range(128)))
-    except (LookupError, UnicodeError, TypeError):
-        return encoding.lower().replace("_", "-") in {"utf-16", "utf-16le", "utf-16be"}
-    return ascii_compatible or name.startswith("utf-16")

@@ -19,6 +19,7 @@ from mesh.model.odcs_service import service_problems
 from mesh.model.odcs_values import is_number, pattern_problems
 from mesh.model.partitioning import partition_problems
 from mesh.model.pointers import pointer, pointer_of
+from mesh.model.server_dialect import server_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _TEMPORAL = {"date", "timestamp", "time"}
@@ -60,6 +61,7 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
     ]
     yield from _duplicates(elements, "name", "odcs.object.duplicate", "objects")
     yield from service_problems(document)
+    yield from server_problems(document)
     yield from identifier_problems(document)
     for element, path in elements:
         yield from _object_problems(element, path)
