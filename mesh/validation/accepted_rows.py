@@ -165,13 +165,10 @@ class _Cells:
         if texts is None:
             return None
         yes, no = self._dialect.true_tokens, self._dialect.false_tokens
-        true, false = (
-            compute.is_in(texts, value_set=pa.array(tokens, pa.string())) for tokens in (yes, no)
-        )
-        known = compute.or_(compute.or_(true, false), texts.is_null())
-        if not compute.all(known).as_py() or set(yes) & set(no):
+        found = compute.index_in(texts, value_set=pa.array([*yes, *no], pa.string()))
+        if found.null_count > texts.null_count or set(yes) & set(no):
             return None
-        return compute.if_else(texts.is_valid(), true, None)
+        return compute.less(found, len(yes))
 
     def texts(self, name: str) -> Any:
         import pyarrow as pa

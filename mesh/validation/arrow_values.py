@@ -26,17 +26,26 @@ def _arrow_types() -> Any:
     return types
 
 
-def _fits(texts: Any, kind: Any) -> bool:
-    """Whether a decimal type has room for all digits of texts: Arrow's cast wraps around silently.
+def _decimals(texts: Any, kind: Any) -> Any:
+    """Decimals of texts; None where Arrow's cast would not be sure to be exact.
 
-    `1` and sixty zeros becomes -53988160564045579057371199750308626432 with 38 digits.
+    That cast wraps around silently where a type has no room for all digits: `1` and sixty zeros
+    becomes -53988160564045579057371199750308626432 with 38 digits. Doubles, which tell texts of
+    fifteen digits apart, take a third of its time.
     """
+    import pyarrow as pa
     from pyarrow import compute
 
-    longest = compute.max(compute.utf8_length(texts)).as_py() or 0
+    longest = compute.max(compute.binary_length(texts)).as_py() or 0
+    if longest <= _SAFE_DIGITS:
+        made = same_values(texts.cast(pa.float64()), kind)
+        if made is not None:
+            return made
     if longest > kind.precision - kind.scale:
-        return False
-    return not compute.any(compute.match_substring(texts, "e", ignore_case=True)).as_py()
+        return None
+    if compute.any(compute.match_substring(texts, "e", ignore_case=True)).as_py():
+        return None
+    return texts.cast(kind)
 
 
 class TooNarrowError(ValueError):
@@ -131,9 +140,10 @@ class Converter:
         try:
             if pa.types.is_floating(kind):
                 return self._doubles(texts)
+            if pa.types.is_decimal(kind):
+                return _decimals(texts, kind)
             sure = pa.types.is_string(kind) and self._is_text
             sure = sure or pa.types.is_integer(kind)
-            sure = sure or (pa.types.is_decimal(kind) and _fits(texts, kind))
             if sure or (not layout and named in {"date", "date-time", "local-date-time"}):
                 return texts.cast(kind)
         except pa.ArrowException:

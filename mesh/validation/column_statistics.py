@@ -22,7 +22,7 @@ class ColumnStatistics:
         self._nulls = 0
         self._type: Any = None
         self._bounds: tuple[Any, Any] | None = None
-        self._distinct: set[Any] | None = set()
+        self._distinct: set[Any] | None = None if sensitive else set()
         self._is_told = not sensitive
         self._is_dated = dated
 
@@ -39,34 +39,41 @@ class ColumnStatistics:
         if not (self._is_told or self._is_dated) or array.null_count == len(array):
             return
         plain = array.cast(_counted(kind)) if types.is_temporal(kind) else array
-        if self._distinct is not None and self._is_told:
+        if self._distinct is not None:
             self._count(compute.unique(plain.slice(0, _FIRST)))
-        if self._distinct is not None and self._is_told and len(plain) > _FIRST:
+        if self._distinct is not None and len(plain) > _FIRST:
             self._count(compute.unique(plain.slice(_FIRST)))
-        if not types.is_boolean(kind):
+        if self._distinct is None:
             found = compute.min_max(plain).as_py()
-            least, most = found["min"], found["max"]
-            if self._bounds is not None:
-                least, most = min(least, self._bounds[0]), max(most, self._bounds[1])
-            self._bounds = least, most
+            self._reach(found["min"], found["max"])
 
     def _count(self, values: Any) -> None:
         assert self._distinct is not None
         if len(values) <= MOST_DISTINCT + 1:
             self._distinct.update(value for value in values.to_pylist() if value is not None)
         if len(values) > MOST_DISTINCT + 1 or len(self._distinct) > MOST_DISTINCT:
+            if self._distinct:
+                self._reach(min(self._distinct), max(self._distinct))
             self._distinct = None
+
+    def _reach(self, least: Any, most: Any) -> None:
+        """Widen the bounds; as long as all distinct values are known, they tell."""
+        if self._bounds is not None:
+            least, most = min(least, self._bounds[0]), max(most, self._bounds[1])
+        self._bounds = least, most
 
     def summary(self) -> dict[str, Any]:
         """`nulls`, `minimum`, `maximum`, `distinct` and `newest`."""
-        least, most = self._bounds if self._is_told and self._bounds else (None, None)
-        known = self._is_told and self._distinct is not None
+        known, bounds = self._distinct, self._bounds
+        if known and not isinstance(next(iter(known)), bool):
+            bounds = min(known), max(known)
+        least, most = bounds if self._is_told and bounds else (None, None)
         return {
             "nulls": self._nulls,
             "minimum": _shown(least, self._type),
             "maximum": _shown(most, self._type),
-            "distinct": len(self._distinct or ()) if known else None,
-            "newest": self._bounds[1] if self._is_dated and self._bounds else None,
+            "distinct": len(known) if self._is_told and known is not None else None,
+            "newest": bounds[1] if self._is_dated and bounds else None,
         }
 
 
