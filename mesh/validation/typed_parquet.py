@@ -87,9 +87,10 @@ class PublishingSink:
 class TypedParquet:
     """Takes accepted records as they came, and writes them as Parquet.
 
-    Blocks of about 6 MiB of text become row groups, each written beside while the next one comes.
-    The file grows in memory up to 8 MiB, then on the temporary disk, since a column that turns out
-    too narrow for a value is widened in what is already written.
+    Blocks of about 6 MiB of text become row groups: while one comes, the one before is converted,
+    and the one before that is written. The file grows in memory up to 8 MiB, then on the temporary
+    disk, since a column that turns out too narrow for a value is widened in what is already
+    written.
     """
 
     def __init__(self, plan: Plan, file_format: FileFormat) -> None:
@@ -104,7 +105,8 @@ class TypedParquet:
         ]
         self._held: list[bytes | ColumnRows] = []
         self._size = 0
-        self._beside = Beside()  # what is below is touched there alone, or when nothing is there
+        self._converting = Beside()
+        self._writing = Beside()  # what is below is touched there alone, or when nothing is there
         self._rows = 0
         self._file = _temporary()
         self._writer: Any = None
@@ -134,15 +136,13 @@ class TypedParquet:
 
     def finish(self, to: Writable) -> PublishedFile:
         """Write the file."""
-        self._flush()
-        self._beside.wait()
-        self._opened().close()
+        self._end()
         digest, size = hashlib.sha256(), self._file.tell()
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
-            self._beside.do(partial(digest.update, piece))
+            self._writing.do(partial(digest.update, piece))
             to.write(piece)
-        self._beside.wait()
+        self._writing.wait()
         return self._published(size, digest.hexdigest())
 
     def finish_parts(self, opened: Callable[[str], Target]) -> PublishedFile:
@@ -151,9 +151,7 @@ class TypedParquet:
         Raises:
             FileRefusedError: There are too many partitions, or a value is too long for a folder.
         """
-        self._flush()
-        self._beside.wait()
-        self._opened().close()
+        self._end()
         self._file.seek(0)
         parts = write_parts(self._file, self._plan.partition_keys, opened)
         lines = "".join(f"{part.sha256}  {part.path}\n" for part in parts)
@@ -184,7 +182,8 @@ class TypedParquet:
 
     def close(self) -> None:
         """Let go of the temporary file."""
-        self._beside.close()
+        self._converting.close()
+        self._writing.close()
         try:
             if self._writer is not None:  # or it would write its end when it is collected
                 self._writer.close()
@@ -194,15 +193,21 @@ class TypedParquet:
     def _flush(self) -> None:
         held, self._held, self._size = self._held, [], 0
         if held:
-            self._beside.do(partial(self._write_group, held))
+            self._converting.do(partial(self._convert, held))
 
-    def _write_group(self, held: list[bytes | ColumnRows]) -> None:
+    def _end(self) -> None:
+        self._flush()
+        self._converting.wait()
+        self._writing.wait()
+        self._opened().close()
+
+    def _convert(self, held: list[bytes | ColumnRows]) -> None:
         blocks = self._blocks(held)
         if count := sum(rows.count for rows in blocks):
             pairs = zip(self._columns, self._converters, strict=True)
             arrays = [self._array(made, blocks, column.name) for column, made in pairs]
             blocks.clear()  # what is let go of need not be in memory with what is written
-            self._write(arrays, count)
+            self._writing.do(partial(self._write, arrays, count))
 
     def _blocks(self, held: list[bytes | ColumnRows]) -> list[Rows]:
         """The rows of a group, of which nothing else is kept."""
@@ -231,6 +236,7 @@ class TypedParquet:
         """Give a column its next type, in what is written too."""
         from pyarrow import parquet
 
+        self._writing.wait()
         made.widen()
         if self._writer is None:
             return
@@ -243,10 +249,10 @@ class TypedParquet:
                 self._opened().write_table(table.cast(self._schema()))
         written.close()
 
-    def _write(self, arrays: Sequence[Any], rows: int) -> None:
+    def _write(self, arrays: list[Any], rows: int) -> None:
         import pyarrow as pa
 
-        table = pa.Table.from_arrays(list(arrays), schema=self._schema())
+        table = pa.Table.from_arrays(arrays, schema=self._schema())
         if not self._rows:
             self._repetitive = repetitive(table)
         self._opened().write_table(table)
