@@ -11,6 +11,7 @@ from mesh.validation.good_rows import good_rows
 from mesh.validation.joining import Kept
 from mesh.validation.plan import Plan, compile_object
 from mesh.validation.published_file import PublishedFile
+from mesh.validation.publishing_sink import PublishingSink
 from mesh.validation.queries import QueryLimits, check_queries, wrong_queries
 from mesh.validation.references import Reference
 from mesh.validation.reject_file import RejectFile
@@ -23,7 +24,6 @@ from mesh.validation.report import (
     Violation,
 )
 from mesh.validation.sinks import NullSink, StreamSink
-from mesh.validation.typed_parquet import PublishingSink
 from mesh.validation.writable import Writable
 
 __all__ = [

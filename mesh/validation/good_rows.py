@@ -12,10 +12,10 @@ from mesh.validation.engine import validate
 from mesh.validation.file_format import FileFormat
 from mesh.validation.joining import Kept
 from mesh.validation.plan import Plan
+from mesh.validation.publishing_sink import PublishingSink
 from mesh.validation.report import FileProblem
 from mesh.validation.sinks import NullSink
 from mesh.validation.spool import IN_MEMORY
-from mesh.validation.typed_parquet import PublishingSink
 
 _EACH_GOOD_ONE = Acceptance(mode="split", max_rejected_share=1.0)
 

@@ -19,10 +19,10 @@ from mesh.model.contract_quality import QualityRule
 from mesh.validation import query_process
 from mesh.validation.file_format import FileFormat
 from mesh.validation.plan import Plan
+from mesh.validation.publishing_sink import PublishingSink
 from mesh.validation.quality import broken_rule
 from mesh.validation.report import FileProblem, ValidationReport
 from mesh.validation.sinks import NullSink
-from mesh.validation.typed_parquet import PublishingSink
 from mesh.validation.writable import Writable
 
 _PLACE = re.compile(r"([\"`]?)\$?\{(object|table|property|column)\}\1")
