@@ -19,9 +19,7 @@ from mesh.validation.file_format import FileFormat
 from mesh.validation.partitions import PublishedPart, Target, write_parts
 from mesh.validation.plan import Plan
 from mesh.validation.published_file import PublishedColumn, PublishedFile
-from mesh.validation.report import (
-    ColumnRows,
-)
+from mesh.validation.report import ColumnRows
 from mesh.validation.writable import Writable
 
 _GROUP_BYTES = 6 << 20
