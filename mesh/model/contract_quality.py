@@ -32,6 +32,10 @@ METRICS = frozenset({"nullValues", "missingValues", "invalidValues", "duplicateV
 _IMPLIED = ("mustBe", frozenset({"nullCheck", "uniqueCheck", "validValues"}))
 """The operator, with a limit of 0, of rules of ODCS 3.0 that need none to be understood."""
 
+ERROR = "error"
+_SEVERE = frozenset({ERROR, "critical", "fatal", "blocker", "blocking", "severe", "high", "major"})
+"""Severities of rules that reject a file; the standard leaves their names open."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QualityRule:
@@ -47,7 +51,8 @@ class QualityRule:
         limit: What the count is compared with: a number, or two for the `Between` operators.
         percent: Whether the count is a share of the rows, in percent.
         unit: What is counted, for people; empty for rows.
-        severity: As the contract says it, in lower case; `error` when it does not.
+        severity: `error`, also for what the contract calls so severe in another word, or not at
+            all; else its own word, in lower case.
         arguments: Of a library metric: `missingValues`, `validValues`, `pattern`, `properties`.
         name: For people.
     """
@@ -124,7 +129,7 @@ def _rules(
                 limit=rule.get(operator, 0) if operator else None,
                 percent=_unit(rule) == "percent",
                 unit=_unit(rule),
-                severity=str(rule.get("severity") or "error").strip().lower(),
+                severity=_severity(rule),
                 arguments=_arguments(arguments, columns),
                 name=rule.get("name") or rule.get("description") or "",
             )
@@ -136,6 +141,11 @@ def _arguments(given: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[
     if not isinstance(names, list):
         return given
     return {**given, "properties": [columns.get(str(name), str(name)) for name in names]}
+
+
+def _severity(rule: Mapping[str, Any]) -> str:
+    said = str(rule.get("severity") or ERROR).strip().lower()
+    return ERROR if said in _SEVERE else said
 
 
 def _unit(rule: Mapping[str, Any]) -> str:

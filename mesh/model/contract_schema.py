@@ -9,6 +9,8 @@ of dates and times in the field's own format; the names are Ajv's). So are two f
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +30,18 @@ _TYPES: Mapping[str, str] = {
 _ANY_TYPE = ("string", "number", "boolean", "object", "array")
 _TEMPORAL = frozenset({"date", "timestamp", "time"})
 _STRING_FORMATS = frozenset({"password", "binary"})
+_KEY_TEXTS = {
+    "integer": r"^(?:0|-?[1-9][0-9]*)$",
+    "number": r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$",
+    "boolean": r"^(?:true|false)$",
+}
 BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+ISO_LAYOUT = re.compile(r"(?:yyyy|uuuu|YYYY)-MM-(?:dd|DD)THH:mm:ss(?:\.S+)?(?:Z|X{1,3})?")
+"""Timestamps as the standard's own examples write their layout, which is none of Java's.
+
+They are those of RFC 3339, with an offset or without one.
+"""
+
 _FLOAT_BOUND = {"f32": 3.4028234663852886e38, "f64": 1.7976931348623157e308}
 _VECTOR_INTEGER = {"int8": (-128, 127), "uint8": (0, 255), "binary": (0, 1)}
 
@@ -51,7 +64,9 @@ def object_schema(element: Mapping[str, Any]) -> dict[str, Any]:
     if properties:
         schema["properties"] = {column_name(item): property_schema(item) for item in properties}
     required = [column_name(item) for item in properties if is_required(item)]
-    required += [name for name in options.get("required") or () if name not in required]
+    called = {str(item.get("name")): column_name(item) for item in properties}
+    also = (called.get(name, name) for name in options.get("required") or ())
+    required += [name for name in also if name not in required]
     if required:
         schema["required"] = required
     if properties:
@@ -121,7 +136,9 @@ def _temporal(logical_type: str, options: Mapping[str, Any]) -> dict[str, Any]:
     schema: dict[str, Any] = {}
     layout = options.get("format")
     zoned = options.get("timezone", logical_type == "timestamp")
-    if logical_type == "date" and layout in {None, "yyyy-MM-dd", "uuuu-MM-dd"}:
+    if layout and ISO_LAYOUT.fullmatch(layout):
+        schema["format"] = "date-time" if layout[-1] in "XZ" else "local-date-time"
+    elif logical_type == "date" and layout in {None, "yyyy-MM-dd", "uuuu-MM-dd"}:
         schema["format"] = "date"
     elif layout:
         schema["dateTimeFormat"] = layout
@@ -188,9 +205,20 @@ def _map(element: Mapping[str, Any]) -> dict[str, Any]:
     entry = element.get("map") or {}
     schema: dict[str, Any] = {"type": "object"}
     if entry.get("key"):
-        schema["propertyNames"] = property_schema({**entry["key"], "required": True})
+        schema["propertyNames"] = _key(entry["key"])
     if entry.get("value"):
         schema["additionalProperties"] = property_schema(entry["value"])
+    return schema
+
+
+def _key(element: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the keys of a map, which are texts, whatever they stand for."""
+    text = _KEY_TEXTS.get(element.get("logicalType") or "")
+    schema = property_schema({**element, "required": True})
+    if text is not None:
+        schema |= {"type": "string", "pattern": text}
+        if "enum" in schema:
+            schema["enum"] = [json.dumps(value) for value in schema["enum"]]
     return schema
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from mesh.model.contract_schema import ISO_LAYOUT
 from mesh.model.expectation import time_zone
 from mesh.model.service_levels import Element, is_understood, known_elements, service_levels
 
@@ -75,7 +76,9 @@ def _obstacle(element: Element) -> str:
     if len(element.way) > 1:
         return "it is within an object"
     layout, kind = _options(element).get("format"), element.way[-1].get("logicalType")
-    if kind != "timestamp" or not layout or _ORDERED.fullmatch(_QUOTED.sub("", layout)):
+    if kind != "timestamp" or not layout or ISO_LAYOUT.fullmatch(layout):
+        return ""
+    if _ORDERED.fullmatch(_QUOTED.sub("", layout)):
         return ""
     return f"its values, written as {layout}, are published as texts, which do not tell the newest"
 

@@ -9,26 +9,19 @@ from typing import Any
 
 from mesh.model.contract import major_version
 from mesh.model.contract_schema import column_name
-from mesh.model.jdk_dates import UnsupportedLayoutError, layout_expression, parse
 from mesh.model.odcs_names import element_problems, identifier_problems
 from mesh.model.odcs_nested import nested_problems
+from mesh.model.odcs_options import key_problems, option_problems
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_profile import profile_problems
 from mesh.model.odcs_quality import quality_problems
 from mesh.model.odcs_service import service_problems
-from mesh.model.odcs_values import is_number, pattern_problems
+from mesh.model.odcs_values import pattern_problems
 from mesh.model.partitioning import partition_problems
 from mesh.model.pointers import pointer, pointer_of
 from mesh.model.server_dialect import server_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_TEMPORAL = {"date", "timestamp", "time"}
-_PAIRS = (
-    ("minLength", "maxLength"),
-    ("minimum", "maximum"),
-    ("minItems", "maxItems"),
-    ("minProperties", "maxProperties"),
-)
 
 
 def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> Iterator[Problem]:
@@ -186,82 +179,19 @@ def _key_problems(items: Sequence[tuple[Mapping[str, Any], str]]) -> Iterator[Pr
 
 
 def _property_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    options = item.get("logicalTypeOptions")
-    if isinstance(options, Mapping):
-        at = f"{path}/logicalTypeOptions"
-        yield from _option_problems(item.get("logicalType"), options, at)
-    yield from _enum_problems(item, path)
+    yield from option_problems(item, path)
     yield from quality_problems(item, path, fields=None)
     yield from element_problems(item, path)
     yield from _properties_problems(item, path)
     entry = item.get("map")
     nested = [(item.get("items"), f"{path}/items")]
     if isinstance(entry, Mapping):
+        if isinstance(key := entry.get("key"), Mapping):
+            yield from key_problems(key, f"{path}/map/key")
         nested += [(entry.get("key"), f"{path}/map/key"), (entry.get("value"), f"{path}/map/value")]
     for inner, at in nested:
         if isinstance(inner, Mapping):
             yield from _property_problems(inner, at)
-
-
-def _option_problems(
-    logical_type: object, options: Mapping[str, Any], path: str
-) -> Iterator[Problem]:
-    pattern, layout = options.get("pattern"), options.get("format")
-    if isinstance(pattern, str):
-        yield from pattern_problems(pattern, f"{path}/pattern")
-    if logical_type in _TEMPORAL:
-        if isinstance(layout, str):
-            yield from _layout_problems(layout, options, path)
-        return
-    for low, high in _PAIRS:
-        least, most = options.get(low), options.get(high)
-        if is_number(least) and is_number(most) and least > most:
-            yield Problem(
-                f"{path}/{low}",
-                "odcs.bounds",
-                f"{low} {least} is above {high} {most}: no value could pass.",
-                "Exchange or correct the two.",
-            )
-
-
-def _layout_problems(layout: str, options: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    try:
-        layout_expression(layout)
-    except UnsupportedLayoutError as error:
-        yield Problem(
-            f"{path}/format",
-            "contract.layout",
-            f"Layout {layout!r} cannot be read: {error}.",
-            "Use a layout of Java's DateTimeFormatter such as yyyy-MM-dd or dd/MM/yyyy HH:mm.",
-        )
-        return
-    for name in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-        limit = options.get(name)
-        if isinstance(limit, str) and parse(limit, layout) is None:
-            yield Problem(
-                f"{path}/{name}",
-                "odcs.bounds",
-                f"{name} {limit!r} is not written in the field's own layout {layout!r}.",
-                "Write the bound as the values of the field are written.",
-            )
-
-
-def _enum_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    logical_type = item.get("logicalType")
-    for index, entry in enumerate(_list(item.get("enum"))):
-        value = entry.get("value") if isinstance(entry, Mapping) else None
-        wrong = (
-            (logical_type in {"string", *_TEMPORAL} and not isinstance(value, str))
-            or (logical_type in {"integer", "number"} and not is_number(value))
-            or (logical_type == "boolean" and not isinstance(value, bool))
-        )
-        if value is not None and wrong:
-            yield Problem(
-                f"{path}/enum/{index}/value",
-                "odcs.enum.type",
-                f"The enum value {value!r} is not a {logical_type}: no record could hold it.",
-                "Write it as a value of the field's type; in YAML, quotes make a string.",
-            )
 
 
 def _list(value: object) -> Sequence[Any]:

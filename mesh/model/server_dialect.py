@@ -82,7 +82,7 @@ def is_readable(encoding: str) -> bool:
 def _settings(document: Mapping[str, Any]) -> Iterator[_Said]:
     servers = document.get("servers")
     for index, server in enumerate(servers if isinstance(servers, list) else ()):
-        if not isinstance(server, Mapping) or server.get("type") not in _OF_FILES:
+        if not isinstance(server, Mapping) or str(server.get("type")) not in _OF_FILES:
             continue
         if str(server.get("format") or "").lower() not in _DELIMITED:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mesh.model.freshness import RULE, Freshness
-from mesh.validation.instants import instant, ticks
+from mesh.model.instants import instant, ticks
 from mesh.validation.plan import Plan
 from mesh.validation.published_file import PublishedColumn, PublishedFile
 from mesh.validation.report import FileProblem, ValidationReport

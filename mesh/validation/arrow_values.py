@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
+from mesh.model.instants import instant
 from mesh.validation.arrow_casts import plain_texts, same_values
 from mesh.validation.arrow_types import TypedColumn
-from mesh.validation.instants import instant
 from mesh.validation.sentences import to_json
 
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mesh.validation.instants import instant
+from mesh.model.instants import instant
 from mesh.validation.pattern_bytes import BeyondSubsetError
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend, validator_for
 
 from mesh.model.ecma_pattern import UnsupportedPatternError, compile_pattern
+from mesh.model.instants import instant, is_local_time, is_local_timestamp
 from mesh.model.jdk_dates import UnsupportedLayoutError, parse
 from mesh.validation.exact import exact
-from mesh.validation.instants import instant, is_local_time, is_local_timestamp
 
 Errors = Iterator[ValidationError]
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Any
 
+from mesh.model.instants import instant, ticks
 from mesh.model.relationships import Relationship
 from mesh.model.value_paths import schema_at
-from mesh.validation.instants import instant, ticks
 from mesh.validation.json_values import parse_json
 from mesh.validation.key_bytes import Parts, canonical, joined
 from mesh.validation.nested_values import values_at

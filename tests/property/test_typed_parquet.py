@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from mesh.model.contract import DataContract, record_schema
+from mesh.model.instants import instant
 from mesh.validation import FileFormat, FileProblem
-from mesh.validation.instants import instant
 from mesh.validation.reference import record_validator
 from mesh.validation.typed_parquet import TypedParquet
 from tests.property.test_engine import (

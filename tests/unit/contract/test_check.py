@@ -203,7 +203,7 @@ CASES: list[tuple[str, object, str, str, str]] = [
         prop(logicalType="integer", enum=[{"value": "1"}]),
         f"{AT}/enum/0/value",
         "odcs.enum.type",
-        "The enum value '1' is not a integer",
+        "The enum value '1' is no integer",
     ),
     (
         "no logical type in 3.2",
