@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from mesh.validation.seen_runs import Numbers
 
-_IN_MEMORY = 1 << 20
-"""Digests of all keys that stand in memory: 32 MiB with their filters."""
-_FEWEST = 1 << 16
+_IN_MEMORY = 1 << 18
+"""Digests of all keys that stand in memory: 8 MiB with their filters."""
+_FEWEST = 1 << 14
 
 
 def column_keys(places: Mapping[int, Sequence[int]]) -> list[ColumnKey]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import IO, Any
 
+from mesh.validation.allocators import give_columns_back
 from mesh.validation.arrow_text import batch_lines, file_column
 from mesh.validation.column_blocks import ParquetColumns
 from mesh.validation.column_reader import ColumnReader, can_judge
@@ -41,6 +42,7 @@ def judge_parquet(
     """
     import pyarrow as pa
 
+    give_columns_back()
     with spooled(pieces) as file:
         parquet = _opened(file)
         try:
