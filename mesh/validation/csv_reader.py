@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mesh.validation.csv_cells import CsvGrammar, without_line_end
 from mesh.validation.csv_faults import no_record, open_quote, shown_record, structure_faults
 from mesh.validation.csv_header import Layout, read_header
-from mesh.validation.csv_values import ABSENT, CellReader
+from mesh.validation.csv_values import CellReader
 from mesh.validation.fast_csv import CellQuestions, CsvExpressions, csv_expressions
 from mesh.validation.faults import Fault
 from mesh.validation.held import Judged
@@ -176,15 +176,12 @@ class CsvReader(RunReader[CsvExpressions]):
             assert self._layout
             assert self._cells
             self._odd_cells = OddCells(self._plan, self._layout, self._grammar, self._cells)
-        values = self._odd_cells.values(raw)
-        if values is None:
+        found = self._odd_cells.read(raw)
+        if not found:
             return None
-        missing = [name for name, value in values.items() if value is ABSENT]
-        for name in missing:
-            del values[name]
-        most = self._limits.violations_per_record
-        faults = self._judge.faults(values, most=most, missing=missing)
-        return Judged(raw=raw, record=values, faults=faults)
+        record, odd = found
+        faults = self._judge.faults(record, most=self._limits.violations_per_record, odd=odd)
+        return Judged(raw=raw, record=record, faults=faults)
 
     def _whole(self, raw: bytes) -> Judged:
         assert self._cells

@@ -22,6 +22,8 @@ from mesh.validation.writing import Writing
 _TEXT = Writing(plain=frozenset(range(128)))
 _REMEMBERED = 10_000
 _SHORT = 80
+_BITS = 64
+_SCALARS = frozenset({str, int, Decimal, bool, type(None)})
 _NUMBERS = frozenset({"number", "integer"})
 _PLACES = frozenset({"$id", "id"})
 Told = Callable[[Any, Any], Fault]
@@ -37,69 +39,66 @@ class FieldJudge:
     """
 
     def __init__(self, plan: Plan, validator: Any, told: Told) -> None:
-        self._validator, self._told, self._root = validator, told, plan.record
+        self._validator, self._told = validator, told
         self._schemas: Mapping[str, Any] = validator.schema.get("properties") or {}
-        self._written = {column.name: column.schema for column in plan.columns}
         self._rules = [rule for rule in validator.schema if rule in {"properties", "required"}]
         self._required = list(validator.schema.get("required") or ())
         self._open = validator.schema.get("additionalProperties", True) is True
-        self._good: dict[str, dict[type, Any]] = {}
+        self._good = _Certain(plan)
         self._validators: dict[str, Any] = {}
         self._known: dict[tuple[str, type, str], tuple[Fault, ...]] = {}
         self._missing: dict[str, Fault] | None = None
 
     def faults(
-        self, record: Mapping[str, Any], missing: Collection[str] | None = None
+        self, record: Mapping[str, Any], odd: Collection[str] | None = None
     ) -> list[Fault] | None:
         """All faults of a record; None when it holds fields that the contract does not know.
 
         Args:
-            record: The whole of it; or of its fields those that may be bad.
-            missing: In the latter case, fields that it does not have.
+            record: All of it; or of its fields those, at least, that are odd.
+            odd: The fields that may be bad or missing; None if any may.
         """
-        if missing is None:
-            if not self._open and not record.keys() <= self._schemas.keys():
-                return None
-            missing = [name for name in self._required if name not in record]
+        if odd is None and not self._open and not record.keys() <= self._schemas.keys():
+            return None
         found: list[Fault] = []
         for rule in self._rules:
             if rule == "required":
-                if missing:
-                    found += [self._absent(name) for name in self._required if name in missing]
-                continue
-            for name in self._schemas:
-                if name in record:
-                    found += self._field(name, record[name])
+                absent = [name for name in self._required if name not in record]
+                found += [self._absent(name) for name in absent if odd is None or name in odd]
+            elif odd is None:
+                for name in self._schemas:
+                    if name in record:
+                        found += self._field(name, record[name])
+            else:
+                for name in self._schemas:
+                    if name in odd and name in record:
+                        found += self._said(name, record[name])
         return found
 
     def _field(self, name: str, value: Any) -> tuple[Fault, ...]:
         kind = type(value)
-        if kind is str:
-            text = value
-        elif kind is int or kind is Decimal:
-            text = str(value) if kind is Decimal or value.bit_length() < 64 else ""
-        elif value is None or kind is bool:
-            text = ""
-        else:
+        good = self._good[name].get(kind)
+        if good and (kind is not int or value.bit_length() < _BITS):
+            text = value if kind is str else str(value)
+            if text and good(text.encode("utf-8", "surrogatepass")):
+                return ()
+        return self._said(name, value)
+
+    def _said(self, name: str, value: Any) -> tuple[Fault, ...]:
+        """What the reference says of a value; it is asked once about a short one."""
+        kind = type(value)
+        if kind not in _SCALARS or (kind is int and value.bit_length() >= _BITS):
             return self._asked(name, value)
-        good = self._certain(name).get(kind)
-        if good and text and good(text.encode("utf-8", "surrogatepass")):
-            return ()
-        if len(text) > _SHORT or (kind is int and not text):
+        text = str(value)
+        if len(text) > _SHORT:
             return self._asked(name, value)
-        key = (name, kind, str(value))
+        key = (name, kind, text)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             known = self._known[key] = self._asked(name, value)
         return known
-
-    def _certain(self, name: str) -> Mapping[type, Any]:
-        good = self._good.get(name)
-        if good is None:
-            good = self._good[name] = _certain(self._written[name], self._root)
-        return good
 
     def _asked(self, name: str, value: Any) -> tuple[Fault, ...]:
         found = []
@@ -125,8 +124,19 @@ class FieldJudge:
         return self._missing[name]
 
 
+class _Certain(dict[str, Mapping[type, Any]]):
+    """By field and type of value, what accepts its text only if the reference accepts the value."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._root = plan.record
+        self._written = {column.name: column.schema for column in plan.columns}
+
+    def __missing__(self, name: str) -> Mapping[type, Any]:
+        self[name] = found = _certain(self._written[name], self._root)
+        return found
+
+
 def _certain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[type, Any]:
-    """By type of value, what accepts its text only if the reference accepts the value."""
     types = json_types(schema, root)
     found: dict[type, Any] = {}
     try:

@@ -52,19 +52,17 @@ class Judge:
         if fast and is_plain(plan):
             self._fields = FieldJudge(plan, self._validator, self._fault)
 
-    def faults(
-        self, record: Any, *, most: int, missing: Collection[str] | None = None
-    ) -> list[Fault]:
+    def faults(self, record: Any, *, most: int, odd: Collection[str] | None = None) -> list[Fault]:
         """All faults of one record (numbers as `int` and `Decimal`), at most so many.
 
         Args:
-            record: The whole of it; or, of a plan without rules that span fields, those of its
-                fields that may be bad.
+            record: All of it; or of its fields those, at least, that are odd.
             most: How many faults.
-            missing: In the latter case, fields that it does not have.
+            odd: Of a plan without rules that span fields, the fields that may be bad or missing;
+                None if any may.
         """
         try:
-            found = self._fields.faults(record, missing) if self._fields else None
+            found = self._fields.faults(record, odd) if self._fields else None
             if found is not None:
                 return found[:most]
             errors = list(islice(self._validator.iter_errors(record), most))

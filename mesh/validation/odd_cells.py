@@ -9,12 +9,13 @@ from typing import Any
 from mesh.validation.cell_bytes import CellBytes
 from mesh.validation.csv_cells import CsvGrammar
 from mesh.validation.csv_header import Layout
-from mesh.validation.csv_values import CellReader
+from mesh.validation.csv_values import ABSENT, CellReader
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
 from mesh.validation.quality import Quality
 
-_Places = tuple[tuple[int, str], ...]
+_Groups = tuple[tuple[int, str, bool], ...]
+"""Of each group of an expression: position of the cell, its field, and whether it is odd."""
 
 
 class OddCells:
@@ -29,37 +30,47 @@ class OddCells:
         key = ("odd cells", layout, grammar.separator)
         if key not in plan.compiled:
             plan.compiled[key] = _expression(plan, layout, grammar.separator)
-        self._record, self._places = plan.compiled[key]
+        self._record, self._groups = plan.compiled[key]
 
-    def values(self, raw: bytes) -> dict[str, Any] | None:
-        """By field what such cells hold, which may be `ABSENT`.
+    def read(self, raw: bytes) -> tuple[dict[str, Any], list[str]] | None:
+        """Such fields of a record with their values, and the names of those that may be bad.
 
         None when the record is not plainly one line of as many cells as there are columns.
         """
         found = self._record.fullmatch(raw if raw.endswith(b"\n") else raw + b"\n")
         if not found:
             return None
-        return {
-            name: self._cells.value(position, self._grammar.cell(cell))
-            for (position, name), cell in zip(self._places, found.groups(), strict=True)
-            if cell is not None
-        }
+        record: dict[str, Any] = {}
+        odd: list[str] = []
+        for (position, name, is_odd), cell in zip(self._groups, found.groups(), strict=True):
+            if cell is None:
+                continue
+            value = self._cells.value(position, self._grammar.cell(cell))
+            if value is not ABSENT:
+                record[name] = value
+            if is_odd:
+                odd.append(name)
+        return record, odd
 
 
-def _expression(plan: Plan, layout: Layout, separator: bytes) -> tuple[re.Pattern[bytes], _Places]:
-    """Matches a record, with a group for each cell that may have to be read, and where that is."""
+def _expression(plan: Plan, layout: Layout, separator: bytes) -> tuple[re.Pattern[bytes], _Groups]:
+    """Matches a record, with groups for the cells that may have to be read."""
     cells = CellBytes(plan, separator)
     columns = {column.name: column for column in plan.columns}
     needed = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
     ends = [cells.separator] * (len(layout.columns) - 1) + [rb"\r?\n"]
-    parts, places = [], []
-    for (position, name), end in zip(enumerate(layout.columns), ends, strict=True):
-        any_cell = cells.any_cell + end
-        if name in columns or name in needed:
-            places.append((position, str(name)))
-            any_cell = b"(" + cells.any_cell + b")" + end
-        if name in columns and name not in needed:
-            with suppress(BeyondSubsetError):
-                any_cell = cells.good(columns[name]) + end + b"|" + any_cell
-        parts.append(b"(?>" + any_cell + b")")
-    return re.compile(b"".join(parts)), tuple(places)
+    parts: list[bytes] = []
+    groups: list[tuple[int, str, bool]] = []
+    for position, name in enumerate(layout.columns):
+        forms: list[bytes] = []
+        column = columns.get(name or "")
+        is_needed = name in needed
+        with suppress(BeyondSubsetError):
+            good = cells.any_cell if column is None else cells.good(column)
+            forms.append(b"(" + good + b")" if is_needed else good)
+            groups += [(position, str(name), False)] * is_needed
+        if column is not None:
+            forms.append(b"(" + cells.any_cell + b")")
+            groups.append((position, column.name, True))
+        parts.append(b"(?>" + b"|".join(form + ends[position] for form in forms) + b")")
+    return re.compile(b"".join(parts)), tuple(groups)

@@ -175,7 +175,8 @@ class RunReader(ABC, Generic[Finds]):
         elif record is None:
             self._tell(told, ())
         else:
-            self._quality.add({name: [record.get(name)] for name in self._quality.fields})
+            if self._quality.fields:
+                self._quality.add({name: [record.get(name)] for name in self._quality.fields})
             self._tell(told, self._key_faults(record, self._tally.rows + 1))
 
     def _key_faults(self, record: Mapping[str, Any], row: int) -> list[Fault]:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-from operator import attrgetter
+from json.encoder import encode_basestring
 
 from mesh.validation.reject_file import RejectFile
 from mesh.validation.report import ColumnRows, RejectedRecord, Violation
-from mesh.validation.sentences import to_json
 from mesh.validation.writable import Writable
-
-_MEMBERS = tuple(member.name for member in dataclasses.fields(Violation))
-_LINE = "{" + ", ".join(f'"{name}": %s' for name in _MEMBERS) + "}\n"
-_values = attrgetter(*_MEMBERS)
 
 
 class StreamSink:
@@ -84,5 +78,12 @@ class NullSink:
 
 def violation_line(violation: Violation) -> bytes:
     """A violation as one line of JSON."""
-    text = _LINE % tuple(map(to_json, _values(violation)))
-    return text.encode("utf-8", "backslashreplace")
+    told, text = violation, encode_basestring
+    value = "null" if told.value is None else text(told.value)
+    line = (
+        f'{{"row": {told.row}, "line": {told.line}, "byte_start": {told.byte_start}, '
+        f'"byte_end": {told.byte_end}, "field": {text(told.field)}, "rule": {text(told.rule)}, '
+        f'"path": {text(told.path)}, "value": {value}, "message": {text(told.message)}, '
+        f'"raw": {text(told.raw)}}}\n'
+    )
+    return line.encode("utf-8", "backslashreplace")

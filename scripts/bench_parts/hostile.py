@@ -123,10 +123,12 @@ def _parquet_dictionary() -> Iterator[bytes]:
 def _avro_rows() -> Iterator[bytes]:
     import fastavro
 
-    fields = [{"name": "a", "type": "long"}, {"name": "b", "type": ["null", "long"]}]
+    # Of two types: each row tells for itself.
+    fields = [{"name": "a", "type": ["long", "string"]}, {"name": "b", "type": "string"}]
     out = io.BytesIO()
     schema = {"type": "record", "name": "r", "fields": fields}
-    fastavro.writer(out, schema, ({"a": n, "b": n} for n in range(_ROWS)), codec="deflate")
+    records = ({"a": f"x{n}", "b": "y"} for n in range(_ROWS))
+    fastavro.writer(out, schema, records, codec="deflate")
     yield out.getvalue()
 
 
