@@ -123,11 +123,10 @@ def _parquet_dictionary() -> Iterator[bytes]:
 def _avro_rows() -> Iterator[bytes]:
     import fastavro
 
-    # Of two types: each row tells for itself.
-    fields = [{"name": "a", "type": ["long", "string"]}, {"name": "b", "type": "string"}]
+    fields = [{"name": "a", "type": "double"}, {"name": "b", "type": "string"}]
     out = io.BytesIO()
     schema = {"type": "record", "name": "r", "fields": fields}
-    records = ({"a": f"x{n}", "b": "y"} for n in range(_ROWS))
+    records = ({"a": n + 0.5, "b": "y"} for n in range(_ROWS))
     fastavro.writer(out, schema, records, codec="deflate")
     yield out.getvalue()
 
