@@ -181,7 +181,7 @@ class CsvReader(RunReader[CsvExpressions]):
             return None
         record, odd = found
         faults = self._judge.faults(record, most=self._limits.violations_per_record, odd=odd)
-        return Judged(raw=raw, record=record, faults=faults)
+        return Judged(raw=raw, record=record, faults=faults, whole=False)
 
     def _whole(self, raw: bytes) -> Judged:
         assert self._cells

@@ -63,8 +63,11 @@ class FieldJudge:
         found: list[Fault] = []
         for rule in self._rules:
             if rule == "required":
-                absent = [name for name in self._required if name not in record]
-                found += [self._absent(name) for name in absent if odd is None or name in odd]
+                found += [
+                    self._absent(name)
+                    for name in self._required
+                    if name not in record and (odd is None or name in odd)
+                ]
             elif odd is None:
                 for name in self._schemas:
                     if name in record:

@@ -38,11 +38,13 @@ class Judged:
 
     Attributes:
         record: What of it was read, its keys at least; None when it could not be.
+        whole: Whether all of it was read.
     """
 
     raw: bytes
     record: Any
     faults: list[Fault]
+    whole: bool = True
 
 
 def held_block(

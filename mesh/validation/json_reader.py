@@ -12,6 +12,7 @@ from mesh.validation.json_values import JsonFaultError, parse_json
 from mesh.validation.keys import KeyIndex
 from mesh.validation.line_keys import json_questions
 from mesh.validation.lines import record_too_long
+from mesh.validation.odd_values import OddValues
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK, FileRefusedError, Limits
 from mesh.validation.run_finders import FoundRuns
@@ -32,6 +33,7 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         self._secret = plan.sensitive
         self._order: tuple[str, ...] = ()
         self._lessons = 0
+        self._odd_values: OddValues | None = None
 
     def feed(self, block: bytes, runs: FoundRuns | None = None) -> None:
         """Judge all lines that end in what has come so far."""
@@ -105,7 +107,7 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         order = tuple(record)
         if order == self._order or self._lessons >= _LESSONS or not self._limits.fast:
             return
-        self._order = order
+        self._order, self._odd_values = order, None
         self._lessons += 1
         kept, key = self._plan.compiled, ("json", order)
         if key not in kept:
@@ -126,6 +128,22 @@ class JsonLinesReader(RunReader[JsonExpressions]):
             self._blank(raw)
 
     def _record(self, raw: bytes, known: Sequence[Fault] | None = None) -> None:
+        self._judged(self._odd(raw) or self._whole(raw), known)
+
+    def _odd(self, raw: bytes) -> Judged | None:
+        """A record judged by those values that may be wrong; None if that cannot be done."""
+        if not self._fast or self._plan.looks_within or not self._judge.by_fields:
+            return None
+        if self._odd_values is None:
+            self._odd_values = OddValues(self._plan, self._order)
+        found = self._odd_values.read(raw)
+        if not found:
+            return None
+        record, odd = found
+        faults = self._judge.faults(record, most=self._limits.violations_per_record, odd=odd)
+        return Judged(raw=raw, record=record, faults=faults, whole=False)
+
+    def _whole(self, raw: bytes) -> Judged:
         text = raw.decode().strip(" \t\r\n")
         record: Any = None
         try:
@@ -139,11 +157,11 @@ class JsonLinesReader(RunReader[JsonExpressions]):
                 raise _array()
             faults = self._faults(record)
         keyed = record if isinstance(record, dict) else None
-        self._judged(Judged(raw=raw, record=keyed, faults=faults), known)
+        return Judged(raw=raw, record=keyed, faults=faults)
 
     def _tell(self, told: Judged, known: Sequence[Fault]) -> None:
         super()._tell(told, known)
-        if not told.faults and not known:
+        if told.whole and not told.faults and not known:
             self._learn(told.record)
 
     def _faults(self, record: Any) -> list[Fault]:
@@ -155,10 +173,13 @@ class JsonLinesReader(RunReader[JsonExpressions]):
 
     def _shown(self, told: Judged) -> str:
         secret, record = self._secret, told.record
+        text = told.raw.decode().strip(" \t\r\n")
         if not secret:
-            return told.raw.decode().strip(" \t\r\n")
+            return text
         if record is None:
             return MASK
+        if not told.whole:
+            record = parse_json(text)
         shown_fields = self._plan.fields.keys() - secret
         return to_json({name: record[name] if name in shown_fields else MASK for name in record})
 

@@ -52,6 +52,11 @@ class Judge:
         if fast and is_plain(plan):
             self._fields = FieldJudge(plan, self._validator, self._fault)
 
+    @property
+    def by_fields(self) -> bool:
+        """Whether fields may be judged by themselves."""
+        return self._fields is not None
+
     def faults(self, record: Any, *, most: int, odd: Collection[str] | None = None) -> list[Fault]:
         """All faults of one record (numbers as `int` and `Decimal`), at most so many.
 

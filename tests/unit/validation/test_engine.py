@@ -104,6 +104,8 @@ def test_sensitive_values_are_masked_everywhere_but_in_the_reject_file() -> None
     lines = judge(plan, records, "x.jsonl")
     assert lines.named[-1] == (3, "nmae", "additionalProperties")
     assert "SECRET" not in json.dumps(lines.violations)
+    behind = b'{"id": 1, "name": "abc"}\n{"id": 2, "name": "SECRET"}\n'
+    assert judge(plan, behind, "x.jsonl").violations[0]["raw"] == '{"id": 2, "name": "***"}'
     problem = judge(plan, b"1,SECRET\n").report.problems[0]
     assert problem.message == "The first line names none of the contract's columns."
 
