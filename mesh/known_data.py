@@ -156,7 +156,8 @@ def _filled(
 ) -> Reference:
     columns = target.columns if target else one.properties
     ways = target.steps if target else [(name,) for name in one.properties]
-    label = f"{data.product} {one.object_name} ({', '.join(columns)}), in {data.file}"
+    owner = f"{data.product} " if data.product.strip("/") else ""  # a contract may name none
+    label = f"{owner}{one.object_name} ({', '.join(columns)}), in {data.file}"
     reference = Reference(plan, one, label=label, columns=ways)
     with _rows(data, reading) as rows:
         reference.fill_from(rows)

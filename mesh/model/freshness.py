@@ -10,6 +10,7 @@ from typing import Any
 
 from mesh.model.contract_schema import ISO_LAYOUT
 from mesh.model.expectation import time_zone
+from mesh.model.jdk_dates import tells_time
 from mesh.model.service_levels import Element, is_understood, known_elements, service_levels
 
 RULE = "latency"
@@ -76,7 +77,9 @@ def _obstacle(element: Element) -> str:
     if len(element.way) > 1:
         return "it is within an object"
     layout, kind = _options(element).get("format"), element.way[-1].get("logicalType")
-    if kind != "timestamp" or not layout or ISO_LAYOUT.fullmatch(layout):
+    if kind == "string" or not layout or ISO_LAYOUT.fullmatch(layout):
+        return ""
+    if kind == "date" and not tells_time(layout):
         return ""
     if _ORDERED.fullmatch(_QUOTED.sub("", layout)):
         return ""

@@ -54,6 +54,7 @@ _ONE_OR_TWO = {
     "m": r"[1-5]\d|\d",
     "s": r"[1-5]\d|\d",
 }
+_TIME = frozenset("HkhKmsSnaZ")
 _PART = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|([\[\]])|([^A-Za-z'\[\]{}#])")
 
 
@@ -128,6 +129,15 @@ def _expression(letter: str, size: int, letters: str) -> str:
     if letters in _OFFSETS:
         return _OFFSETS[letters]
     raise UnsupportedLayoutError(f"{letters!r} is not a field this reader knows")
+
+
+def tells_time(layout: str) -> bool:
+    """Whether a text in this layout says more than a day.
+
+    Raises:
+        UnsupportedLayoutError: The layout is none that is read.
+    """
+    return not _TIME.isdisjoint(layout_expression(layout).groupindex)
 
 
 def parse(text: str, layout: str) -> Instant | None:

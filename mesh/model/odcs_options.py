@@ -58,6 +58,7 @@ def option_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
     yield from _flag_problems(options, at)
     yield from _enum_problems(item, kind, path)
     yield from _position_problems(item, path)
+    yield from _measure_problems(item, path)
 
 
 def key_problems(key: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -221,6 +222,17 @@ def _position_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
                 f"odcs.{flag}.position",
                 f"The property has a {position} and no `{flag}: true`.",
                 f"Write `{flag}: true`, or leave the position out.",
+            )
+
+
+def _measure_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    for flag in ("primaryKey", "required") if item.get("semanticType") == "measure" else ():
+        if item.get(flag):
+            yield Problem(
+                f"{path}/{flag}",
+                "odcs.measure",
+                f"A measure is computed, and no column of a file: it cannot be `{flag}`.",
+                f"Leave `{flag}` out; or leave `semanticType` out, if files hold it.",
             )
 
 

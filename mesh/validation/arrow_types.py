@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from mesh.model.jdk_dates import tells_time
 from mesh.validation.exact import exact
 from mesh.validation.plan import Plan
 from mesh.validation.types import json_types, resolve
@@ -50,7 +51,9 @@ def _column(plan: Plan, name: str, schema: Any) -> TypedColumn:
 
     plain = _resolved(schema, plan.record)
     field = plan.fields.get(name)
-    dated = field is not None and field.logical_type == "date" and "dateTimeFormat" in plain
+    layout = plain.get("dateTimeFormat")
+    dated = field is not None and field.logical_type == "date" and layout is not None
+    dated = dated and not tells_time(str(layout))  # as those of ODCS 3.0, which has no timestamp
     found = (pa.date32(),) if dated else _types(schema, plan.record, depth=0)
     return TypedColumn(
         name=name,

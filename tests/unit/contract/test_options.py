@@ -135,6 +135,13 @@ CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
         "Keys of maps are texts in files: they cannot be checked as object.",
     ),
     (
+        of("number", semanticType="measure", transformLogic="SUM(x)", required=True),
+        "3.2",
+        f"{AT}/required",
+        "odcs.measure",
+        "A measure is computed, and no column of a file: it cannot be `required`.",
+    ),
+    (
         of("integer", primaryKeyPosition=1),
         "3.1",
         f"{AT}/primaryKeyPosition",

@@ -89,6 +89,12 @@ OLD = "at: the newest value, {}, was more than 2 d old when the file came."
             "2026-11-21 11:59",
             "2026-11-21 11:59",
         ),
+        (
+            {"name": "at", "logicalType": "date"} | option(format="yyyy-MM-dd HH:mm"),
+            "2026-11-21 12:00",
+            "2026-11-21 11:59",
+            "2026-11-21 11:59",
+        ),
         # A date lasts until its end.
         ({"name": "at", "logicalType": "date"}, "2026-11-21", "2026-11-20", "2026-11-20"),
         (

@@ -37,6 +37,7 @@ TYPES = [
     ({"logicalType": "boolean"}, "bool"),
     ({"logicalType": "date"}, "date32[day]"),
     ({"logicalType": "date", "logicalTypeOptions": {"format": "dd.MM.yyyy"}}, "date32[day]"),
+    ({"logicalType": "date", "logicalTypeOptions": {"format": "dd.MM.yyyy HH:mm"}}, "string"),
     ({"logicalType": "timestamp"}, "timestamp[us, tz=UTC]"),
     ({"logicalType": "timestamp", "logicalTypeOptions": {"timezone": False}}, "timestamp[us]"),
     ({"logicalType": "time"}, "time64[us]"),
