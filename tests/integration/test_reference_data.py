@@ -102,7 +102,8 @@ def references(own: Plan, countries: Path) -> dict[str, Reference]:
         assert isinstance(layout, FileFormat)
         rows = good_rows(plan("geography/countries"), chunks_of(countries), file_format=layout)
         assert not isinstance(rows, FileProblem)
-        found[one.pointer] = Reference(own, one, label=one.target, columns=one.properties)
+        ways = [(name,) for name in one.properties]
+        found[one.pointer] = Reference(own, one, label=one.target, columns=ways)
         with rows:
             found[one.pointer].fill_from(rows)
     return found
