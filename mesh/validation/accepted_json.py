@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mesh.validation.accepted_rows import Records, Rows
 from mesh.validation.arrow_types import TypedColumn
 from mesh.validation.json_values import parse_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_LARGE = 1 << 20
+"""From here on, Polars is worth loading."""
 
 _DECODER = json.JSONDecoder(parse_float=Decimal)
 _TELLING = r"[:,\[]\s*(?:-?[0-9.]{16}|-?[0-9.]+[eE]|-0\.?0*[^.0-9])"
@@ -19,56 +25,43 @@ _TELLING = r"[:,\[]\s*(?:-?[0-9.]{16}|-?[0-9.]+[eE]|-0\.?0*[^.0-9])"
 class JsonBlocks:
     """Reads the blocks of one file.
 
-    Arrow reads them where it is sure to read what Python would: texts, whole numbers, decimals and
-    booleans as they are, dates and times as texts. What it refuses (`5.0` as a whole number) is
-    read by Python.
+    Polars reads large ones where it is sure to read what Python would: texts, whole numbers and
+    booleans as they are, dates and times as texts, other numbers as doubles. What it refuses
+    (`5.0` as a whole number) is read by Python.
     """
 
     def __init__(self, columns: Sequence[TypedColumn]) -> None:
         self._columns = columns
-        self._failed = False
 
     def rows(self, data: bytes) -> Rows:
         """The records of one block of lines that are known to be good."""
-        read = None if self._failed else self._by_arrow(data)
+        read = self._by_polars(data) if len(data) >= _LARGE else None
         return _by_python(data) if read is None else read
 
-    def _by_arrow(self, data: bytes) -> Rows | None:
+    def _by_polars(self, data: bytes) -> Rows | None:
+        import polars as pl
         import pyarrow as pa
-        from pyarrow import json as arrow_json
 
-        fields = [(column.name, _read_as(column)) for column in self._columns]
-        kinds = [kind for _, kind in fields]
-        self._failed = None in kinds
-        if self._failed or (pa.float64() in kinds and _is_telling(data)):
+        kinds = {column.name: _read_as(column) for column in self._columns}
+        doubles = any(column.types[0] == pa.float64() for column in self._columns)
+        if None in kinds.values() or (doubles and _is_telling(data)):
             return None
         try:
-            table = arrow_json.read_json(
-                pa.BufferReader(data),
-                read_options=arrow_json.ReadOptions(block_size=len(data) + 1, use_threads=False),
-                parse_options=arrow_json.ParseOptions(
-                    explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
-                ),
-            )
-        except pa.ArrowException:
-            self._failed = True  # the next blocks are most likely alike
+            return _Fields(pl.read_ndjson(data, schema=kinds), data)
+        except pl.exceptions.PolarsError:
             return None
-        return _Fields(table.combine_chunks(), data)
 
 
 class _Fields:
-    """A block that Arrow has read."""
+    """A block that Polars has read."""
 
-    def __init__(self, table: Any, data: bytes) -> None:
+    def __init__(self, table: pl.DataFrame, data: bytes) -> None:
         self._table, self._data = table, data
         self._read: Rows | None = None
-        self.count: int = table.num_rows
+        self.count = table.height
 
     def column(self, name: str) -> Any:
-        import pyarrow as pa
-
-        column = self._table.column(name)
-        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        return self._table[name].to_arrow()
 
     def texts(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
         return None
@@ -100,12 +93,19 @@ def _by_python(data: bytes) -> Rows:
 
 
 def _read_as(column: TypedColumn) -> Any:
-    """The type to read a column in, so that nothing is lost; None where there is none."""
-    import pyarrow as pa
+    """The type to read a column in, so that nothing is lost; None where there is none.
+
+    A good value of a decimal column has no more digits behind its point than the column, so that
+    its double tells which it is, up to fifteen digits.
+    """
+    import polars as pl
     from pyarrow import types
 
     kind = column.types[0]
     if column.is_text:
-        return pa.string()
-    plain = types.is_int64(kind) or types.is_boolean(kind) or types.is_decimal128(kind)
-    return kind if plain or types.is_float64(kind) else None
+        return pl.String
+    if types.is_decimal(kind) or types.is_float64(kind):
+        return pl.Float64
+    if types.is_int64(kind):
+        return pl.Int64
+    return pl.Boolean if types.is_boolean(kind) else None

@@ -9,13 +9,14 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from mesh.model.contract import DataContract, record_schema
 from mesh.model.instants import instant
-from mesh.validation import FileFormat, FileProblem
+from mesh.validation import FileFormat, FileProblem, accepted_json
 from mesh.validation.reference import record_validator
 from mesh.validation.typed_parquet import TypedParquet
 from tests.property.test_engine import (
@@ -97,6 +98,11 @@ def test_accepted_json_lines(data: st.DataObject) -> None:
     kept = [i for i, fine in enumerate(good(document, records)) if fine]
     blocks = [texts[i].encode() + b"\n" for i in kept]
     table, told = published(document, "rows.jsonl", None, blocks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accepted_json, "_LARGE", 0)
+        assert published(document, "rows.jsonl", None, blocks) == (table, told)
+        together, _ = published(document, "rows.jsonl", None, [b"".join(blocks)])
+    assert together.to_pylist() == table.to_pylist()
     assert told.rows == table.num_rows == len(kept)
     for stored, i in zip(table.to_pylist(), kept, strict=True):
         for item in properties:

@@ -17,8 +17,16 @@ from pyarrow import parquet
 from mesh.model.manifest import manifest
 from mesh.model.receipt import Judged
 from mesh.schemas import load
-from mesh.validation import FileFormat, FileProblem, NullSink, PublishedFile, PublishingSink
+from mesh.validation import (
+    FileFormat,
+    FileProblem,
+    NullSink,
+    PublishedFile,
+    PublishingSink,
+    accepted_json,
+)
 from mesh.validation import typed_parquet as module
+from mesh.validation.arrow_types import typed_columns
 from mesh.validation.engine import validate
 from tests.unit.validation.files import contract, plan_of
 
@@ -234,6 +242,52 @@ def test_dialects(custom: dict[str, Any], data: bytes) -> None:
 def test_one_column_with_blank_lines() -> None:
     rows, _ = publish([{"name": "a", "logicalType": "string"}], b"a\nx\n\ny\n")
     assert rows == [{"a": "x"}, {"a": None}, {"a": "y"}]
+
+
+ODD = [
+    ({"logicalType": "string"}, ['"\\u00e9\\ud83d\\ude00\\n\\"\\\\"', '""', '"null"', '"\\u0000"']),
+    (
+        {"logicalType": "integer"},
+        ["-0", "5.0", "1e3", "9223372036854775807", "9223372036854775808"],
+    ),
+    ({"logicalType": "integer"}, ["9007199254740993", "-9223372036854775808"]),
+    ({"logicalType": "number"}, ["-0.0", "0.1", "0.10", "12345678901234567.5", "1e-7", "1e400"]),
+    ({"logicalType": "number"}, ["5", "123456789012.25", "-0.5"]),
+    (
+        {"logicalType": "number", "logicalTypeOptions": {"multipleOf": 0.01}},
+        ["19.99", "-0.00", "1.100", "1e2", "9999999999999.99", "12345678901234567.89"],
+    ),
+    ({"logicalType": "number", "logicalTypeOptions": {"multipleOf": 0.01}}, ["0.29", "1.15", "7"]),
+    ({"logicalType": "boolean"}, ["true", "false"]),
+    ({"logicalType": "timestamp"}, ['"2026-01-01T01:00:00.5+01:00"', '"2026-01-01T00:00:00Z"']),
+    ({"logicalType": "array", "items": {"logicalType": "number"}}, ["[1.50, 2]", "[]"]),
+]
+
+
+@pytest.mark.parametrize(("element", "texts"), ODD)
+def test_large_blocks_of_json_hold_what_small_ones_do(
+    element: dict[str, Any], texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    properties = [{"name": "a", **element}, {"name": "b", "logicalType": "integer"}]
+    lines = [f'{{"a": {text}, "b": 1}}' for text in texts]
+    lines += ["", ' { "b":2 , "\\u0061" : null } \r', "{}"]
+    data = "\n".join(lines).encode()
+    small = publish(properties, data, "rows.jsonl")
+
+    monkeypatch.setattr(accepted_json, "_LARGE", 0)
+
+    assert publish(properties, data, "rows.jsonl") == small
+
+
+def test_large_blocks_of_json_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepted_json, "_LARGE", 10)
+    plan = plan_of(contract([{"name": "a", "logicalType": "integer"}]))
+    blocks = accepted_json.JsonBlocks(typed_columns(plan))
+
+    assert blocks.rows(b'{"a": 12}\n').column("a").to_pylist() == [12]
+    assert blocks.rows(b'{"a": 1}\n').column("a") is None
+    assert blocks.rows(b'{"a": 5.0}\n').column("a") is None
+    assert blocks.rows(b'{"a": 5.0}\n').values("a") == [5]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
