@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from mesh.validation.parquet_texts import ROWS
 from mesh.validation.plan import Key
 from mesh.validation.spool import SharedFile
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 _BATCH_BYTES = 16 << 20
-_BATCH_ROWS = 1 << 17
 _SAMPLE = 1 << 13
 _REPEATED = 8
 """How often a text stands in a column, on average, that is read as a dictionary."""
@@ -112,7 +112,7 @@ class ParquetColumns:
     def blocks(self) -> Generator[ColumnBlock, None, None]:
         """All rows."""
         repeating: list[str] = []
-        if self.rows > _BATCH_ROWS:
+        if self.rows > ROWS:
             first = next(self._batches(self.names, [], _SAMPLE), None)
             repeating = [] if first is None else _repeating(first)
         for batch in self._batches(self.names, repeating):
@@ -179,4 +179,4 @@ def _repeating(batch: Any) -> list[str]:
 def _rows_per_batch(metadata: Any) -> int:
     size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     width = max(size // max(metadata.num_rows, 1), 16)
-    return int(min(max(_BATCH_BYTES // width, 64), _BATCH_ROWS))
+    return int(min(max(_BATCH_BYTES // width, 64), ROWS))

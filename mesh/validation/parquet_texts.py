@@ -16,8 +16,8 @@ from mesh.validation.spool import SharedFile
 
 MOST_UNPACKED = 512 << 20
 """Bytes of the texts of as many rows as are read at once, at most."""
-ROWS = 1 << 17
-"""How many those are."""
+ROWS = 1 << 16
+"""How many those are at most."""
 _SHORT = MOST_UNPACKED // 4 // ROWS
 """Bytes of the texts of a row, on the average, of columns whose dictionaries are short."""
 

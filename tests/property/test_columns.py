@@ -193,7 +193,7 @@ def test_keys_are_compared_across_blocks(data: st.DataObject, rows: int, spilled
         pa.Table.from_arrays(drawn, names=[item["name"] for item in properties]), sink
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mesh.validation.column_blocks._BATCH_ROWS", 3)
+        patched.setattr("mesh.validation.column_blocks.ROWS", 3)
         patched.setattr("mesh.validation.column_keys._IN_MEMORY", spilled)
         patched.setattr("mesh.validation.column_keys._FEWEST", 1)
         document = contract(properties, {"fileAcceptance": {"mode": "split"}})
