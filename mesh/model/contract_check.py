@@ -10,10 +10,11 @@ from mesh.model.contract import DataContract
 from mesh.model.findings import Finding
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_relationships import relationship_problems
-from mesh.model.odcs_rules import record_schema_problems, text_problems
+from mesh.model.odcs_rules import text_problems
 from mesh.model.odcs_schema import SUPPORTED, minor_version, official_schema, profile_schema
 from mesh.model.odcs_variables import variable_problems
 from mesh.model.pointers import pointer_of
+from mesh.model.record_schema_rules import record_schema_problems
 
 _REMEDIES: Mapping[str, str] = {
     "required": "Add the missing property.",

@@ -33,6 +33,11 @@ _IMPLIED = ("mustBe", frozenset({"nullCheck", "uniqueCheck", "validValues"}))
 """The operator, with a limit of 0, of rules of ODCS 3.0 that need none to be understood."""
 
 ERROR = "error"
+_UNITS: Mapping[str, str] = dict.fromkeys(
+    ("rows", "row", "records", "values", "entries", "count"), ""
+) | dict.fromkeys(("%", "percent", "percentage", "pct"), "percent")
+"""By what contracts call them: `percent`, or what needs no word; any other is only told."""
+
 _SEVERE = frozenset({ERROR, "critical", "fatal", "blocker", "blocking", "severe", "high", "major"})
 """Severities of rules that reject a file; the standard leaves their names open."""
 
@@ -127,8 +132,8 @@ def _rules(
                 steps=steps,
                 operator=operator,
                 limit=rule.get(operator, 0) if operator else None,
-                percent=_unit(rule) == "percent",
-                unit=_unit(rule),
+                percent=unit_of(rule) == "percent",
+                unit=unit_of(rule),
                 severity=_severity(rule),
                 arguments=_arguments(arguments, columns),
                 name=rule.get("name") or rule.get("description") or "",
@@ -148,6 +153,7 @@ def _severity(rule: Mapping[str, Any]) -> str:
     return ERROR if said in _SEVERE else said
 
 
-def _unit(rule: Mapping[str, Any]) -> str:
+def unit_of(rule: Mapping[str, Any]) -> str:
+    """`percent`, nothing for rows, or another word of the contract."""
     unit = str(rule.get("unit") or "").strip()
-    return {"%": "percent", "percent": "percent", "rows": ""}.get(unit.lower(), unit)
+    return _UNITS.get(unit.lower(), unit)

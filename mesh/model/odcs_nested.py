@@ -21,6 +21,13 @@ def nested_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]:
                 "Write `required: true` and `unique: true`, which are checked over the whole file; "
                 "or move the property to the top.",
             )
+        if one.element.get("partitioned"):
+            yield Problem(
+                f"{one.pointer}/partitioned",
+                "odcs.partitioned.nested",
+                f"{_named(one)} is within a field: data is parted by fields at the top of records.",
+                "Part by another field, or move the property to the top.",
+            )
         if one.is_key and one.element.get("unique"):
             yield Problem(
                 f"{one.pointer}/unique",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,6 +60,7 @@ def option_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
     yield from _enum_problems(item, kind, path)
     yield from _position_problems(item, path)
     yield from _measure_problems(item, path)
+    yield from _name_problems(item, path)
 
 
 def key_problems(key: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -223,6 +225,22 @@ def _position_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
                 f"The property has a {position} and no `{flag}: true`.",
                 f"Write `{flag}: true`, or leave the position out.",
             )
+
+
+def _name_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    for key in ("name", "physicalName"):
+        name = item.get(key)
+        if isinstance(name, str) and (not name.strip() or _is_broken(name)):
+            yield Problem(
+                f"{path}/{key}",
+                "contract.property.name",
+                f"{key} {name!r} cannot be what a field is called in files.",
+                "Write a name without line breaks and other control characters.",
+            )
+
+
+def _is_broken(name: str) -> bool:
+    return any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in name)
 
 
 def _measure_problems(item: Mapping[str, Any], path: str) -> Iterator[Problem]:

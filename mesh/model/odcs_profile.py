@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mesh.model.contract_profile import ACCEPTANCE, DIALECT, is_profile_property
+from mesh.model.contract_profile import ACCEPTANCE, DIALECT, REFERENCE, is_profile_property
+from mesh.model.expectation import CALENDAR
 from mesh.model.file_set import FILE_SET
 from mesh.model.odcs_problem import Problem
+from mesh.model.pointers import pointer
 from mesh.model.server_dialect import ENCODINGS, is_readable
 
 
@@ -79,3 +82,59 @@ def _set_problems(value: Mapping[str, Any], path: str) -> Iterator[Problem]:
             "The members have names, so a pattern says nothing.",
             "Leave `pattern` out, or write it as one of the members.",
         )
+
+
+_OF_OBJECTS = (DIALECT, ACCEPTANCE, FILE_SET)
+_PLACES = (
+    (re.compile(r""), (*_OF_OBJECTS, CALENDAR)),
+    (re.compile(r"/schema/\d+"), _OF_OBJECTS),
+    (re.compile(r".*/relationships/\d+"), (REFERENCE,)),
+)
+_NAMES = {name.lower(): name for _, names in _PLACES for name in names}
+
+
+def place_problems(node: Any, path: str = "") -> Iterator[Problem]:
+    """The profile's custom properties where nothing reads them: misspelt, misplaced, or twice."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from place_problems(item, f"{path}/{index}")
+    if not isinstance(node, Mapping):
+        return
+    for key, value in node.items():
+        if key == "customProperties":
+            yield from _placed(value, path)
+        else:
+            yield from place_problems(value, pointer(path, key))
+
+
+def _placed(entries: Any, path: str) -> Iterator[Problem]:
+    read = next((names for place, names in _PLACES if place.fullmatch(path)), ())
+    seen: set[str] = set()
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        said = entry.get("property") if isinstance(entry, Mapping) else None
+        name = _NAMES.get(said.lower()) if isinstance(said, str) else None
+        if name is None or not is_profile_property(entry, str(said)):
+            continue
+        why = ""
+        if said != name:
+            why = f"is written {name}"
+        elif name not in read:
+            where = " and ".join(_WHERE[place.pattern] for place, names in _PLACES if name in names)
+            why = f"is read in customProperties of {where} only"
+        elif name in seen:
+            why = "stands there twice, and the first counts"
+        seen.add(name)
+        if why:
+            yield Problem(
+                f"{path}/customProperties/{index}/property",
+                "profile.place",
+                f"{said} {why}: nothing would be read of this one.",
+                "docs/contract-profile.md lists the settings, and where they stand.",
+            )
+
+
+_WHERE = {
+    "": "the contract",
+    r"/schema/\d+": "its objects",
+    r".*/relationships/\d+": "relationships",
+}

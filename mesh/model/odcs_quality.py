@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from mesh.model.contract_quality import METRIC_NAMES, OPERATORS, valid_values
+from mesh.model.contract_quality import METRIC_NAMES, OPERATORS, unit_of, valid_values
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_values import is_number, pattern_problems
 
@@ -109,14 +109,26 @@ def _metric(rule: Mapping[str, Any], fields: Sequence[str] | None, path: str) ->
             f"{metric} knows no argument {', '.join(unknown)}.",
             f"It knows {', '.join(sorted(_ARGUMENTS[metric])) or 'none'}.",
         )
-    if metric == "rowCount" and str(rule.get("unit") or "").lower() in {"percent", "%"}:
+    yield from _unit_problems(rule, metric, path)
+    yield from _argument_problems(metric, arguments, fields, path)
+
+
+def _unit_problems(rule: Mapping[str, Any], metric: str, path: str) -> Iterator[Problem]:
+    unit = unit_of(rule)
+    if unit not in {"", "percent"}:
+        yield Problem(
+            f"{path}/unit",
+            "odcs.quality.unit",
+            f"{metric} counts rows, or a share of them; {unit!r} is neither.",
+            "Write rows or percent.",
+        )
+    if metric == "rowCount" and unit == "percent":
         yield Problem(
             f"{path}/unit",
             "odcs.quality.unit",
             "The number of rows is no share of the rows: in percent, it is always 100.",
             "Leave `unit` out, or write rows.",
         )
-    yield from _argument_problems(metric, arguments, fields, path)
 
 
 def _argument_problems(

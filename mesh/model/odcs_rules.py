@@ -13,12 +13,10 @@ from mesh.model.odcs_names import element_problems, identifier_problems
 from mesh.model.odcs_nested import nested_problems
 from mesh.model.odcs_options import key_problems, option_problems
 from mesh.model.odcs_problem import Problem
-from mesh.model.odcs_profile import profile_problems
+from mesh.model.odcs_profile import place_problems, profile_problems
 from mesh.model.odcs_quality import quality_problems
 from mesh.model.odcs_service import service_problems
-from mesh.model.odcs_values import pattern_problems
 from mesh.model.partitioning import partition_problems
-from mesh.model.pointers import pointer, pointer_of
 from mesh.model.server_dialect import server_problems
 
 _OBJECT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -38,6 +36,7 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
             "Use a semantic version such as 1.0.0: consumers are told by it what breaks.",
         )
     yield from profile_problems(document, "", profile)
+    yield from place_problems(document)
     objects = document.get("schema")
     if objects is None or objects == []:
         yield Problem(
@@ -60,53 +59,6 @@ def text_problems(document: Mapping[str, Any], profile: Mapping[str, Any]) -> It
         yield from _object_problems(element, path)
         yield from partition_problems(element, path, document)
         yield from profile_problems(element, path, profile)
-
-
-def record_schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with a plain JSON Schema of one record."""
-    import jsonschema
-    from jsonschema.validators import validator_for
-
-    cls = validator_for(document, default=jsonschema.Draft202012Validator)
-    drafts = (
-        jsonschema.Draft7Validator,
-        jsonschema.Draft201909Validator,
-        jsonschema.Draft202012Validator,
-    )
-    if cls not in drafts or not _known_dialect(document, cls):
-        yield Problem(
-            "/$schema",
-            "jsonschema.dialect",
-            f"$schema {document.get('$schema')!r} is not a draft that can be checked.",
-            "Use draft 7, 2019-09 or 2020-12.",
-        )
-        return
-    for error in cls(cls.META_SCHEMA).iter_errors(document):
-        yield Problem(
-            pointer_of(error.path),
-            f"jsonschema.{error.validator}",
-            f"{error.message[:160]}.",
-            "Correct the keyword as its draft of JSON Schema describes it.",
-        )
-    yield from _schema_patterns(document, "")
-
-
-def _known_dialect(document: Mapping[str, Any], cls: Any) -> bool:
-    named = str(document.get("$schema", "")).rstrip("#")
-    return not named or named == str(cls.META_SCHEMA.get("$id", "")).rstrip("#")
-
-
-def _schema_patterns(schema: object, path: str) -> Iterator[Problem]:
-    if isinstance(schema, Mapping):
-        pattern = schema.get("pattern")
-        if isinstance(pattern, str):
-            yield from pattern_problems(pattern, f"{path}/pattern")
-        for name, value in schema.items():
-            if name not in {"enum", "const", "examples", "default"}:
-                yield from _schema_patterns(value, pointer(path, name))
-    elif isinstance(schema, list):
-        for index, value in enumerate(schema):
-            yield from _schema_patterns(value, f"{path}/{index}")
 
 
 def _object_problems(element: Mapping[str, Any], path: str) -> Iterator[Problem]:

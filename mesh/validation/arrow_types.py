@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from mesh.model.jdk_dates import tells_time
+from mesh.model.schema_references import resolve
 from mesh.validation.exact import exact
 from mesh.validation.plan import Plan
-from mesh.validation.types import json_types, resolve
+from mesh.validation.types import json_types
 
 _INT64 = (-(2**63), 2**63 - 1)
 _MOST_SCALE = 38

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mesh.model.schema_references import resolve
 from mesh.validation.plan import Plan
 from mesh.validation.report import FileRefusedError
 from mesh.validation.sentences import clipped
-from mesh.validation.types import json_types, resolve
+from mesh.validation.types import json_types
 
 _SHOWN = 10
 _DAYS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mesh.model.pointers import steps_of
+from mesh.model.schema_references import resolve
 
 _ALL = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 _COMBINING = ("allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "enum", "const")
@@ -49,21 +49,6 @@ def admits_null(schema: Any, root: Mapping[str, Any]) -> bool:
     from mesh.validation.reference import subschema_validator
 
     return bool(subschema_validator(schema, root).is_valid(None))
-
-
-def resolve(reference: str, root: Mapping[str, Any]) -> Any:
-    """The schema a local reference (`#/$defs/x`) points at; None for any other reference."""
-    if not reference.startswith("#"):
-        return None
-    node: Any = root
-    for token in steps_of(reference[1:]):
-        if isinstance(node, Mapping):
-            node = node.get(token)
-        elif isinstance(node, list) and token.isdigit() and int(token) < len(node):
-            node = node[int(token)]
-        else:
-            return None
-    return node
 
 
 def _widened(types: frozenset[str]) -> frozenset[str]:

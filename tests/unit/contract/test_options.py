@@ -142,6 +142,34 @@ CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
         "A measure is computed, and no column of a file: it cannot be `required`.",
     ),
     (
+        of("integer", physicalName="a\nb"),
+        "3.2",
+        f"{AT}/physicalName",
+        "contract.property.name",
+        "physicalName 'a\\nb' cannot be what a field is called in files.",
+    ),
+    (
+        of("integer") | {"name": " "},
+        "3.2",
+        f"{AT}/name",
+        "contract.property.name",
+        "name ' ' cannot be what a field is called in files.",
+    ),
+    (
+        of("object", properties=[of("string", partitioned=True)]),
+        "3.2",
+        f"{AT}/properties/0/partitioned",
+        "odcs.partitioned.nested",
+        "'a.a' is within a field: data is parted by fields at the top of records.",
+    ),
+    (
+        of("integer", quality=[{"metric": "nullValues", "mustBe": 0, "unit": "days"}]),
+        "3.2",
+        f"{AT}/quality/0/unit",
+        "odcs.quality.unit",
+        "nullValues counts rows, or a share of them; 'days' is neither.",
+    ),
+    (
         of("integer", primaryKeyPosition=1),
         "3.1",
         f"{AT}/primaryKeyPosition",
@@ -224,6 +252,18 @@ def test_keys_of_maps_are_texts_that_stand_for_values(
     key: dict[str, Any], good: str, bad: str
 ) -> None:
     assert verdicts(keyed(key), {good: 1}, {bad: 1}) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("unit", "verdict"),
+    [("rows", "accepted"), ("pct", "rejected"), ("Percentage", "rejected"), ("%", "rejected")],
+)
+def test_a_share_may_be_called_by_other_words(unit: str, verdict: str) -> None:
+    rule = {"metric": "nullValues", "mustBeLessThan": 5, "unit": unit}
+
+    report = judge(plan_of(contract([of("integer", quality=[rule])])), b"a\n1\n\n").report
+
+    assert report.verdict == verdict
 
 
 @pytest.mark.parametrize(
