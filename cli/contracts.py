@@ -139,6 +139,7 @@ def _linted(
     from mesh.documents import read_document
     from mesh.model.contract_check import check_contract, unchecked_findings
     from mesh.query_checks import query_findings
+    from mesh.service_checks import service_findings
 
     document = read_document(str(file), bytes_of(file), variables=variables)
     if not isinstance(document, dict):
@@ -146,7 +147,8 @@ def _linted(
     found = check_contract(document, file=str(file))
     if found:
         return found, ()
-    return query_findings(document, file=str(file)), unchecked_findings(document, file=str(file))
+    wrong = [*service_findings(document, file=str(file)), *query_findings(document, file=str(file))]
+    return wrong, unchecked_findings(document, file=str(file))
 
 
 def _show_changes(changes: list[Change], broken: int, mode: Mode) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from mesh import contracts, outbox
@@ -20,6 +20,7 @@ from mesh.model.product import DataProduct
 from mesh.model.record import Commit, Head, Snapshot, number
 from mesh.ports import Storage
 from mesh.rounds import over_products
+from mesh.service_checks import is_schedule
 
 MOST_TOLD = 20
 """Announcements in one commit; after a long outage the rest follow at the next check."""
@@ -59,40 +60,6 @@ def next_time(expectation: Expectation, after: datetime) -> datetime:
         assert expectation.every is not None  # there is no expectation without either
         return after + expectation.every
     return next(_ticks(expectation, after))
-
-
-def is_schedule(text: str) -> bool:
-    """Whether `text` is a cron expression of five fields that names some time."""
-    from croniter import CroniterBadDateError, croniter
-
-    if len(text.split()) != 5 or not croniter.is_valid(text):
-        return False
-    try:
-        croniter(text, datetime(2000, 1, 1, tzinfo=UTC)).get_next()
-    except CroniterBadDateError:  # the 30th of February
-        return False
-    return True
-
-
-def wrong_calendar(value: object) -> str | None:
-    """What is wrong with the value of a contract's `arrivalCalendar`; None when nothing is."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    if not isinstance(value, dict) or set(value) - {"timeZone", "holidays"}:
-        return "has other members than timeZone and holidays"
-    zone, holidays = value.get("timeZone", "UTC"), value.get("holidays", [])
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        return f"names the time zone {zone!r}, which is none"
-    if not isinstance(holidays, list):
-        return "has holidays that are no list"
-    for day in holidays:
-        try:
-            date.fromisoformat(day)
-        except (ValueError, TypeError):
-            return f"names the holiday {day!r}, which is no day"
-    return None
 
 
 def _decide(backbone: Backbone, head: Head, product: DataProduct) -> Commit | None:

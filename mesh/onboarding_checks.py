@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from mesh import consuming, contracts
 from mesh.backbone import Backbone
-from mesh.expectations import is_schedule, wrong_calendar
 from mesh.model.compatibility import compare_all
 from mesh.model.contract import DataContract
 from mesh.model.declaration import Declaration, DeclaredContract
 from mesh.model.dropped_file import UNPLACED
-from mesh.model.expectation import CALENDAR
 from mesh.model.findings import Finding
 from mesh.model.names import ProductId, major_of
 from mesh.model.product import InputPort
-from mesh.model.service_levels import service_levels
 from mesh.model.subscription_events import OWN_STREAM, is_own_stream
 from mesh.model.template import UNCLASSIFIED
 from mesh.notice_checks import wrong_endings, wrong_notice
 from mesh.query_checks import queries_of
 from mesh.reference_checks import referred_classifications, wrong_references
+from mesh.service_checks import service_findings
 
 
 def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[Finding, ...]:
@@ -32,7 +30,7 @@ def check_against_record(backbone: Backbone, declaration: Declaration) -> tuple[
     ]
     findings += wrong_endings(backbone, declaration)
     for declared in declaration.contracts:
-        findings += _service_level(declared)
+        findings += service_findings(declared.document, file=declared.file)
         findings += wrong_notice(declared)
         findings += wrong_references(backbone, declaration, declared)
         findings += _breaking(backbone, declaration.product.id, declared)
@@ -123,36 +121,6 @@ def _breaking(backbone: Backbone, product: ProductId, declared: DeclaredContract
         for change in compare_all(olds, DataContract.from_document(declared.document), mode)
         if change.verdict == "breaking"
     ]
-
-
-def _service_level(declared: DeclaredContract) -> list[Finding]:
-    """What of a contract's schedule and calendar cannot be understood."""
-    findings = []
-    for level in service_levels(declared.document):
-        schedule = level.schedule
-        if level.name == "frequency" and schedule and not is_schedule(schedule):
-            findings.append(
-                Finding(
-                    file=declared.file,
-                    path=f"{level.pointer}/schedule",
-                    rule="contract.schedule",
-                    message=f"{schedule!r} is no cron expression of five fields that names a time.",
-                    remedy="Write minute, hour, day of month, month and day of week: 0 6 * * 1-5.",
-                )
-            )
-    for place, custom in enumerate(declared.document.get("customProperties") or ()):
-        unread = custom.get("property") == CALENDAR and wrong_calendar(custom.get("value"))
-        if unread:
-            findings.append(
-                Finding(
-                    file=declared.file,
-                    path=f"/customProperties/{place}/value",
-                    rule="contract.calendar",
-                    message=f"The calendar of arrivals {unread}.",
-                    remedy="Write timeZone as Europe/Zurich, and holidays as a list of YYYY-MM-DD.",
-                )
-            )
-    return findings
 
 
 def _not_agreed(backbone: Backbone, file: str, port: InputPort, domain: str) -> Finding | None:

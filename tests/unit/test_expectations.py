@@ -291,7 +291,7 @@ def test_a_schedule_that_cannot_be_understood_is_refused_at_onboarding(world, mo
 def test_what_was_published_before_that_was_refused_keeps_nothing_else_from_being_checked(
     world, monkeypatch, entry
 ):
-    monkeypatch.setattr(onboarding_checks, "_service_level", lambda _: [])
+    monkeypatch.setattr(onboarding_checks, "service_findings", lambda *_, **__: [])
     monkeypatch.setattr(odcs_rules, "service_problems", lambda _: [])
     onboard(world, [entry])
 

@@ -88,6 +88,37 @@ def test_rules_for_others_are_told_by_lint() -> None:
     ]
 
 
+def test_lint_tells_of_schedules_calendars_and_zones(tmp_path: Any) -> None:
+    inner = {"name": "b", "logicalType": "timestamp"}
+    inner["logicalTypeOptions"] = {"defaultTimezone": "Mars/Base"}  # type: ignore[assignment]
+    field = {"name": "a", "logicalType": "object", "properties": [inner]}
+    document = contract([field], {"arrivalCalendar": {"timeZone": "Moon"}}) | {
+        "slaProperties": [{"property": "fy", "value": 1, "schedule": "daily"}]
+    }
+    (tmp_path / "c.json").write_text(json.dumps(document))
+
+    done = CliRunner().invoke(app, ["contract", "lint", str(tmp_path / "c.json"), "--json"])
+
+    assert done.exit_code == 1
+    told = {
+        one["rule"]: (one["path"], one["message"]) for one in json.loads(done.stdout)["findings"]
+    }
+    assert told == {
+        "contract.schedule": (
+            "/slaProperties/0/schedule",
+            "'daily' is no cron expression of five fields that names a time.",
+        ),
+        "contract.calendar": (
+            "/customProperties/0/value",
+            "The calendar of arrivals names the time zone 'Moon', which is none.",
+        ),
+        "contract.timezone": (
+            "/schema/0/properties/0/properties/0/logicalTypeOptions/defaultTimezone",
+            "'Mars/Base' is no time zone.",
+        ),
+    }
+
+
 def test_lint_warns_and_refuses_nothing_for_it(tmp_path: Any) -> None:
     (tmp_path / "c.json").write_text(json.dumps(DOCUMENT))
     run = CliRunner(env={"COLUMNS": "400"})
