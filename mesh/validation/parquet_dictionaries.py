@@ -1,7 +1,7 @@
 """How long the texts of a Parquet column's dictionary are, read without making texts of them.
 
 Arrow tells each text of a dictionary from the others while it reads one, which takes ten times as
-long as to look at their lengths. What is not plainly a dictionary of short texts is left to Arrow.
+long as to look at their lengths. Where these cannot be told, the size of the dictionary is told.
 """
 
 from __future__ import annotations
@@ -21,27 +21,36 @@ _PAGE = re.compile(
     rb"\x15%(n)b\x15%(n)b[\x11\x12]?\0\0" % {b"n": _NUMBER}  # texts, encoding, whether in order
 )
 """A page header, which is a Thrift struct in the compact protocol, as every writer writes it."""
+_DATA = (b"\x15\0", b"\x15\x06")
+"""How the header of a page of values begins, in either of its versions."""
 _CODECS = frozenset({"SNAPPY", "GZIP", "BROTLI", "ZSTD"})
 
 
 def longest_text(file: SharedFile, column: Any) -> int | None:
-    """The most bytes that a text of a column chunk's dictionary has, if that is quickly told.
+    """No text of a column chunk's dictionary has more bytes; None if there is no telling.
+
+    What the file says of the chunk is believed no more than Arrow does, which reads pages from
+    where they begin: a dictionary may be there that nothing is said of.
 
     Args:
         file: The Parquet file.
-        column: What the file says of the chunk, which has a dictionary.
+        column: What it says of the chunk.
     """
-    start = min(column.dictionary_page_offset, column.data_page_offset)
-    header = _PAGE.match(file.read(start, _HEADER))
+    start, told = column.data_page_offset, column.dictionary_page_offset or 0
+    start = told if 0 < told < start else start
+    data = file.read(start, _HEADER)
+    if data.startswith(_DATA):
+        return 0
+    header = _PAGE.match(data)
     if header is None:
         return None
     unpacked, packed, _, count, _ = (_number(told or b"\0") for told in header.groups())
-    if max(unpacked, packed) > _MOST or unpacked < count * 4:
-        return None
-    if unpacked - count * 4 <= 0xFF:
-        return unpacked - count * 4
-    data = _unpacked(file.read(start + header.end(), packed), unpacked, column.compression)
-    return None if data is None else _longest(data, count)
+    all_of_them = unpacked - count * 4
+    if all_of_them <= 0xFF or max(unpacked, packed) > _MOST:
+        return max(all_of_them, 0)
+    page = _unpacked(file.read(start + header.end(), packed), unpacked, column.compression)
+    longest = None if page is None else _longest(page, count)
+    return all_of_them if longest is None else longest
 
 
 def _number(told: bytes) -> int:

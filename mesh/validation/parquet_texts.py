@@ -46,22 +46,27 @@ def refuse_unfolding(file: IO[bytes], metadata: Any) -> None:
 
 def _folded(file: SharedFile, metadata: Any) -> Iterator[tuple[int, list[str]]]:
     """The columns of each row group whose texts may unpack to too much, if any do."""
+    spare = MOST_UNPACKED // 4
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         paths: list[str] = []
         room = _SHORT * group.num_rows
         for place in range(group.num_columns):
             column = group.column(place)
-            if column.physical_type != "BYTE_ARRAY" or not column.has_dictionary_page:
+            if column.physical_type != "BYTE_ARRAY":
                 continue
-            longest = column.total_uncompressed_size  # as long as all of them together, at most
-            if longest * column.num_values <= MOST_UNPACKED // 4:
-                continue
-            told = longest_text(file, column)
-            if told is None or told * column.num_values > room:
-                paths.append(column.path_in_schema)
+            longest = longest_text(file, column)
+            size = (
+                spare + room + 1
+                if longest is None
+                else longest * max(column.num_values, group.num_rows)
+            )
+            if size <= room:
+                room -= size
+            elif size <= spare:  # small groups, and small files
+                spare -= size
             else:
-                room -= told * column.num_values
+                paths.append(column.path_in_schema)
         yield number, paths
 
 

@@ -181,6 +181,43 @@ def test_parquet_texts_are_refused_that_many_rows_point_at(group: int) -> None:
     assert peak < 20 * MEGABYTE
 
 
+def hidden(data: bytes) -> bytes:
+    """The same Parquet file, of whose dictionary nothing is said, nor how large the column is."""
+    column = parquet.read_metadata(io.BytesIO(data)).row_group(0).column(1)
+    end = len(data) - 8
+    start = end - int.from_bytes(data[end : end + 4], "little")
+    places = _i64(column.data_page_offset) + _i64(column.dictionary_page_offset)
+    footer = data[start:end]
+    at = footer.index(places)
+    after = at + len(places)  # the next field counts from the one before it
+    footer = (
+        footer[:at].replace(_i64(column.total_uncompressed_size, 1), _i64(1, 1))
+        + _i64(column.dictionary_page_offset)
+        + bytes([footer[after] + 0x20])
+        + footer[after + 1 :]
+    )
+    return data[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+def _i64(value: int, step: int = 2) -> bytes:
+    """A field of a Thrift struct, so many after the last one."""
+    digits, value = b"", value * 2
+    while value > 0x7F:
+        digits, value = digits + bytes([value & 0x7F | 0x80]), value >> 7
+    return bytes([step << 4 | 6]) + digits + bytes([value])
+
+
+def test_parquet_texts_are_refused_of_which_nothing_is_said() -> None:
+    data = hidden(dictionary("x" * 500_000, 3_000, 3_000))
+    column = parquet.read_metadata(io.BytesIO(data)).row_group(0).column(1)
+    assert (column.has_dictionary_page, column.total_uncompressed_size) == (False, 1)
+
+    report, peak = judged([data], "rows.parquet")
+
+    assert "The texts of 'b' in row group 1" in report.problems[0].message
+    assert peak < 20 * MEGABYTE
+
+
 def test_parquet_texts_that_repeat_and_fit_are_judged() -> None:
     report, _ = judged([dictionary("x" * 5_000, 2_000, 1_000)], "rows.parquet")
     assert report.accepted == 2_000
