@@ -1,8 +1,8 @@
 """Judges a flat record field by field, and asks the reference only about what may be wrong.
 
 Where no rule spans fields, what the reference says of a record is what it says of each field. An
-expression accepts most values for certain, as in the fast path; what the reference has said of
-other values is remembered. So its words are the reference's own, in the reference's order.
+expression accepts most values for certain, unless the reader has seen to that; what the reference
+has said of other values is remembered. So its words are the reference's own, in its own order.
 """
 
 from __future__ import annotations
