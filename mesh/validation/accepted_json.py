@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from mesh.validation.json_values import parse_json
 if TYPE_CHECKING:
     import polars as pl
 
-_LARGE = 1 << 20
+_LARGE = 4 << 20
 """From here on, Polars is worth loading."""
+
+_MANY = 1 << 17
+"""From here on, it is worth asking where it is loaded."""
 
 _DECODER = json.JSONDecoder(parse_float=Decimal)
 _TELLING = r"[:,\[]\s*(?:-?[0-9.]{16}|-?[0-9.]+[eE]|-0\.?0*[^.0-9])"
@@ -27,7 +31,7 @@ class JsonBlocks:
 
     Polars reads large ones where it is sure to read what Python would: texts, whole numbers and
     booleans as they are, dates and times as texts, other numbers as doubles. What it refuses
-    (`5.0` as a whole number) is read by Python.
+    (`5.0` as a whole number), and objects, lists and maps, are read by Python.
     """
 
     def __init__(self, columns: Sequence[TypedColumn]) -> None:
@@ -35,7 +39,8 @@ class JsonBlocks:
 
     def rows(self, data: bytes) -> Rows:
         """The records of one block of lines that are known to be good."""
-        read = self._by_polars(data) if len(data) >= _LARGE else None
+        enough = _MANY if "polars" in sys.modules else _LARGE
+        read = self._by_polars(data) if len(data) >= enough else None
         return _by_python(data) if read is None else read
 
     def _by_polars(self, data: bytes) -> Rows | None:
@@ -43,11 +48,12 @@ class JsonBlocks:
         import pyarrow as pa
 
         kinds = {column.name: _read_as(column) for column in self._columns}
+        plain = {name: kind for name, kind in kinds.items() if kind is not None}
         doubles = any(column.types[0] == pa.float64() for column in self._columns)
-        if None in kinds.values() or (doubles and _is_telling(data)):
+        if not plain or (doubles and _is_telling(data)):
             return None
         try:
-            return _Fields(pl.read_ndjson(data, schema=kinds), data)
+            return _Fields(pl.read_ndjson(data, schema=plain), data)
         except pl.exceptions.PolarsError:
             return None
 
@@ -61,7 +67,7 @@ class _Fields:
         self.count = table.height
 
     def column(self, name: str) -> Any:
-        return self._table[name].to_arrow()
+        return self._table[name].to_arrow() if name in self._table.columns else None
 
     def texts(self, name: str) -> Any:  # noqa: ARG002 - the protocol's
         return None

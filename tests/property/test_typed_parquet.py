@@ -99,7 +99,8 @@ def test_accepted_json_lines(data: st.DataObject) -> None:
     blocks = [texts[i].encode() + b"\n" for i in kept]
     table, told = published(document, "rows.jsonl", None, blocks)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accepted_json, "_LARGE", 0)
+        for threshold in ("_LARGE", "_MANY"):
+            patch.setattr(accepted_json, threshold, 0)
         assert published(document, "rows.jsonl", None, blocks) == (table, told)
         together, _ = published(document, "rows.jsonl", None, [b"".join(blocks)])
     assert together.to_pylist() == table.to_pylist()
