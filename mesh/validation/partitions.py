@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Protocol
 
+from mesh.validation.column_statistics import repetitive
 from mesh.validation.report import FileRefusedError
 from mesh.validation.writable import Stream
 
@@ -110,6 +111,7 @@ class _Part:
     target: Target
     rows: int = 0
     size: int = 0
+    waiting: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
     held: list[Any] = field(default_factory=list)
     writer: Any = None
@@ -122,7 +124,8 @@ class _Part:
     def add(self, table: Any) -> None:
         self.held.append(table)
         self.rows += table.num_rows
-        if sum(one.nbytes for one in self.held) > _HELD_BYTES:
+        self.waiting += table.nbytes
+        if self.waiting > _HELD_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -130,9 +133,11 @@ class _Part:
         from pyarrow import parquet
 
         table = pa.concat_tables(self.held)
-        self.held = []
+        self.held, self.waiting = [], 0
         if self.writer is None:
-            self.writer = parquet.ParquetWriter(Stream(self), table.schema, compression="zstd")
+            self.writer = parquet.ParquetWriter(
+                Stream(self), table.schema, compression="zstd", use_dictionary=repetitive(table)
+            )
         self.writer.write_table(table)
 
     def finish(self, path: str, keys: Sequence[str], values: Sequence[str | None]) -> PublishedPart:
@@ -157,36 +162,43 @@ def _nothing(schema: Any, keys: Sequence[str], opened: Callable[[str], Target]) 
 
 
 def _share(table: Any, keys: Sequence[str], chosen: Mapping[str, _Part]) -> None:
-    """Give each of the chosen partitions its rows of a table."""
-    from pyarrow import compute
+    """Give each of the chosen partitions its rows of a table, in their order."""
+    import numpy as np
+    import pyarrow as pa
 
-    labels, found = _paths(table, keys)
-    rest = table.drop_columns(list(keys))
-    for path in found.keys() & chosen.keys():
-        chosen[path].add(rest.filter(compute.equal(labels, path)))
+    numbers, found = _paths(table, keys)
+    order = pa.array(np.argsort(numbers, kind="stable"))
+    counts = np.bincount(numbers, minlength=len(found)).tolist()
+    rest, start = table.drop_columns(list(keys)), 0
+    for path, count in zip(found, counts, strict=True):
+        if path in chosen:
+            chosen[path].add(rest.take(order.slice(start, count)))
+        start += count
 
 
 def _paths(table: Any, keys: Sequence[str]) -> tuple[Any, dict[str, tuple[str | None, ...]]]:
-    """The path of each row, and the values that each path stands for."""
+    """The number of each row's path, from 0, and the paths with the values they stand for."""
+    import numpy as np
     import pyarrow as pa
-    from pyarrow import compute
 
-    columns = [compute.cast(table.column(key), pa.string()) for key in keys]
-    named = []
-    for key, column in zip(keys, columns, strict=True):
-        coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        texts = [folder_name(key, value) for value in coded.dictionary.to_pylist()]
-        _refuse_long(key, texts)
-        named.append(pa.array(texts, pa.string()).take(coded.indices))
-    labels = compute.binary_join_element_wise(*named, "/")
-    found: dict[str, tuple[str | None, ...]] = {}
-    for group in (
-        pa.table([labels, *columns], ["", *keys]).group_by(["", *keys]).aggregate([]).to_pylist()
-    ):
-        found[group[""]] = tuple(group[key] or None for key in keys)
-        if len(found) > MOST:
-            raise _too_many(keys)
-    return labels, found
+    numbers: Any = np.zeros(table.num_rows, np.int64)
+    ways: list[tuple[str, tuple[str | None, ...]]] = [("", ())]
+    for key in keys:
+        coded = table.column(key).combine_chunks().dictionary_encode(null_encoding="encode")
+        texts = coded.dictionary.cast(pa.string()).to_pylist()
+        names = [folder_name(key, text) for text in texts]
+        _refuse_long(key, names)
+        both = pa.array(numbers * len(texts) + coded.indices.to_numpy()).dictionary_encode()
+        numbers = both.indices.to_numpy().astype(np.int64)
+        before, ways = ways, []
+        for at in both.dictionary.to_pylist():
+            (path, values), last = before[at // len(texts)], at % len(texts)
+            ways.append((f"{path}/{names[last]}", (*values, texts[last] or None)))
+    found = {path[1:]: values for path, values in ways}
+    if len(found) > MOST:
+        raise _too_many(keys)
+    places = {path: number for number, path in enumerate(found)}  # null and "" share one
+    return np.array([places[path[1:]] for path, _ in ways], np.uint16)[numbers], found
 
 
 def _refuse_long(key: str, texts: Sequence[str]) -> None:
