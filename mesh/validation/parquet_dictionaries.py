@@ -6,23 +6,13 @@ long as to look at their lengths. Where these cannot be told, the size of the di
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from mesh.validation.parquet_pages import DICTIONARY, Page, page_at
 from mesh.validation.spool import SharedFile
 
-_HEADER = 64
 _MOST = 16 << 20
-_NUMBER = rb"([\x80-\xff]{0,4}[\0-\x7f])"
-_PAGE = re.compile(
-    rb"\x15\x04"  # a dictionary page,
-    rb"\x15%(n)b\x15%(n)b"  # bytes of it unpacked and packed;
-    rb"(?:\x4c|\x15%(n)b\x3c)"  # perhaps a checksum;
-    rb"\x15%(n)b\x15%(n)b[\x11\x12]?\0\0" % {b"n": _NUMBER}  # texts, encoding, whether in order
-)
-"""A page header, which is a Thrift struct in the compact protocol, as every writer writes it."""
-_DATA = (b"\x15\0", b"\x15\x06")
-"""How the header of a page of values begins, in either of its versions."""
+_MOST_PAGES = 1 << 18
 _CODECS = frozenset({"SNAPPY", "GZIP", "BROTLI", "ZSTD"})
 
 
@@ -35,28 +25,39 @@ def longest_text(file: SharedFile, column: Any) -> int | None:
     Args:
         file: The Parquet file.
         column: What it says of the chunk.
+
+    Raises:
+        ValueError: Its pages do not follow each other, or a dictionary, which Arrow would take,
+            stands behind values.
     """
     start, told = column.data_page_offset, column.dictionary_page_offset or 0
     start = told if 0 < told < start else start
-    data = file.read(start, _HEADER)
-    if data.startswith(_DATA):
-        return 0
-    header = _PAGE.match(data)
-    if header is None:
+    page = page_at(file, start)
+    if page is None:
         return None
-    unpacked, packed, _, count, _ = (_number(told or b"\0") for told in header.groups())
-    all_of_them = unpacked - count * 4
-    if all_of_them <= 0xFF or max(unpacked, packed) > _MOST:
-        return max(all_of_them, 0)
-    page = _unpacked(file.read(start + header.end(), packed), unpacked, column.compression)
-    longest = None if page is None else _longest(page, count)
+    if page.kind != DICTIONARY:
+        _refuse_later(file, page, start + column.total_compressed_size)
+        return 0
+    all_of_them = max(page.unpacked - page.count * 4, 0)
+    if all_of_them <= 0xFF or max(page.unpacked, page.packed) > _MOST:
+        return all_of_them
+    data = _unpacked(file.read(page.start, page.packed), page.unpacked, column.compression)
+    longest = None if data is None else _longest(data, page.count)
     return all_of_them if longest is None else longest
 
 
-def _number(told: bytes) -> int:
-    """A number in zigzag, seven bits a byte."""
-    value = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(told))
-    return value >> 1 ^ -(value & 1)
+def _refuse_later(file: SharedFile, first: Page, end: int) -> None:
+    page = first
+    for _ in range(_MOST_PAGES):
+        if page.start + page.packed >= end:
+            return
+        following = page_at(file, page.start + page.packed)
+        if following is None or following.kind == DICTIONARY:
+            message = "a column's pages end too early, or a dictionary stands behind its values"
+            raise ValueError(message)
+        page = following
+    message = f"a column has more than {_MOST_PAGES:,} pages in a row group"
+    raise ValueError(message)
 
 
 def _unpacked(data: bytes, size: int, codec: str) -> Any:

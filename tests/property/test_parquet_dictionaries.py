@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from mesh.validation.parquet_dictionaries import longest_text
+from mesh.validation.parquet_pages import page_at
 from mesh.validation.spool import SharedFile
 from tests.thorough import examples
 
@@ -70,3 +72,47 @@ def test_a_damaged_dictionary_tells_no_less() -> None:
         damaged = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
         found = longest_text(SharedFile(io.BytesIO(damaged)), column)
         assert found is None or found == 0 or found >= 18
+
+
+@settings(max_examples=examples(200))
+@given(st.binary(max_size=80))
+@example(b"\x15" + b"\xff" * 99)
+@example(b"\x19\xfc\xff\xff\xff\x7f" + b"\x1c" * 99)
+@example(b"\x16\x04\x15\x02\x15\x02\x1b\x00")
+def test_any_bytes_are_a_header_or_none(data: bytes) -> None:
+    page = page_at(SharedFile(io.BytesIO(data)), 0)
+    assert page is None or 0 < page.start <= len(data)
+
+
+def test_pages_without_a_dictionary_are_followed_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = io.BytesIO()
+    table = pa.table({"a": [f"{number}" * 20 for number in range(2_000)]})
+    parquet.write_table(table, out, use_dictionary=False, data_page_size=99, write_batch_size=9)
+    column = parquet.read_metadata(out).row_group(0).column(0)
+    assert longest_text(SharedFile(out), column) == 0
+
+    monkeypatch.setattr("mesh.validation.parquet_dictionaries._MOST_PAGES", 20)
+    with pytest.raises(ValueError, match="a column has more than 20 pages in a row group"):
+        longest_text(SharedFile(out), column)
+
+
+def test_a_dictionary_behind_values_is_refused() -> None:
+    """Arrow would take it."""
+    plain, folded = io.BytesIO(), io.BytesIO()
+    parquet.write_table(pa.table({"a": ["x"]}), plain, use_dictionary=False)
+    parquet.write_table(pa.table({"a": ["y"] * 9}), folded)
+    first, second = (parquet.read_metadata(each).row_group(0).column(0) for each in (plain, folded))
+    pages = [
+        each.getvalue()[4 : 4 + column.total_compressed_size]
+        for each, column in ((plain, first), (folded, second))
+    ]
+    said = SimpleNamespace(
+        data_page_offset=4,
+        dictionary_page_offset=None,
+        total_compressed_size=sum(map(len, pages)),
+        compression="SNAPPY",
+    )
+    with pytest.raises(ValueError, match="a dictionary stands behind its values"):
+        longest_text(SharedFile(io.BytesIO(b"PAR1" + b"".join(pages))), said)
