@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -35,11 +35,19 @@ class Part:
 
 
 class CheckOutputs:
-    """The files that `--out` asks for; the good rows stay only if the file is accepted."""
+    """The files that `--out` asks for; the good rows stay only if the file is accepted.
 
-    def __init__(self, folder: Path | None, asked: Check) -> None:
-        self._folder, self._asked = folder, asked
-        self._exit = ExitStack()
+    Of a check that does not come to its receipt, nothing stays.
+
+    Args:
+        folder: Where they go; None for nowhere.
+        asked: What is checked.
+        read: The files that the check reads, none of which may be written over.
+    """
+
+    def __init__(self, folder: Path | None, asked: Check, *, read: Iterable[Path]) -> None:
+        self._folder, self._asked, self._read = folder, asked, read
+        self._exit, self._kept = ExitStack(), False
         records, whole = _endings(asked.file)
         self._names = {
             "published": f"accepted{records}",
@@ -60,6 +68,7 @@ class CheckOutputs:
         if self._folder is None:
             self.sink = NullSink()
             return self
+        self._spare_what_is_read(self._folder)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             _remove_earlier(self._folder)
@@ -85,9 +94,28 @@ class CheckOutputs:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._rejects is not None:
-            self._rejects.close()
-        self._exit.close()
+        try:
+            if self._rejects is not None:
+                self._rejects.close()
+            self._exit.close()
+        finally:
+            if self._folder is not None and not self._kept:
+                for name in self._names.values():
+                    (self._folder / name).unlink(missing_ok=True)
+                if self._asked.is_parted:
+                    shutil.rmtree(self._folder / PARQUET, ignore_errors=True)
+
+    def _spare_what_is_read(self, folder: Path) -> None:
+        written = folder.resolve()
+        for file in self._read:
+            place = file.resolve()
+            beside = place.parent == written and (
+                place.name in self._names.values()
+                or place.name.startswith(("accepted.", "rejected."))
+            )
+            if beside or written / PARQUET in place.parents:
+                message = f"{file} is read, and would be written over in --out. Choose another."
+                raise wrong_call(message)
 
     @property
     def parts(self) -> Callable[[str], Part] | None:
@@ -112,6 +140,7 @@ class CheckOutputs:
         if self._asked.is_parted and receipt["verdict"] == "accepted":
             receipt["locations"]["parquet"] = str(self._folder / PARQUET)
         write_receipt(self._folder / "receipt.json", receipt)
+        self._kept = True
 
 
 def _remove_earlier(folder: Path) -> None:
@@ -125,6 +154,7 @@ def _remove_earlier(folder: Path) -> None:
             shutil.rmtree(path)
         elif isinstance(FileFormat.from_name(path.name), FileFormat):
             path.unlink()
+    (folder / "receipt.json").unlink()
 
 
 def _endings(file: str) -> tuple[str, str]:

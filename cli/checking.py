@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE...", help="The files, or patterns of their names (`*.csv`)."),
+    typer.Argument(metavar="FILE", help="The files, or patterns of their names (`*.csv`)."),
 ]
 Stdin = Annotated[
     str | None,
@@ -86,9 +86,10 @@ def check(
     data, contracts = known_data(known or []), referred_contracts(read, contract.parent)
     chosen, quiet = object_of(read, object_name), as_json or form is not None
     asking = partial(Check, contract=read, object_name=chosen, known=data, contracts=contracts)
-    receipts = []
+    receipts, others = [], [contract, *(Path(one.partition("=")[2]) for one in known or ())]
     for given, place in zip(found, places, strict=True):
-        receipts.append(_judged(asking(file=given.name), given, place, quiet=quiet))
+        asked = asking(file=given.name)
+        receipts.append(_judged(asked, given, place, others=others, quiet=quiet))
         if form:
             write_page(receipts[-1], form)
         elif not as_json:
@@ -102,12 +103,17 @@ def check(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def _judged(asked: Check, given: _Given, out: Path | None, *, quiet: bool) -> dict[str, Any]:
+def _judged(
+    asked: Check, given: _Given, out: Path | None, *, others: Sequence[Path], quiet: bool
+) -> dict[str, Any]:
+    """The receipt of one file; `others` are read beside it."""
     from datetime import UTC, datetime
 
     from mesh.errors import Rejected
 
-    with CheckOutputs(out, asked) as outputs, _chunks(given.path, quiet=quiet) as chunks:
+    read = [*others, *([given.path] if given.path else [])]
+    outputs = CheckOutputs(out, asked, read=read)
+    with outputs, _chunks(given.path, quiet=quiet) as chunks:
         at = datetime.now(UTC)
         to, parts, again = outputs.parquet, outputs.parts, opened(given.path)
         try:
@@ -134,7 +140,7 @@ def _found(names: list[str], stdin: str | None) -> list[_Given]:
         return [_Given(name=Path(stdin).name, path=None)]
     paths = list(dict.fromkeys(path for name in names for path in _matching(name)))
     if not paths:
-        raise wrong_call("Missing argument 'FILE...': name files, or --stdin.")
+        raise wrong_call("Missing argument 'FILE': name files, or --stdin.")
     return [_Given(name=path.name, path=path) for path in paths]
 
 
@@ -144,7 +150,10 @@ def _matching(name: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        raise wrong_call(f"{name!r} is a directory; name its files: {name}/*.csv")
+        raise wrong_call(f"{name!r} is a directory; name its files: {path / '*.csv'}")
+    if path.exists():
+        message = f"{name!r} is a pipe or a device; give what it holds with --stdin NAME."
+        raise wrong_call(message)
     if not glob.has_magic(name):
         raise wrong_call(f"The file {name!r} does not exist.")
     # Path.glob takes no absolute patterns.

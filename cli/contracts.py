@@ -12,7 +12,7 @@ import typer
 
 from cli.contract_files import Variables, bytes_of, contract_of, object_of, values_of
 from cli.contract_samples import try_samples
-from cli.failures import ExitCode
+from cli.failures import ExitCode, wrong_call
 from cli.inferring import infer
 from cli.options import AsJson
 from cli.output import findings_table, plural, say, show, table, write_json
@@ -38,6 +38,21 @@ ContractFile = Annotated[
         dir_okay=False,
     ),
 ]
+Olds = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="OLD",
+        help="What is published, the newest last; a transitive mode looks at all.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+New = Annotated[
+    Path,
+    typer.Argument(
+        metavar="NEW", help="The version that is to be published.", exists=True, dir_okay=False
+    ),
+]
 
 
 class Mode(StrEnum):
@@ -47,13 +62,16 @@ class Mode(StrEnum):
     BACKWARD = "backward"
     FORWARD = "forward"
     FULL = "full"
+    BACKWARD_TRANSITIVE = "backward_transitive"
+    FORWARD_TRANSITIVE = "forward_transitive"
+    FULL_TRANSITIVE = "full_transitive"
 
 
 def lint(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Contracts to be checked.", exists=True, dir_okay=False
+            metavar="FILE", help="Contracts to be checked.", exists=True, dir_okay=False
         ),
     ],
     variables: Variables = None,
@@ -86,6 +104,7 @@ def schema(
         str | None,
         typer.Option("--object", metavar="NAME", help="Which of the contract's objects."),
     ] = None,
+    variables: Variables = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the JSON Schema of one record, as it is published beside the contract.
@@ -94,7 +113,7 @@ def schema(
     """
     from mesh.model.contract import record_schema
 
-    contract = contract_of(file)
+    contract = contract_of(file, variables)
     made = record_schema(contract, object_of(contract, object_name))
     if as_json:
         write_json(made)
@@ -105,26 +124,30 @@ def schema(
 
 
 def diff(
-    old: ContractFile,
-    new: ContractFile,
+    old: Olds,
+    new: New,
     mode: Annotated[
         Mode, typer.Option("--mode", help="What the new version has to keep.", case_sensitive=False)
     ] = Mode.FORWARD,
+    variables: Variables = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what changed between two versions of a contract, and whom each change breaks.
 
     Exits with 1 when a change is breaking in the mode that is asked for.
     """
-    from mesh.model.compatibility import compare
+    from mesh.model.compatibility import compare_all
 
-    versions = contract_of(old), contract_of(new)
-    changes = compare(*versions, mode.value)
+    if len(old) > 1 and not mode.endswith("_transitive"):
+        message = f"Several old versions are compared in a transitive mode: {mode}_transitive."
+        raise wrong_call(message)
+    versions = [contract_of(file, variables) for file in (*old, new)]
+    changes = compare_all(versions[:-1], versions[-1], mode.value)
     broken = [change for change in changes if change.verdict == "breaking"]
     if as_json:
         verdict = "breaking" if broken else "compatible"
         shown = [change.to_data() for change in changes]
-        numbers = {"old": versions[0].version, "new": versions[1].version}
+        numbers = {"old": versions[-2].version, "new": versions[-1].version}
         write_json({**numbers, "mode": mode.value, "verdict": verdict, "changes": shown})
     else:
         _show_changes(changes, len(broken), mode)

@@ -18,7 +18,7 @@ def infer(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="Files with the same kind of record, of any format that can be judged.",
             exists=True,
             dir_okay=False,

@@ -6,8 +6,11 @@ contract engine) only when it runs, so that `mesh --help` answers at once.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -31,10 +34,16 @@ from cli import (
     up,
 )
 from cli.demo.command import demo
-from cli.failures import ExitCode, Failed
+from cli.failures import ExitCode, Failed, wrong_call
 from cli.options import acting_for
 from cli.output import report
 from cli.sections import SectionedGroup
+
+INTERRUPTED = 130
+"""Ended with Ctrl-C: 128 and the number of SIGINT, as shells have it."""
+CLOSED_PIPE = 141
+"""The reader of standard output went away: 128 and the number of SIGPIPE."""
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 class _Group(SectionedGroup):
@@ -61,13 +70,38 @@ class _Group(SectionedGroup):
                 **extra,
             )
         except Failed as failed:
-            report(failed, as_json=as_json)
-            code = failed.code
+            try:
+                report(failed, as_json=as_json)
+                code = failed.code
+            except KeyboardInterrupt:
+                code = INTERRUPTED
         except typer.TyperException as misused:  # only in JSON mode: otherwise Typer has told it
             message = misused.format_message()
             report(Failed(message, problem="wrong-call", code=ExitCode.USAGE), as_json=True)
             code = misused.exit_code
         raise SystemExit(code or ExitCode.DONE)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what cannot be written is told as what lacks on this side."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _write_no_more()
+            raise typer.Exit(CLOSED_PIPE) from None
+        except OSError as wrong:
+            if wrong.errno not in _UNWRITABLE:
+                raise
+            _write_no_more()
+            message = (
+                f"The output cannot be written: {wrong.strerror}. Make room, or write it elsewhere."
+            )
+            raise wrong_call(message, problem="unwritable-output") from None
+
+
+def _write_no_more() -> None:
+    """Let nothing that is still in a buffer be tried again when the process ends."""
+    with suppress(OSError, ValueError):  # a test's standard output is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 EPILOG = """\b

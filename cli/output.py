@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 from cli.failures import Failed
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
     from rich.text import Text
 
 WIDTH_OF_FILES = 160
 """Columns of what is written for people into a file or a pipe, where no terminal says."""
+_WORD = 12
+"""Letters of a word from which on it may be broken in a narrow column."""
+_GAP = 3
+"""Spaces between two columns."""
 
 
 def write_json(data: object, *, to: TextIO | None = None) -> None:
@@ -34,9 +38,14 @@ def console(*, errors: bool = False) -> Console:
     """
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to the command's end: Rich would say that the mesh refused."""
+            raise BrokenPipeError
+
     stream = sys.stderr if errors else sys.stdout
     narrow = stream.isatty() or "COLUMNS" in os.environ
-    return Console(
+    return Plain(
         file=stream,
         width=None if narrow else WIDTH_OF_FILES,
         markup=False,
@@ -68,16 +77,40 @@ def plain(value: object, style: str = "") -> Text:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
-    """A table; cells that are too long go on in the next line, none is cut."""
+    """A table; cells that are too long go on in the next line, none is cut.
+
+    Where the terminal is too narrow for columns to be read, each row is a list of its cells.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    cells = [[plain(cell) for cell in row] for row in rows]
+    least = sum(_legible(column, at, cells) + _GAP for at, column in enumerate(columns))
+
+    class Fitting(Table):
+        def __rich_console__(self, on: Console, options: ConsoleOptions) -> RenderResult:
+            if least <= options.max_width:
+                yield from super().__rich_console__(on, options)
+                return
+            if title:
+                yield plain(title)
+            for row in cells:
+                yield plain("")
+                named = zip(columns, row, strict=True)
+                yield from (plain(f"{name}: ") + cell for name, cell in named if cell)
+
+    made = Fitting(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*(plain(cell) for cell in row))
+    for row in cells:
+        made.add_row(*row)
     return made
+
+
+def _legible(column: str, at: int, rows: Sequence[Sequence[Text]]) -> int:
+    """How many letters a column needs so that few words are broken."""
+    words = (word for row in rows for word in row[at].plain.split())
+    return max(len(column), min(max(map(len, words), default=0), _WORD))
 
 
 def findings_table(findings: Iterable[Mapping[str, Any]]) -> Table:

@@ -211,7 +211,7 @@ def choose_object(contract: DataContract, wanted: str | None) -> str:
     """
     offered = ", ".join(contract.objects)
     if wanted is None and len(contract.objects) > 1:
-        message = f"The contract has several objects; choose one: {offered}."
+        message = f"The contract has several objects; choose one with --object: {offered}."
         raise Rejected(message, problem="unknown-object")
     if wanted is not None and wanted not in contract.objects:
         message = f"The contract has no object {wanted!r}; it has {offered}."

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
+from cli.check_outputs import CheckOutputs
 from cli.main import app
+from mesh.checking import Check
+from mesh.model.contract import DataContract
 from mesh.schemas import load
 from tests.thorough import examples
 
@@ -254,7 +257,10 @@ def test_an_object_has_to_be_chosen(check, contract_of):
     chosen = check("countries.csv", GOOD, "--object", "regions", contract=document)
 
     assert several.exit_code == unknown.exit_code == 2
-    assert "The contract has several objects; choose one: countries, regions." in several.stderr
+    assert (
+        "The contract has several objects; choose one with --object: countries, regions."
+        in several.stderr
+    )
     assert "The contract has no object 'rivers'; it has countries, regions." in unknown.stderr
     assert chosen.exit_code == 0
 
@@ -282,6 +288,40 @@ def test_a_folder_that_cannot_be_written_to(check, tmp_path):
 
     assert done.exit_code == 2
     assert f"{taken} cannot be written to: File exists. Choose another --out." in done.stderr
+
+
+def test_what_is_read_is_not_written_over(check, tmp_path):
+    first = check("rejected.csv", BAD, "--out", tmp_path)
+    (tmp_path / "accepted.jsonl").write_bytes(b"")
+    known = f"--with=geography/regions={tmp_path / 'accepted.jsonl'}"
+    second = check("b.csv", BAD, known, "--out", tmp_path)
+    part = tmp_path / "o" / "accepted.parquet" / "a=1" / "x.csv"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(GOOD)
+    third = check("b.csv", BAD, f"--with=geography/regions={part}", "--out", tmp_path / "o")
+
+    assert (first.exit_code, second.exit_code, third.exit_code) == (2, 2, 2)
+    assert f"{tmp_path / 'rejected.csv'} is read, and would be written over" in first.stderr
+    assert "accepted.jsonl is read, and would be written over in --out." in second.stderr
+    assert f"{part} is read" in third.stderr
+    assert (tmp_path / "rejected.csv").read_bytes() == BAD
+    assert not (tmp_path / "receipt.json").exists()
+
+
+def test_nothing_stays_of_a_check_that_is_ended(check, tmp_path, contract_of):
+    out = tmp_path / "out"
+    check("countries.csv", BAD, "--out", out)
+    whole, parts = (
+        Check(file="a.csv", contract=DataContract.from_document(document), object_name="countries")
+        for document in (contract_of(), parted(contract_of))
+    )
+
+    with CheckOutputs(out, whole, read=[]) as outputs:
+        outputs.sink.accepted(GOOD)
+    with CheckOutputs(out, parts, read=[]) as outputs:
+        outputs.parts("code=CH/a.parquet").commit()
+
+    assert list(out.iterdir()) == []
 
 
 def parted(contract_of):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -114,3 +115,12 @@ def test_a_page_and_a_table(check):
     assert (found["row"], found["field"], found["value"]) == ("1", "code", "xx")
     assert "# a.csv: accepted\n" in text.stdout
     assert "# b.csv: rejected\n" in text.stdout
+
+
+def test_a_pipe_is_told_how_to_be_given(check, tmp_path):
+    os.mkfifo(tmp_path / "a.pipe")
+
+    done = check("a.pipe")
+
+    assert done.exit_code == 2
+    assert "'a.pipe' is a pipe or a device; give what it holds with --stdin NAME." in done.stderr

@@ -112,6 +112,36 @@ def test_a_diff_says_whom_each_change_breaks(contract):
     }
 
 
+def test_a_transitive_diff_looks_at_every_old_version(contract):
+    def narrow(document):
+        fields(document)[0]["logicalTypeOptions"] = {"maxLength": 1}
+
+    first, second = contract("1.json", narrow), contract("2.json")
+
+    last = mesh("diff", second, second, "--json")
+    all_of_them = mesh("diff", first, second, second, "--mode", "full_transitive", "--json")
+    wrong = mesh("diff", first, second, second)
+
+    assert (last.exit_code, all_of_them.exit_code, wrong.exit_code) == (0, 1, 2)
+    told = json.loads(all_of_them.stdout)
+    assert (told["mode"], told["verdict"]) == ("full_transitive", "breaking")
+    assert "Several old versions are compared in a transitive mode: forward_transitive." in (
+        wrong.stderr
+    )
+
+
+def test_variables_of_what_is_compared_and_shown(contract):
+    def variable(document):
+        document["apiVersion"] = "v3.2.0"
+        document["schema"][0]["description"] = "${WHAT}"
+
+    file = contract("a.odcs.json", variable)
+
+    assert mesh("diff", file, file, "--var", "WHAT=x").exit_code == 0
+    assert mesh("schema", file, "--var", "WHAT=x").exit_code == 0
+    assert "WHAT" in mesh("schema", file).stderr
+
+
 def test_no_difference(contract):
     done = mesh("diff", contract(), contract("b.odcs.json"), "--mode", "full")
 

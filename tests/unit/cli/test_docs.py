@@ -14,7 +14,7 @@ import typer
 
 from cli.connection import PATIENCE_S
 from cli.failures import ExitCode
-from cli.main import app
+from cli.main import CLOSED_PIPE, INTERRUPTED, app
 from mesh.model.names import ProductId
 from tests.unit.test_dead_letters import letter
 
@@ -69,7 +69,7 @@ def test_every_option_is_told_of():
 def test_exit_codes_are_those_of_the_command():
     told = [int(code) for code in re.findall(r"^\| (\d+) \| ", DOCUMENT, re.MULTILINE)]
 
-    assert told == [*ExitCode, 130]
+    assert told == [*ExitCode, INTERRUPTED, CLOSED_PIPE]
     assert f"0 to 3600 | {PATIENCE_S:.0f} |" in DOCUMENT
 
 

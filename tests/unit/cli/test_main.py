@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ from typer.testing import CliRunner
 import mesh
 from cli import up
 from cli.failures import Failed
-from cli.main import app
-from cli.output import duration, plural, size
+from cli.main import CLOSED_PIPE, app
+from cli.output import duration, plural, show, size, table
 from cli.sections import SECTIONS
 
 GROUP = typer.main.get_command(app)
+ROOT = Path(__file__).parents[3]
 ID = "0" * 20 + "-" + "0" * 12
 
 
@@ -213,3 +216,57 @@ def test_numbers_of_things():
         "0 rows",
         "12,345 rows",
     ]
+
+
+LINT = ["contract", "lint", str(ROOT / "examples/geography/countries/countries.odcs.yaml")]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_full_disk_is_no_verdict(more, capsys):
+    with (
+        Path("/dev/full").open("w") as full,
+        redirect_stdout(full),
+        pytest.raises(SystemExit) as end,
+    ):
+        app([*LINT, *more])
+
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "The output cannot be written: No space left on device. Make room, or" in said
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_went_away_is_no_verdict(more, capsys):
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with os.fdopen(writing, "w") as pipe, redirect_stdout(pipe), pytest.raises(SystemExit) as end:
+        app([*LINT, *more])
+
+    assert end.value.code == CLOSED_PIPE
+    assert capsys.readouterr().err == ""
+
+
+def test_a_narrow_terminal_gets_lists(monkeypatch, capsys):
+    rows = [("6", "wikipedia_link", "wikipedia_link is required and missing."), ("7", "", "Odd.")]
+    made = table(("row", "field", "what is wrong"), rows, title="Violations")
+
+    monkeypatch.setenv("COLUMNS", "30")
+    show(made)
+    narrow = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "80")
+    show(made)
+    wide = capsys.readouterr().out
+
+    assert narrow.splitlines() == [
+        "Violations",
+        "",
+        "row: 6",
+        "field: wikipedia_link",
+        "what is wrong: wikipedia_link ",
+        "is required and missing.",
+        "",
+        "row: 7",
+        "what is wrong: Odd.",
+    ]
+    assert " row   field            what is wrong" in wide
