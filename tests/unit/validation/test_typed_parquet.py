@@ -10,6 +10,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from jsonschema import Draft202012Validator
 from pyarrow import parquet
@@ -27,6 +28,7 @@ from mesh.validation import (
 )
 from mesh.validation import typed_parquet as module
 from mesh.validation.arrow_types import typed_columns
+from mesh.validation.column_statistics import ColumnStatistics
 from mesh.validation.engine import validate
 from tests.unit.validation.files import contract, plan_of
 
@@ -212,6 +214,23 @@ def test_distinct_values_are_counted_up_to_a_thousand() -> None:
     data = "a,b\n" + "".join(f"{n % 1000},{n}\n" for n in range(2002))
     _, told = publish(properties, data.encode())
     assert [column.distinct for column in told.columns] == [1000, None]
+
+
+@pytest.mark.parametrize("sensitive", [False, True])
+def test_bounds_are_of_what_came_before_and_after_the_distinct_were_too_many(
+    sensitive: bool,
+) -> None:
+    told = ColumnStatistics(sensitive=sensitive, dated=True)
+    for batch in ([5, None, -3], range(2000), [7, 3000]):
+        told.add(pa.array(batch, pa.int64()))
+
+    assert told.summary() == {
+        "nulls": 1,
+        "minimum": None if sensitive else "-3",
+        "maximum": None if sensitive else "3000",
+        "distinct": None,
+        "newest": 3000,
+    }
 
 
 @pytest.mark.parametrize(
