@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mesh.model.classification import classified
@@ -27,7 +27,7 @@ from mesh.model.pointers import pointer
 from mesh.model.relationships import Relationship, relationships
 from mesh.model.server_dialect import server_dialect
 from mesh.model.unchecked import Unchecked, unchecked, unchecked_keywords
-from mesh.model.value_paths import UniquePath, unique_paths
+from mesh.model.value_paths import Steps, UniquePath, nested_pointers, unique_paths
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -68,6 +68,7 @@ class SchemaObject:
         quality: The rules on the whole object and on its fields.
         relationships: The foreign keys of the object and of its fields.
         unique_paths: What is `unique` within fields.
+        nested: Where in the contract stands what is within fields, by the way to it.
         freshness: How new its data is promised to be.
         unchecked: What the contract says of it and no file is checked by.
         dialect: How its delimited files are written.
@@ -84,6 +85,7 @@ class SchemaObject:
     quality: tuple[QualityRule, ...] = ()
     relationships: tuple[Relationship, ...] = ()
     unique_paths: tuple[UniquePath, ...] = ()
+    nested: Mapping[Steps, str] = field(default_factory=dict)
     freshness: tuple[Freshness, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     dialect: Dialect = RFC_4180
@@ -234,6 +236,7 @@ def _schema_object(
         quality=rules,
         relationships=tuple(relationships(element, pointer, contract)),
         unique_paths=unique_paths(element, pointer),
+        nested=nested_pointers(element, pointer),
         freshness=promised,
         unchecked=tuple(unchecked(element, pointer, rules, promised)),
         dialect=_dialect([contract, element]),

@@ -148,6 +148,8 @@ def _violation(violation: Any) -> dict[str, Any]:
     data = dataclasses.asdict(violation)
     data["byteStart"] = data.pop("byte_start")
     data["byteEnd"] = data.pop("byte_end")
+    if data["fix"] is None:
+        del data["fix"]
     return data
 
 

@@ -52,6 +52,12 @@ def nested_elements(element: Mapping[str, Any], pointer: str) -> Iterator[Nested
             yield from _within(item, at, (name,), name)
 
 
+def nested_pointers(element: Mapping[str, Any], pointer: str) -> dict[Steps, str]:
+    """Where in the contract the properties within the fields of an object stand, by the way."""
+    found = nested_elements(element, pointer)
+    return {one.steps: one.pointer for one in found if not one.is_key}
+
+
 def unique_paths(element: Mapping[str, Any], pointer: str) -> tuple[UniquePath, ...]:
     """The nested properties of an object that are `unique`."""
     return tuple(

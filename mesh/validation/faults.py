@@ -14,3 +14,4 @@ class Fault:
     path: str
     value: str | None
     message: str
+    fix: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,7 @@ from mesh.model.pointers import pointer_of
 from mesh.validation.fast_csv import is_plain
 from mesh.validation.faults import Fault
 from mesh.validation.field_judge import FieldJudge
+from mesh.validation.fixes import fix_of
 from mesh.validation.plan import Plan
 from mesh.validation.report import MASK
 from mesh.validation.sentences import field_path, sentence, shown
@@ -28,6 +29,9 @@ _OPTION_OF = {
     "formatExclusiveMinimum": "exclusiveMinimum",
     "formatExclusiveMaximum": "exclusiveMaximum",
 }
+_MOMENTS = frozenset({"date", "timestamp", "time"})
+"""Types whose format, where there is no layout, is in the type itself."""
+_UNKNOWN = "additionalProperties"
 _ELEMENTS = {"type": "logicalType", "required": "required", "enum": "enum"}
 
 
@@ -90,15 +94,22 @@ class Judge:
         missing = rule == "required"
         secret = bool(self._sensitive) and not self._is_open(parts)
         label = field_path(parts)
+        value = error.instance[parts[-1]] if rule == _UNKNOWN else error.instance
+        fix = None if secret else fix_of(error, self._accepts, self._plan.dialect)
+        message = sentence(
+            error, label, secret=secret, absent=missing and isinstance(record, dict), fix=fix
+        )
         return Fault(
             field=label,
             rule=rule,
             path=self._path(parts, rule, error.absolute_schema_path),
-            value=None if missing else MASK if secret else shown(error.instance),
-            message=sentence(
-                error, label, secret=secret, absent=missing and isinstance(record, dict)
-            ),
+            value=None if missing else MASK if secret else shown(value),
+            message=message,
+            fix=None if fix is None else shown(fix),
         )
+
+    def _accepts(self, schema: Any, value: Any) -> bool:
+        return bool(self._validator.evolve(schema=schema).is_valid(value))
 
     def _is_open(self, parts: Sequence[Any]) -> bool:
         """Whether the value at a path may be shown; an unknown field may be a misspelt secret."""
@@ -120,9 +131,25 @@ class Judge:
         field = self._plan.fields.get(str(parts[0])) if parts else None
         if field is None:
             return ""
+        place = field.pointer
         if len(parts) > 1:
-            return field.pointer
+            missing = parts[-1:] if rule == "required" else ()
+            place = self._plan.nested.get((*_way(schema_path), *missing), place)
+        elif rule == "format" and field.logical_type in _MOMENTS:
+            return f"{place}/logicalType"
         option = _OPTION_OF.get(rule, rule)
         if option in _OPTIONS:
-            return f"{field.pointer}/logicalTypeOptions/{option}"
-        return f"{field.pointer}/{_ELEMENTS[rule]}" if rule in _ELEMENTS else field.pointer
+            return f"{place}/logicalTypeOptions/{option}"
+        return f"{place}/{_ELEMENTS[rule]}" if rule in _ELEMENTS else place
+
+
+def _way(schema_path: Sequence[Any]) -> Iterator[str | None]:
+    """The steps to the element that a rule is of, as `mesh.model.value_paths` has them."""
+    keywords = iter(list(schema_path)[:-1])
+    for keyword in keywords:
+        if keyword == "properties":
+            yield next(keywords, None)
+        elif keyword in {"items", _UNKNOWN}:
+            yield None
+        else:
+            return

@@ -13,7 +13,7 @@ from mesh.model.file_set import SetRule
 from mesh.model.freshness import Freshness
 from mesh.model.relationships import RULE, Relationship
 from mesh.model.unchecked import Unchecked
-from mesh.model.value_paths import UniquePath
+from mesh.model.value_paths import Steps, UniquePath
 from mesh.validation.types import admits_null, json_types
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Plan:
         keys: Constraints that span records, on fields at the top of them.
         unique_paths: What is within such fields, and may not repeat in a file.
         fields: The contract's fields by name.
+        nested: Pointers to what is within them, by the way to it.
         relationships: Foreign keys; each that can be checked and is of fields at the top of a
             record has a key, by its path.
         freshness: How new its data is promised to be.
@@ -89,6 +90,7 @@ class Plan:
     file_set: SetRule | None = None
     partition_keys: tuple[str, ...] = ()
     unique_paths: tuple[UniquePath, ...] = ()
+    nested: Mapping[Steps, str] = field(default_factory=dict)
     relationships: tuple[Relationship, ...] = ()
     freshness: tuple[Freshness, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
@@ -151,6 +153,7 @@ def compile_object(contract: DataContract, object_name: str) -> Plan:
         file_set=item.file_set,
         partition_keys=item.partition_keys,
         unique_paths=item.unique_paths,
+        nested=item.nested,
         is_odcs=contract.api_version is not None,
         relationships=item.relationships,
         freshness=item.freshness,

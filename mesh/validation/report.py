@@ -28,6 +28,7 @@ class Violation:
             nothing stands there.
         message: A sentence for people.
         raw: Text of the record, at most 1,024 characters, sensitive fields masked.
+        fix: What is to stand there instead, where that is certain; never of sensitive fields.
     """
 
     row: int
@@ -40,6 +41,7 @@ class Violation:
     value: str | None
     message: str
     raw: str
+    fix: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -64,8 +64,8 @@ _TEMPLATES: Mapping[str, Template] = {
 }
 
 
-def sentence(error: Any, field: str, *, secret: bool, absent: bool) -> str:
-    """What a `ValidationError` means, with the value unless it is secret."""
+def sentence(error: Any, field: str, *, secret: bool, absent: bool, fix: Any = None) -> str:
+    """What a `ValidationError` means, with the value unless it is secret, and what to write."""
     subject = field or "The record"
     template = _TEMPLATES.get(error.validator)
     if template is None:
@@ -74,7 +74,8 @@ def sentence(error: Any, field: str, *, secret: bool, absent: bool) -> str:
         said = template(error.validator_value, error.instance)
     if absent or secret or error.validator in {"additionalProperties", "uniqueItems"}:
         return f"{subject} {said}."
-    return f"{subject} {said}; it is {_short(error.instance)}."
+    remedy = "" if fix is None else f" Write {_short(fix)}."
+    return f"{subject} {said}; it is {_short(error.instance)}.{remedy}"
 
 
 def shown(value: Any) -> str:

@@ -80,10 +80,11 @@ def violation_line(violation: Violation) -> bytes:
     """A violation as one line of JSON."""
     told, text = violation, encode_basestring
     value = "null" if told.value is None else text(told.value)
+    fix = "" if told.fix is None else f', "fix": {text(told.fix)}'
     line = (
         f'{{"row": {told.row}, "line": {told.line}, "byte_start": {told.byte_start}, '
         f'"byte_end": {told.byte_end}, "field": {text(told.field)}, "rule": {text(told.rule)}, '
         f'"path": {text(told.path)}, "value": {value}, "message": {text(told.message)}, '
-        f'"raw": {text(told.raw)}}}\n'
+        f'"raw": {text(told.raw)}{fix}}}\n'
     )
     return line.encode("utf-8", "backslashreplace")

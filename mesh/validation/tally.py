@@ -108,6 +108,7 @@ class Tally:
                 value=fault.value,
                 message=fault.message,
                 raw=clipped(text, _RAW),
+                fix=fault.fix,
             )
             for fault in faults
         )

@@ -76,9 +76,14 @@ def test_of_a_line_of_json_what_is_odd_is_read_and_its_key(
 
 @pytest.mark.parametrize("value", [None, 'é"\\\n\x7f\u2028'])
 def test_a_violation_is_written_with_all_that_is_known_of_it(value: str | None) -> None:
+    """A fix stands there only when there is one."""
     violation = Violation(
         row=1, line=2, byte_start=3, byte_end=4, field="a[0]", rule="type", path="/a~1",
         value=value, message=f"it is {value!r}", raw=f"raw {value}",
+        fix=value,
     )  # fmt: skip
     line = violation_line(violation)
-    assert line == json.dumps(dataclasses.asdict(violation), ensure_ascii=False).encode() + b"\n"
+    told = dataclasses.asdict(violation)
+    if value is None:
+        del told["fix"]
+    assert line == json.dumps(told, ensure_ascii=False).encode() + b"\n"
