@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 from mesh.model.odcs_problem import Problem
 from mesh.model.pointers import pointer, steps_of
@@ -41,11 +41,20 @@ def resolve(reference: str, root: Mapping[str, Any]) -> Any:
 
 def reference_problems(schema: Mapping[str, Any]) -> Iterator[Problem]:
     """References that lead nowhere, out of the document, or to themselves."""
+    inner = [path for path, node in _schemas(schema, "") if path and _has_base(node)]
     for path, node in _schemas(schema, ""):
         reference = node.get("$ref")
         if not isinstance(reference, str) or reference.startswith(_META):
             continue
-        if resolve(reference, schema) is None:
+        if not _is_absolute(reference) and any(f"{path}/".startswith(f"{at}/") for at in inner):
+            yield Problem(
+                f"{path}/$ref",
+                "jsonschema.ref",
+                f"The reference {reference[:80]!r} stands within a schema with an $id of its own, "
+                f"and would lead from there.",
+                "Take that $id away, or write the whole address that the reference leads to.",
+            )
+        elif resolve(reference, schema) is None:
             yield Problem(
                 f"{path}/$ref",
                 "jsonschema.ref",
@@ -59,6 +68,19 @@ def reference_problems(schema: Mapping[str, Any]) -> Iterator[Problem]:
                 f"The reference {reference[:80]!r} leads back to itself.",
                 "Let it lead to a schema that says something.",
             )
+
+
+def _has_base(node: Mapping[str, Any]) -> bool:
+    """Whether references in a schema lead from its own `$id`; one with `#` is an anchor."""
+    name = node.get("$id")
+    return isinstance(name, str) and not name.startswith("#")
+
+
+def _is_absolute(reference: str) -> bool:
+    try:
+        return bool(urlsplit(reference).scheme)
+    except ValueError:
+        return False
 
 
 def _is_circle(node: Any, root: Mapping[str, Any]) -> bool:

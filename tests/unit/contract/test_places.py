@@ -130,6 +130,25 @@ def test_a_reference_that_cannot_be_followed_is_told(reference: str, said: str) 
     assert finding.remedy
 
 
+def test_a_reference_beneath_an_id_of_its_own_names_all_of_its_address() -> None:
+    part = {"$id": "part.json", "$defs": {"x": {"type": "string"}}}
+    near = {**part, "$ref": "#/$defs/x"}
+    far = {**part, "items": {"$ref": "https://example.com/records/part.json#/$defs/x"}}
+    schema = {**ROOT, "properties": {"a": near}}
+
+    [finding] = check_contract(schema, file="c")
+
+    assert (finding.path, finding.rule) == ("/properties/a/$ref", "jsonschema.ref")
+    assert finding.message == (
+        "The reference '#/$defs/x' stands within a schema with an $id of its own, and would lead "
+        "from there."
+    )
+    assert finding.remedy == (
+        "Take that $id away, or write the whole address that the reference leads to."
+    )
+    assert check_contract({**ROOT, "properties": {"a": far}}, file="c") == []
+
+
 def test_a_record_is_an_object() -> None:
     [finding] = check_contract({"$schema": SCHEMA, "type": "array"}, file="c")
 
