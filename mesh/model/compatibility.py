@@ -10,13 +10,14 @@ what they do not know; removing a field breaks everybody.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from mesh.model.compatibility_promises import quality_steps, relationship_steps, service_steps
 from mesh.model.compatibility_schema import Step, schema_steps
 from mesh.model.contract import DataContract, Field, SchemaObject
 from mesh.model.contract_profile import Dialect
+from mesh.model.file_set import SetRule
 from mesh.model.value_paths import schema_at
 
 Mode = Literal[
@@ -153,6 +154,8 @@ def _object_steps(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
     yield from relationship_steps(old.relationships, new.relationships)
     yield from _dialect(old.dialect, new.dialect)
     yield from _acceptance(old, new)
+    yield from _partitions(old.partition_keys, new.partition_keys)
+    yield from _file_set(old.file_set, new.file_set)
 
 
 def _key_step(old: tuple[str, ...], new: tuple[str, ...]) -> Step | None:
@@ -222,3 +225,28 @@ def _acceptance(old: SchemaObject, new: SchemaObject) -> Iterator[Step]:
     ]
     text = f"Files are accepted with {shares[1]} instead of {shares[0]}."
     yield Step("", "fileAcceptance", text, not loosens, loosens)
+
+
+def _partitions(old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Step]:
+    """Readers find published data elsewhere; by more fields, a file may have too many parts."""
+    if old != new:
+        said = [", ".join(keys) or "nothing" for keys in (old, new)]
+        text = f"Published data is now parted by {said[1]} instead of {said[0]}."
+        yield Step("", "partitioned", text, not set(new) <= set(old), True)
+
+
+def _file_set(old: SetRule | None, new: SetRule | None) -> Iterator[Step]:
+    """Which files consumers are told of together, and how late a set may be."""
+    if old is None or new is None:
+        if old != new:
+            how = "in sets" if new else "each by itself"
+            yield Step("", "fileSet", f"Files are now delivered {how}.", True, True)
+        return
+    if replace(old, deadline=None) != replace(new, deadline=None):
+        yield Step("", "fileSet", "A set is now made of other files.", True, True)
+    if old.deadline != new.deadline:
+        later = old.deadline is not None and (new.deadline is None or new.deadline > old.deadline)
+        ends = (old.deadline, new.deadline)
+        said = [f"late {end} after its first file" if end else "never late" for end in ends]
+        text = f"A set is now {said[1]}; it was {said[0]}."
+        yield Step("", "fileSet", text, False, later)

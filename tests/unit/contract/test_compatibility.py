@@ -181,6 +181,14 @@ CASES: list[tuple[str, Callable[[dict[str, Any]], Any], str, str, tuple[bool, bo
         CONSUMERS,
     ),
     (
+        "parted",
+        lambda d: field(d, "code").update(partitioned=True, partitionKeyPosition=1),
+        "",
+        "partitioned",
+        BOTH,
+    ),
+    ("sets", custom("fileSet", count=2), "", "fileSet", BOTH),
+    (
         "later",
         lambda d: d.update(slaProperties=[{"property": "latency", "value": 3, "unit": "h"}]),
         "",
@@ -250,6 +258,75 @@ def test_a_change_breaks_whom_it_breaks(
 
 def test_a_contract_is_compatible_with_itself() -> None:
     assert changes(lambda _: None) == []
+
+
+def parted(*names: str) -> DataContract:
+    document = copy.deepcopy(base())
+    for position, name in enumerate(names, 1):
+        field(document, name).update(partitioned=True, partitionKeyPosition=position)
+    return DataContract.from_document(document)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaks"),
+    [
+        (("code", "count"), ("code",), CONSUMERS),
+        (("code", "count"), (), CONSUMERS),
+        (("code", "count"), ("count", "code"), CONSUMERS),
+        (("code",), ("code", "count"), BOTH),
+    ],
+)
+def test_readers_find_data_that_is_parted_otherwise_elsewhere(
+    old: tuple[str, ...], new: tuple[str, ...], breaks: tuple[bool, bool]
+) -> None:
+    [found] = compare(parted(*old), parted(*new))
+    assert (found.breaks_producers, found.breaks_consumers) == breaks
+    shown = ", ".join(new) or "nothing"
+    assert found.message == f"Published data is now parted by {shown} instead of {', '.join(old)}."
+
+
+def in_sets(**values: Any) -> DataContract:
+    document = copy.deepcopy(base())
+    if values:
+        custom("fileSet", **values)(document)
+    return DataContract.from_document(document)
+
+
+def hours(value: int) -> dict[str, Any]:
+    return {"value": value, "unit": "h"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaks", "says"),
+    [
+        ({"count": 2}, {}, BOTH, "Files are now delivered each by itself."),
+        ({"count": 2}, {"count": 3}, BOTH, "A set is now made of other files."),
+        (
+            {"count": 2, "deadline": hours(6)},
+            {"count": 2, "deadline": hours(7)},
+            CONSUMERS,
+            "now late 7:00:00 after its first file; it was late 6:00:00 after its first file.",
+        ),
+        (
+            {"count": 2, "deadline": hours(6)},
+            {"count": 2},
+            CONSUMERS,
+            "A set is now never late; it was late 6:00:00 after its first file.",
+        ),
+        (
+            {"count": 2},
+            {"count": 2, "deadline": hours(6)},
+            NOBODY,
+            "A set is now late 6:00:00 after its first file; it was never late.",
+        ),
+    ],
+)
+def test_who_relies_on_sets(
+    old: dict[str, Any], new: dict[str, Any], breaks: tuple[bool, bool], says: str
+) -> None:
+    [found] = compare(in_sets(**old), in_sets(**new))
+    assert (found.breaks_producers, found.breaks_consumers) == breaks
+    assert found.message.endswith(says)
 
 
 def test_what_only_people_read_is_no_change() -> None:
