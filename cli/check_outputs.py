@@ -20,6 +20,9 @@ PARQUET = "accepted.parquet"
 """The file, or the folder of data that the contract parts."""
 
 
+RECEIPT = "receipt.json"
+
+
 class Part:
     """A part of the good rows."""
 
@@ -100,7 +103,7 @@ class CheckOutputs:
             self._exit.close()
         finally:
             if self._folder is not None and not self._kept:
-                for name in self._names.values():
+                for name in (*self._names.values(), RECEIPT):
                     (self._folder / name).unlink(missing_ok=True)
                 if self._asked.is_parted:
                     shutil.rmtree(self._folder / PARQUET, ignore_errors=True)
@@ -139,7 +142,7 @@ class CheckOutputs:
                 (self._folder / name).unlink()
         if self._asked.is_parted and receipt["verdict"] == "accepted":
             receipt["locations"]["parquet"] = str(self._folder / PARQUET)
-        write_receipt(self._folder / "receipt.json", receipt)
+        write_receipt(self._folder / RECEIPT, receipt)
         self._kept = True
 
 
@@ -147,14 +150,14 @@ def _remove_earlier(folder: Path) -> None:
     """Remove what a check of a file of another format has left beside its receipt."""
     from mesh.validation import FileFormat
 
-    if not (folder / "receipt.json").exists():
+    if not (folder / RECEIPT).exists():
         return
     for path in (*folder.glob("accepted.*"), *folder.glob("rejected.*")):
         if path.is_dir() and path.name == PARQUET:
             shutil.rmtree(path)
         elif isinstance(FileFormat.from_name(path.name), FileFormat):
             path.unlink()
-    (folder / "receipt.json").unlink()
+    (folder / RECEIPT).unlink()
 
 
 def _endings(file: str) -> tuple[str, str]:

@@ -25,9 +25,13 @@ _GAP = 3
 
 
 def write_json(data: object, *, to: TextIO | None = None) -> None:
-    """One JSON document on one line, flushed: a reader sees it at once."""
+    """One JSON document on one line, flushed: a reader sees it at once.
+
+    Of the name of a file that is no UTF-8, each byte that is none is a question mark.
+    """
     stream = to or sys.stdout
-    stream.write(json.dumps(data, ensure_ascii=False) + "\n")
+    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
+    stream.write(text + "\n")
     stream.flush()
 
 

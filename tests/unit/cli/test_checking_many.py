@@ -124,3 +124,14 @@ def test_a_pipe_is_told_how_to_be_given(check, tmp_path):
 
     assert done.exit_code == 2
     assert "'a.pipe' is a pipe or a device; give what it holds with --stdin NAME." in done.stderr
+
+
+def test_a_name_that_is_no_utf_8(check, tmp_path):
+    (tmp_path / os.fsdecode(b"n\xff.csv")).write_bytes(GOOD)
+
+    done = check("n*.csv", "--out", "out", "--json")
+
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert told["file"]["name"] == "n?.csv"
+    assert json.loads((tmp_path / "out/receipt.json").read_text("utf-8")) == told
