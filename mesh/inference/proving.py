@@ -86,15 +86,31 @@ def _sheet(sources: Sequence[Source], formats: Sequence[FileFormat], object_name
             problem = refused.problem
             said = f"{source.name}: {problem.message} {problem.remedy}"
             raise Rejected(said, problem="nothing-to-infer") from None
-    ways = {(layout.separator, layout.encoding, layout.named_by_file) for layout in layouts}
-    if len(ways) > 1 or (layouts and len(layouts) < len(sources)):
-        message = "The files are written in different ways; infer a contract from each kind alone."
-        raise Rejected(message, problem="nothing-to-infer")
+    _refuse_mixed(sources, formats, layouts)
     if not fields:
         message = "The files hold no record: there is nothing to infer a contract from."
         raise Rejected(message, problem="nothing-to-infer")
     layout = layouts[0] if layouts else None
     return Sheet(name=object_name, rows=rows, fields=fields, layout=layout, columns=columns)
+
+
+def _refuse_mixed(
+    sources: Sequence[Source], formats: Sequence[FileFormat], layouts: Sequence[Layout]
+) -> None:
+    """Refuse files that no single dialect describes; those without one are read alike."""
+    told = iter(layouts)
+    ways = [_way(next(told)) if format_.kind == "csv" else None for format_ in formats]
+    for source, way in zip(sources, ways, strict=True):
+        if way != ways[0]:
+            message = (
+                f"{source.name} is written in another way than {sources[0].name}; infer a contract "
+                "from each kind alone."
+            )
+            raise Rejected(message, problem="nothing-to-infer")
+
+
+def _way(layout: Layout) -> tuple[str, str, bool]:
+    return layout.separator, layout.encoding, layout.named_by_file
 
 
 def _plain(source: Source, format_: FileFormat) -> Iterator[bytes]:

@@ -236,8 +236,11 @@ def test_a_guess_that_the_engine_refuses_is_taken_back():
         ({"a.csv": b"a,b\n1,2\n1,2,3\n"}, "No contract accepts a.csv. Row 2, line 3"),
         ({"a.csv": b'a,b\n1,"2\n'}, "No contract accepts a.csv."),
         ({"a.csv": b"a,b\n1,2\n1,x\ry\n"}, "The cells of line 3 cannot be told apart"),
-        ({"a.csv": b"a,b\n1,2\n", "b.csv": b"a;b\n1;2\n"}, "written in different ways"),
-        ({"a.csv": b"a,b\n1,2\n", "b.jsonl": b'{"a": 1}\n'}, "written in different ways"),
+        (
+            {"a.csv": b"a,b\n1,2\n", "b.csv": b"a;b\n1;2\n"},
+            "b.csv is written in another way than a.csv; infer a contract from each kind alone.",
+        ),
+        ({"a.jsonl": b'{"a": 1}\n', "b.csv": b"a,b\n1,2\n"}, "b.csv is written in another way"),
         ({"a.csv.gz": b"a,b\n1,2\n"}, "a.csv.gz: "),
         ({"a.jsonl": b'{"a": 1, "a": 2}\n'}, "No contract accepts a.jsonl."),
     ],
