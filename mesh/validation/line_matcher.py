@@ -28,15 +28,12 @@ _MOST_LINES = 1 << 18
 
 
 class LineFinders:
-    """Threads in which polars looks for runs.
-
-    One more than there are processors, for each waits now and then for the interpreter.
-    """
+    """Threads in which polars looks for runs, as many as there are processors."""
 
     def __init__(self, processors: int, block: int) -> None:
         self.block = block
-        self._threads = ThreadPoolExecutor(processors + 1, thread_name_prefix="lines")
-        self.depth = processors + 1
+        self._threads = ThreadPoolExecutor(processors, thread_name_prefix="lines")
+        self.depth = processors
 
     def close(self) -> None:
         """Let what is under way end, and take no more questions."""

@@ -154,7 +154,7 @@ class RunOnDisk:
         """Fill an array with records from one on; how many there were."""
         self._file.seek(start * _RECORD)
         view, got = records.data.cast("B"), 0
-        while more := self._file.readinto(view[got:]):
+        while got < len(view) and (more := self._file.readinto(view[got:])):
             got += more
         return got // _RECORD
 

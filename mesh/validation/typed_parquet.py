@@ -22,7 +22,7 @@ from mesh.validation.published_file import PublishedColumn, PublishedFile
 from mesh.validation.report import ColumnRows
 from mesh.validation.writable import Writable
 
-_GROUP_BYTES = 6 << 20
+_GROUP_BYTES = 4 << 20
 _IN_MEMORY = 8 << 20
 _PIECE = 1 << 20
 
@@ -30,7 +30,7 @@ _PIECE = 1 << 20
 class TypedParquet:
     """Takes accepted records as they came, and writes them as Parquet.
 
-    Blocks of about 6 MiB of text become row groups: while one comes, the one before is converted,
+    Blocks of about 4 MiB of text become row groups: while one comes, the one before is converted,
     and the one before that is written. The file grows in memory up to 8 MiB, then on the temporary
     disk, since a column that turns out too narrow for a value is widened in what is already
     written.
