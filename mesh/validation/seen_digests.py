@@ -3,7 +3,7 @@
 Digests come from polars' hash with random seeds, so that nobody can aim at them: two keys of a file
 of a hundred million are taken for one with a probability of 10⁻²². Some stand in memory; more
 go to a temporary file, sorted. A filter knows most new keys to be new: of 64 bits a key while they
-are in memory, of 16 or less on disk. Eight files become one, so that there are few to look at.
+are in memory, of 24 or less on disk. Eight files become one, so that there are few to look at.
 """
 
 from __future__ import annotations
