@@ -8,7 +8,7 @@ from typing import Any
 from mesh.model.odcs_problem import Problem
 from mesh.model.odcs_values import pattern_problems
 from mesh.model.pointers import pointer, pointer_of
-from mesh.model.schema_references import reference_problems
+from mesh.model.schema_references import reference_problems, schemas
 
 
 def record_schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -37,7 +37,7 @@ def record_schema_problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             f"{error.message[:160]}.",
             "Correct the keyword as its draft of JSON Schema describes it.",
         )
-    yield from _schema_patterns(document, "")
+    yield from _schema_patterns(document)
     yield from reference_problems(document)
     if "object" not in _types(document):
         yield Problem(
@@ -58,17 +58,11 @@ def _known_dialect(document: Mapping[str, Any], cls: Any) -> bool:
     return not named or named == str(cls.META_SCHEMA.get("$id", "")).rstrip("#")
 
 
-def _schema_patterns(schema: object, path: str) -> Iterator[Problem]:
-    if isinstance(schema, Mapping):
+def _schema_patterns(document: Mapping[str, Any]) -> Iterator[Problem]:
+    for path, schema in schemas(document):
         pattern = schema.get("pattern")
         if isinstance(pattern, str):
             yield from pattern_problems(pattern, f"{path}/pattern")
         keys = schema.get("patternProperties")
         for key in keys if isinstance(keys, Mapping) else ():
             yield from pattern_problems(key, pointer(f"{path}/patternProperties", key))
-        for name, value in schema.items():
-            if name not in {"enum", "const", "examples", "default"}:
-                yield from _schema_patterns(value, pointer(path, name))
-    elif isinstance(schema, list):
-        for index, value in enumerate(schema):
-            yield from _schema_patterns(value, f"{path}/{index}")

@@ -25,7 +25,7 @@ def resolve(reference: str, root: Mapping[str, Any]) -> Any:
         return whole
     if not fragment.startswith("/"):
         return next(
-            (node for _, node in _schemas(whole, "") if fragment in _anchors(node)),
+            (node for _, node in schemas(whole) if fragment in _anchors(node)),
             None,
         )
     node: Any = whole
@@ -41,8 +41,8 @@ def resolve(reference: str, root: Mapping[str, Any]) -> Any:
 
 def reference_problems(schema: Mapping[str, Any]) -> Iterator[Problem]:
     """References that lead nowhere, out of the document, or to themselves."""
-    inner = [path for path, node in _schemas(schema, "") if path and _has_base(node)]
-    for path, node in _schemas(schema, ""):
+    inner = [path for path, node in schemas(schema) if path and _has_base(node)]
+    for path, node in schemas(schema):
         reference = node.get("$ref")
         if not isinstance(reference, str) or reference.startswith(_META):
             continue
@@ -97,7 +97,7 @@ def _resource(base: str, root: Mapping[str, Any]) -> Any:
     """The schema with this `$id`, which may be relative to that of the document."""
     own = str(root.get("$id") or "")
     wanted = _joined(own, base)
-    for _, node in _schemas(root, ""):
+    for _, node in schemas(root):
         if isinstance(name := node.get("$id"), str) and _joined(own, name) == wanted:
             return node
     return None
@@ -117,13 +117,13 @@ def _anchors(node: Mapping[str, Any]) -> set[str]:
     return {name for name in names if isinstance(name, str)}
 
 
-def _schemas(schema: object, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def schemas(schema: object, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each mapping in a schema that may be one, with its pointer."""
     if isinstance(schema, Mapping):
         yield path, schema
         for key, value in schema.items():
             if key not in _NO_SCHEMAS:
-                yield from _schemas(value, pointer(path, key))
+                yield from schemas(value, pointer(path, key))
     elif isinstance(schema, list):
         for index, value in enumerate(schema):
-            yield from _schemas(value, f"{path}/{index}")
+            yield from schemas(value, f"{path}/{index}")

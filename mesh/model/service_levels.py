@@ -52,7 +52,6 @@ class ServiceLevel:
         said: The same for people, as the contract writes it.
         schedule: A cron expression; empty when it has none.
         elements: What it is about, as the contract names it; empty for all objects.
-        place: Pointer of what names the elements.
     """
 
     pointer: str
@@ -61,7 +60,6 @@ class ServiceLevel:
     said: str
     schedule: str
     elements: tuple[str, ...]
-    place: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,15 +89,13 @@ def service_levels(document: Mapping[str, Any]) -> Iterator[ServiceLevel]:
         name = _NAMES.get(str(entry.get("property", "")).lower())
         if name is None:
             continue
-        pointer, own = f"/slaProperties/{index}", entry.get("element")
         yield ServiceLevel(
-            pointer=pointer,
+            pointer=f"/slaProperties/{index}",
             name=name,
             period=_period(entry),
             said=f"{entry.get('value')} {entry.get('unit') or 'd'}",
             schedule=str(entry.get("schedule") or ""),
-            elements=elements_of(own or default),
-            place=f"{pointer}/element" if own else "/slaDefaultElement",
+            elements=elements_of(entry.get("element") or default),
         )
 
 

@@ -10,7 +10,7 @@ from mesh.model.contract_quality import QualityRule, is_checked
 from mesh.model.contract_schema import column_name
 from mesh.model.freshness import RULE as LATENCY
 from mesh.model.freshness import Freshness
-from mesh.model.pointers import pointer as pointer_to
+from mesh.model.schema_references import schemas
 from mesh.model.value_paths import nested_elements
 
 FORMATS = frozenset(
@@ -24,7 +24,6 @@ _OF_TEXTS = FORMATS | {"byte", "binary", "password"}
 """Of ODCS; the last two are any text."""
 
 _SINCE_DRAFT_7 = frozenset({"duration", "uuid"})
-_NO_SCHEMAS = frozenset({"const", "default", "enum", "examples"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +72,11 @@ def _formats(element: Mapping[str, Any], pointer: str) -> Iterator[Unchecked]:
 def unchecked_keywords(schema: Mapping[str, Any]) -> Iterator[Unchecked]:
     """Formats in a plain JSON Schema that its own draft does not define."""
     is_old = "draft-07" in str(schema.get("$schema", ""))
-    yield from _in_schema(schema, "", FORMATS - _SINCE_DRAFT_7 if is_old else FORMATS)
+    known = FORMATS - _SINCE_DRAFT_7 if is_old else FORMATS
+    for path, inner in schemas(schema):
+        name = inner.get("format")
+        if isinstance(name, str) and name not in known:
+            yield _unknown(name, path or "the record", f"{path}/format")
 
 
 def _rules(rules: Iterable[QualityRule]) -> Iterator[Unchecked]:
@@ -103,19 +106,6 @@ def _ages(promises: Iterable[Freshness]) -> Iterator[Unchecked]:
                 remedy="Promise it of a field at the top of a record, whose layout begins with the "
                 "year or is that of RFC 3339.",
             )
-
-
-def _in_schema(schema: object, path: str, known: frozenset[str]) -> Iterator[Unchecked]:
-    if isinstance(schema, Mapping):
-        name = schema.get("format")
-        if isinstance(name, str) and name not in known:
-            yield _unknown(name, path or "the record", f"{path}/format")
-        for key, value in schema.items():
-            if key not in _NO_SCHEMAS:
-                yield from _in_schema(value, pointer_to(path, key), known)
-    elif isinstance(schema, list):
-        for index, value in enumerate(schema):
-            yield from _in_schema(value, f"{path}/{index}", known)
 
 
 def _unknown(name: str, where: str, path: str) -> Unchecked:

@@ -42,10 +42,11 @@ def _warning(
 ) -> FileProblem | None:
     if column.newest is None:
         return _unchecked(one, "it has no value that tells", "Send rows that have one.")
-    if _zone(one) is None:
+    zone = _zone(one)
+    if zone is None:
         return _unchecked(one, f"{one.zone!r} is no time zone", "Write a name such as Etc/UTC.")
     schema = next(item.schema for item in plan.columns if item.name == one.field)
-    end = _end(column, schema, _zone(one))
+    end = _end(column, schema, zone)
     if end is None or at - end <= one.longest:
         return None
     shown = f", {column.maximum}," if column.maximum else ""
@@ -70,9 +71,7 @@ def _zone(one: Freshness) -> tzinfo | None:
         return None
 
 
-def _end(
-    column: PublishedColumn, schema: Mapping[str, Any], zone: tzinfo | None
-) -> datetime | None:
+def _end(column: PublishedColumn, schema: Mapping[str, Any], zone: tzinfo) -> datetime | None:
     """When the newest value was; of a date, when it ended. None: later than can be said."""
     newest, has_zone = column.newest, "tz=" in column.type
     try:

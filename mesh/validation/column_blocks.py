@@ -127,7 +127,7 @@ class ParquetColumns:
         with parquet.ParquetFile(
             self._file.view(), pre_buffer=False, read_dictionary=list(repeating)
         ) as opened:
-            size = rows or _rows_per_batch(self._metadata)
+            size = rows or rows_per_batch(self._metadata, ROWS)
             for batch in opened.iter_batches(batch_size=size, columns=list(names)):
                 batch.validate(full=True)
                 yield batch
@@ -176,7 +176,8 @@ def _repeating(batch: Any) -> list[str]:
     return [name for name in names if compute.count_distinct(batch.column(name)).as_py() <= most]
 
 
-def _rows_per_batch(metadata: Any) -> int:
+def rows_per_batch(metadata: Any, most: int) -> int:
+    """How many rows of a file are read together: of some megabytes, and at most so many."""
     size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     width = max(size // max(metadata.num_rows, 1), 16)
-    return int(min(max(_BATCH_BYTES // width, 64), ROWS))
+    return int(min(max(_BATCH_BYTES // width, 64), most))

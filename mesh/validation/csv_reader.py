@@ -165,23 +165,14 @@ class CsvReader(RunReader[CsvExpressions]):
             )
         return odd
 
-    def _record(self, raw: bytes, known: Sequence[Fault] | None = None) -> None:
-        self._judged(self._odd(raw) or self._whole(raw), known)
-
-    def _odd(self, raw: bytes) -> Judged | None:
-        """A record judged by those cells that may be wrong; None if that cannot be done."""
+    def _odd_parts(self) -> OddCells | None:
         if not self._fast:
             return None
         if self._odd_cells is None:
             assert self._layout
             assert self._cells
             self._odd_cells = OddCells(self._plan, self._layout, self._grammar, self._cells)
-        found = self._odd_cells.read(raw)
-        if not found:
-            return None
-        record, odd = found
-        faults = self._judge.faults(record, most=self._limits.violations_per_record, odd=odd)
-        return Judged(raw=raw, record=record, faults=faults, whole=False)
+        return self._odd_cells
 
     def _whole(self, raw: bytes) -> Judged:
         assert self._cells

@@ -20,7 +20,7 @@ from mesh.validation.key_bytes import canonical
 from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
-from mesh.validation.quality import Quality
+from mesh.validation.quality import looked_at
 from mesh.validation.value_bytes import ANNOTATIONS
 
 _RECORD = frozenset({"type", "properties", "required", "additionalProperties"}) | ANNOTATIONS
@@ -74,7 +74,7 @@ def csv_expressions(plan: Plan, layout: Layout, separator: bytes) -> CsvExpressi
         return None
     cells = CellBytes(plan, separator)
     columns = {column.name: column for column in plan.columns}
-    needed = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
+    needed = looked_at(plan)
     parts: list[bytes] = []
     usual: list[bytes] = []
     asked: list[int] = []

@@ -15,7 +15,7 @@ from mesh.validation.key_bytes import canonical
 from mesh.validation.line_expressions import LineExpressions, line_expressions
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
-from mesh.validation.quality import Quality
+from mesh.validation.quality import looked_at
 from mesh.validation.record_bytes import TEXT, RecordBytes, complete
 
 _SCALAR = rb'"(?:[^"\\]++|\\.)*+"|[^\s,}"]++'
@@ -41,7 +41,7 @@ class JsonExpressions:
 
 def json_expressions(plan: Plan, order: Sequence[str]) -> JsonExpressions | None:
     """The expressions for records of this order of keys; None when there is no fast path."""
-    wanted = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
+    wanted = looked_at(plan)
     builder = RecordBytes(plan.record)
     fields = tuple(name for name in complete(plan.record, order) if name in wanted)
     try:

@@ -127,21 +127,12 @@ class JsonLinesReader(RunReader[JsonExpressions]):
         else:
             self._blank(raw)
 
-    def _record(self, raw: bytes, known: Sequence[Fault] | None = None) -> None:
-        self._judged(self._odd(raw) or self._whole(raw), known)
-
-    def _odd(self, raw: bytes) -> Judged | None:
-        """A record judged by those values that may be wrong; None if that cannot be done."""
+    def _odd_parts(self) -> OddValues | None:
         if not self._fast or self._plan.looks_within or not self._judge.by_fields:
             return None
         if self._odd_values is None:
             self._odd_values = OddValues(self._plan, self._order)
-        found = self._odd_values.read(raw)
-        if not found:
-            return None
-        record, odd = found
-        faults = self._judge.faults(record, most=self._limits.violations_per_record, odd=odd)
-        return Judged(raw=raw, record=record, faults=faults, whole=False)
+        return self._odd_values
 
     def _whole(self, raw: bytes) -> Judged:
         text = raw.decode().strip(" \t\r\n")

@@ -12,7 +12,7 @@ from mesh.validation.csv_header import Layout
 from mesh.validation.csv_values import ABSENT, CellReader
 from mesh.validation.pattern_bytes import BeyondSubsetError
 from mesh.validation.plan import Plan
-from mesh.validation.quality import Quality
+from mesh.validation.quality import looked_at
 
 _Groups = tuple[tuple[int, str, bool], ...]
 """Of each group of an expression: position of the cell, its field, and whether it is odd."""
@@ -57,7 +57,7 @@ def _expression(plan: Plan, layout: Layout, separator: bytes) -> tuple[re.Patter
     """Matches a record, with groups for the cells that may have to be read."""
     cells = CellBytes(plan, separator)
     columns = {column.name: column for column in plan.columns}
-    needed = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
+    needed = looked_at(plan)
     ends = [cells.separator] * (len(layout.columns) - 1) + [rb"\r?\n"]
     parts: list[bytes] = []
     groups: list[tuple[int, str, bool]] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from mesh.validation.json_values import JsonFaultError, parse_json
 from mesh.validation.plan import Plan
-from mesh.validation.quality import Quality
+from mesh.validation.quality import looked_at
 from mesh.validation.record_bytes import RecordBytes
 
 _PLAIN = (
@@ -58,7 +58,7 @@ class OddValues:
 
 def _expression(plan: Plan, order: Sequence[str]) -> tuple[re.Pattern[bytes], _Groups]:
     """Matches a record, with groups for the values that may have to be read."""
-    needed = {name for key in plan.keys for name in key.fields} | Quality(plan).fields
+    needed = looked_at(plan)
     groups: list[tuple[str, bool]] = []
 
     def value(name: str, good: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from mesh.validation.allocators import give_columns_back
 from mesh.validation.arrow_text import batch_lines, file_column
-from mesh.validation.column_blocks import ParquetColumns
+from mesh.validation.column_blocks import ParquetColumns, rows_per_batch
 from mesh.validation.column_reader import ColumnReader, can_judge
 from mesh.validation.file_columns import compare_columns
 from mesh.validation.json_reader import JsonLinesReader
@@ -23,7 +23,6 @@ from mesh.validation.spool import spooled
 MOST_GROUP = 2 << 30
 MOST_FOOTER = 16 << 20
 """It takes some fifteen times as much in memory."""
-_BATCH_BYTES = 16 << 20
 _BATCH_ROWS = 1 << 13
 _ENCRYPTED = b"PARE"
 
@@ -68,7 +67,7 @@ def _judge_lines(
     reader: JsonLinesReader, parquet: Any, names: Sequence[str], tally: PlacedTally
 ) -> None:
     """Judge row by row, as lines of JSON."""
-    rows = _rows_per_batch(parquet.metadata)
+    rows = rows_per_batch(parquet.metadata, _BATCH_ROWS)
     for batch in parquet.iter_batches(batch_size=rows, columns=list(names), use_threads=False):
         batch.validate(full=True)
         codec = _codec(parquet, names[0]) if names else ""
@@ -149,12 +148,6 @@ def _refuse_long(metadata: Any, limits: Limits) -> None:
                     f"{mean:,} bytes on the average; a record has at most {limits.record_bytes:,}.",
                     "Keep what is as large as that in files of its own, and refer to them.",
                 )
-
-
-def _rows_per_batch(metadata: Any) -> int:
-    size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-    width = max(size // max(metadata.num_rows, 1), 16)
-    return int(min(max(_BATCH_BYTES // width, 64), _BATCH_ROWS))
 
 
 def _codec(parquet: Any, name: str) -> str:

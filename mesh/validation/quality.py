@@ -86,6 +86,11 @@ class Quality:
         return problems, warnings
 
 
+def looked_at(plan: Plan) -> frozenset[str]:
+    """The fields whose values are wanted of each record: those of keys and of quality rules."""
+    return Quality(plan).fields.union(*(key.fields for key in plan.keys))
+
+
 def _fields(rule: QualityRule) -> tuple[str, ...]:
     if rule.metric == "rowCount":
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from mesh.validation.faults import Fault
 from mesh.validation.held import Held, Judged, Repeated, held_block
@@ -19,6 +19,13 @@ from mesh.validation.run_finders import Expressions, FoundRuns
 from mesh.validation.tally import Tally
 
 Finds = TypeVar("Finds", bound=Expressions)
+
+
+class OddParts(Protocol):
+    """Reads of a record what no expression accepts, and what keys and quality rules look at."""
+
+    def read(self, raw: bytes) -> tuple[dict[str, Any], list[str]] | None:
+        """Such fields with their values, and those that may be bad; None if it cannot be told."""
 
 
 class RunReader(ABC, Generic[Finds]):
@@ -110,8 +117,26 @@ class RunReader(ABC, Generic[Finds]):
         """What is wrong with the keys of a good record, some of which earlier rows have."""
 
     @abstractmethod
+    def _odd_parts(self) -> OddParts | None:
+        """What reads of a record only what may be wrong; None if that cannot be done."""
+
+    @abstractmethod
+    def _whole(self, raw: bytes) -> Judged:
+        """A record judged by all that it holds."""
+
     def _record(self, raw: bytes, known: Sequence[Fault] | None = None) -> None:
         """Judge one record; `known` are faults of its keys, when those were looked at before."""
+        self._judged(self._odd(raw) or self._whole(raw), known)
+
+    def _odd(self, raw: bytes) -> Judged | None:
+        """A record judged by what may be wrong in it; None if that cannot be done."""
+        parts = self._odd_parts()
+        found = parts.read(raw) if parts else None
+        if not found:
+            return None
+        record, odd = found
+        faults = self._judge.faults(record, most=self._limits.violations_per_record, odd=odd)
+        return Judged(raw=raw, record=record, faults=faults, whole=False)
 
     @abstractmethod
     def _shown(self, told: Judged) -> str:
